@@ -1,0 +1,19 @@
+"""skcoreset: the rows that stand for all the others, with weights, by published methods."""
+
+from skcoreset._baseline import Uniform
+from skcoreset._classifier import CoresetClassifier, CoresetRegressor
+from skcoreset._geometry import Herding, KCenterGreedy
+from skcoreset._uncertainty import Entropy, LeastConfidence, Margin
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "CoresetClassifier",
+    "CoresetRegressor",
+    "Entropy",
+    "Herding",
+    "KCenterGreedy",
+    "LeastConfidence",
+    "Margin",
+    "Uniform",
+]

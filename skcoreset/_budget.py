@@ -1,0 +1,189 @@
+"""How many rows of which class: `coreset_size` x `stratify` -> exact counts, and their order."""
+
+import numbers
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Group", "interleave", "largest_remainder", "share_out"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """One competition: `size` of the rows `rows` are picked."""
+
+    label: object  # the class; None where all rows compete with each other
+    rows: np.ndarray | None  # ascending row indices; None: all rows of the table
+    size: int
+
+
+def share_out(coreset_size, stratify, codes, classes, weight):
+    """Groups of rows and how many of each to pick; the sizes add up to the coreset exactly.
+
+    Parameters
+    ----------
+    coreset_size : int, float or dict
+    stratify : "proportional", "balanced" or None
+    codes : ndarray of shape (n,) or None
+        Class of each row as a position in `classes`; None without classes.
+    classes : ndarray of shape (n_classes,) or None
+    weight : ndarray of shape (n,)
+        Weight of each row. Rows of weight 0 count as absent.
+
+    Returns
+    -------
+    list of Group
+        In the order of `classes`; groups of size 0 are left out.
+    """
+    present = weight > 0
+    if isinstance(coreset_size, dict):
+        if codes is None:
+            raise ValueError(
+                f"coreset_size={coreset_size!r} gives a number for each class, but there are no "
+                "classes: y is absent or continuous. Give an int or a float."
+            )
+        if stratify is None:
+            raise ValueError(
+                f"coreset_size={coreset_size!r} fixes the number of rows of each class, "
+                "stratify=None lets all rows compete: give an int or a float, or keep the default "
+                "stratify='proportional'."
+            )
+        available = np.bincount(codes[present], minlength=len(classes))
+        sizes = _sizes_by_class(coreset_size, classes, available)
+    else:
+        size = _size(coreset_size, int(present.sum()), present.size)
+        if codes is None or stratify is None:
+            rows = None if present.all() else np.flatnonzero(present)
+            return [Group(None, rows, size)]
+        available = np.bincount(codes[present], minlength=len(classes))
+        n_classes = np.count_nonzero(available)
+        if size < n_classes:
+            raise ValueError(
+                f"coreset_size={coreset_size!r} gives {_rows(size)} for {n_classes} classes, and "
+                f"stratify={stratify!r} keeps at least one row of each. Ask for at least "
+                f"{n_classes} rows, or use stratify=None."
+            )
+        if stratify == "proportional":
+            shares = np.bincount(codes, weights=weight, minlength=len(classes))
+        else:
+            shares = (available > 0).astype(float)
+        sizes = largest_remainder(size, shares, available)
+    return [
+        Group(label, np.flatnonzero(present & (codes == code)), int(size))
+        for code, (label, size) in enumerate(zip(classes, sizes, strict=True))
+        if size > 0
+    ]
+
+
+def _rows(n):
+    return "1 row" if n == 1 else f"{n} rows"
+
+
+def _size(coreset_size, n_present, n_rows):
+    """`coreset_size` as a number of rows out of `n_present`."""
+    of = "" if n_present == n_rows else f" of positive weight (out of {n_rows})"
+    if isinstance(coreset_size, numbers.Integral):
+        if coreset_size > n_present:
+            raise ValueError(
+                f"coreset_size={coreset_size} is larger than the number of rows: there are "
+                f"{n_present}{of}. Give an int from 1 to {n_present}, or a fraction in (0, 1]."
+            )
+        return int(coreset_size)
+    return max(1, round(float(coreset_size) * n_present))
+
+
+def _sizes_by_class(wanted, classes, available):
+    """Sizes of a dict ``{class: int}``, in the order of `classes`."""
+    known = {_plain(label): code for code, label in enumerate(classes)}
+    wanted = {_plain(label): size for label, size in wanted.items()}
+    shown = sorted(known, key=str)
+    for label, size in wanted.items():
+        if label not in known:
+            raise ValueError(f"coreset_size has the class {label!r}; y has the classes {shown}.")
+        if isinstance(size, bool) or not isinstance(size, numbers.Integral) or size < 0:
+            raise ValueError(
+                f"coreset_size[{label!r}]={size!r}: the number of rows of a class is an int of "
+                "at least 0."
+            )
+        if size > available[known[label]]:
+            raise ValueError(
+                f"coreset_size[{label!r}]={size} is larger than the number of rows of that class: "
+                f"there are {available[known[label]]} of positive weight."
+            )
+    missing = [label for label in shown if label not in wanted]
+    if missing:
+        raise ValueError(
+            f"coreset_size={wanted!r} says nothing of the classes {missing}; give a number for "
+            "each class, 0 to leave it out."
+        )
+    if sum(wanted.values()) == 0:
+        raise ValueError(f"coreset_size={wanted!r} asks for no row at all.")
+    return [int(wanted[_plain(label)]) for label in classes]
+
+
+def _plain(label):
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def largest_remainder(size, shares, available):
+    """Integers that add up to `size`, in proportion to `shares`, from 1 (or 0) to `available`.
+
+    Largest remainder (Hamilton): each class gets the whole part of its quota, the rows left over
+    go to the largest fractions; ties to the class with more rows, then to the earlier one. A
+    class that is present gets at least one row and none gets more than it has: classes whose
+    quota lies outside are set to that bound first, and the rest is shared out among the others.
+
+    Parameters
+    ----------
+    size : int
+        At least the number of classes present, at most ``available.sum()``.
+    shares : ndarray of shape (n_classes,)
+    available : ndarray of int of shape (n_classes,)
+
+    Returns
+    -------
+    ndarray of int of shape (n_classes,)
+    """
+    low = np.minimum(available, 1)
+    counts = np.zeros_like(available)
+    open_ = available > 0
+    while True:
+        left = size - counts.sum()
+        quota = np.where(open_, shares, 0.0)
+        quota = left * quota / quota.sum() if quota.sum() > 0 else quota
+        below, above = open_ & (quota < low), open_ & (quota > available)
+        if not (below.any() or above.any()):
+            break
+        # Which side is bound first decides whether the other side is still out of bounds after:
+        # the one that moves more rows, as otherwise a class could be bound that need not be.
+        excess = (quota - available)[above].sum()
+        lack = (low - quota)[below].sum()
+        bound = below if lack >= excess else above
+        counts[bound] = np.where(bound, low if lack >= excess else available, 0)[bound]
+        open_ &= ~bound
+    whole = np.floor(quota + 1e-9).astype(available.dtype)
+    counts[open_] = whole[open_]
+    order = np.lexsort((np.arange(len(shares)), -available, -np.round(quota - whole, 9)))
+    order = [c for c in order if open_[c] and counts[c] < available[c]]
+    for c in order[: size - counts.sum()]:
+        counts[c] += 1
+    return counts
+
+
+def interleave(sizes):
+    """Order in which the picks of several groups are merged: every prefix keeps their proportion.
+
+    Pick j (from 0) of a group of `size` stands at (j + 1/2) / size of the way; ties go to the
+    earlier group.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+
+    Returns
+    -------
+    ndarray of int of shape (sum(sizes),)
+        Positions in the concatenation of the groups' picks.
+    """
+    at = np.concatenate([(np.arange(size) + 0.5) / size for size in sizes])
+    return np.argsort(at, kind="stable")

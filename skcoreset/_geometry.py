@@ -1,0 +1,317 @@
+"""Geometry: rows that stand for the others by where they lie. Labels serve only to stratify."""
+
+import numpy as np
+from sklearn.metrics.pairwise import _VALID_METRICS, PAIRWISE_KERNEL_FUNCTIONS
+from sklearn.utils._param_validation import StrOptions
+
+from skcoreset._kernels.distances import gram, pairs
+from skcoreset._kernels.farthest_first import farthest_first
+from skcoreset._kernels.herding import herd
+from skcoreset.base import BaseCoreset, Picks, check_numbers
+
+__all__ = ["Herding", "KCenterGreedy"]
+
+# These take their scale from the rows they are called with, which are never all rows at once.
+_NOT_IN_BLOCKS = {"mahalanobis", "seuclidean", "nan_euclidean"}
+
+
+class Herding(BaseCoreset):
+    r"""Rows whose mean is as near as can be to the mean of all rows.
+
+    Greedily, without repeats, and per class by default: with features :math:`\phi` and their mean
+    :math:`\mu`, pick :math:`t + 1` is
+
+    .. math:: \arg\min_x \Big\| \mu - \frac{\phi(x) + \sum_{s \in S} \phi(s)}{t + 1} \Big\| .
+
+    The error of the mean falls like 1/k where that of a random sample falls like
+    :math:`1/\sqrt k`. With a kernel it is not only the mean that is kept but the expectation of
+    every function in the kernel's space. Use it for few rows (below about 1 %) and for models
+    that live on means; outliers are never picked early.
+
+    Parameters
+    ----------
+    coreset_size : int, float or dict, default=0.1
+        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
+        least 1), or a number for each class ``{class: int}``.
+
+    kernel : str, callable or None, default=None
+        None is the linear kernel: the rows are their own features. Otherwise a kernel of
+        :func:`sklearn.metrics.pairwise.pairwise_kernels`.
+
+    kernel_params : dict, default=None
+        Parameters of the kernel, such as ``{"gamma": 0.1}``.
+
+    stratify : {"proportional", "balanced"} or None, default="proportional"
+        Rows of each class: its share (largest remainder, at least one), equal numbers, or
+        whatever comes (None). Without classes (`y` absent or continuous) it is None.
+
+    Attributes
+    ----------
+    sample_indices_ : ndarray of shape (n_coreset,)
+        Rows kept, in order of selection, classes interleaved in proportion. A class's picks are a
+        prefix of those for a larger coreset.
+
+    sample_weight_ : ndarray of shape (n_coreset,)
+        What each row kept stands for: the weight of its class by the number of its picks, as the
+        mean they keep is that of equal weights. Sums to n_samples (or to the weight given).
+
+    sampling_strategy_ : dict
+        Number of rows kept of each class.
+
+    classes_ : ndarray of shape (n_classes,)
+        The classes; only where `y` has any.
+
+    n_features_in_ : int
+        Number of columns.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns; only where they are all strings.
+
+    device_ : str
+        Where the work was done.
+
+    See Also
+    --------
+    KCenterGreedy : Rows that cover the table, outliers first.
+
+    Notes
+    -----
+    The columns count as they are: scale them if their units differ. With `sample_weight` the mean
+    is the weighted one.
+
+    Time: n d for each pick, one product of the rows with a vector. With a kernel, n evaluations
+    of it for each pick and :math:`n^2` once. Memory: O(n), X is not copied (a class of it is,
+    within scikit-learn's `working_memory`); sparse X stays sparse.
+
+    References
+    ----------
+    .. [1] Welling, M. "Herding dynamical weights to learn." ICML 2009.
+    .. [2] Chen, Y., Welling, M., Smola, A. "Super-samples from kernel herding." UAI 2010.
+    .. [3] Rebuffi, S.-A., et al. "iCaRL: Incremental classifier and representation learning."
+       CVPR 2017 (the form per class).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skcoreset import Herding
+    >>> X, y = load_iris(return_X_y=True)
+    >>> X_small, y_small = Herding(coreset_size=15).fit_resample(X, y)
+    >>> X.mean(axis=0).round(2)
+    array([5.84, 3.06, 3.76, 1.2 ])
+    >>> X_small.mean(axis=0).round(2)
+    array([5.83, 3.05, 3.75, 1.21])
+    """
+
+    _parameter_constraints = {
+        **BaseCoreset._parameter_constraints,
+        "kernel": [StrOptions(set(PAIRWISE_KERNEL_FUNCTIONS) - {"precomputed"}), callable, None],
+        "kernel_params": [dict, None],
+    }
+
+    def __init__(
+        self, coreset_size=0.1, *, kernel=None, kernel_params=None, stratify="proportional"
+    ):
+        self.coreset_size = coreset_size
+        self.kernel = kernel
+        self.kernel_params = kernel_params
+        self.stratify = stratify
+
+    def _check_X(self, X):
+        return check_numbers(self, X)
+
+    def _represent(self, table):
+        return table.X
+
+    def _pick(self, X, contest):
+        features = gram(X, self.kernel, self.kernel_params, rows=contest.rows)
+        picks = herd(features, contest.size, contest.sample_weight, report=contest.report)
+        return Picks(picks, weight=np.ones(len(picks)))
+
+
+class KCenterGreedy(BaseCoreset):
+    r"""Rows that cover the table: each pick is the row farthest from all picks before it.
+
+    The greedy algorithm for the k-center problem, per class by default,
+
+    .. math:: \arg\max_i \min_{j \in S} d(i, j),
+
+    whose covering radius is at most twice the smallest that k rows can have. It keeps the rare
+    and the odd, outliers first; use it where every region must be present (cold start, rare
+    subgroups, near-duplicate removal), not where the mass of the data matters.
+
+    Parameters
+    ----------
+    coreset_size : int, float or dict, default=0.1
+        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
+        least 1), or a number for each class ``{class: int}``.
+
+    metric : str or callable, default="euclidean"
+        A metric of :func:`sklearn.metrics.pairwise_distances`. "euclidean" and "cosine" run as
+        matrix products. With "precomputed", X holds the distances, (n_samples, n_samples).
+
+    init : {"mean", "random"} or array-like of int, default="mean"
+        The first pick: the row nearest the (weighted) mean of its class, a random row, or the
+        indices of rows chosen already. These are picks like all others and count towards the
+        size. A class that has none of the given rows begins with the one nearest its mean. With
+        "precomputed", for want of a mean, the row with the smallest mean distance.
+
+    stratify : {"proportional", "balanced"} or None, default="proportional"
+        Rows of each class: its share (largest remainder, at least one), equal numbers, or
+        whatever comes (None). Without classes (`y` absent or continuous) it is None.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of ``init="random"``.
+
+    Attributes
+    ----------
+    sample_indices_ : ndarray of shape (n_coreset,)
+        Rows kept, in order of selection, classes interleaved in proportion. A class's picks are a
+        prefix of those for a larger coreset.
+
+    sample_weight_ : ndarray of shape (n_coreset,)
+        Weight of the rows of its class that are nearest to each row kept (its Voronoi cell). Sums
+        to n_samples (or to the weight given).
+
+    radii_ : ndarray of shape (n_coreset,)
+        Covering radius of its class once that row was picked: the largest distance of a row to
+        the nearest pick of its class. Non-increasing within a class.
+
+    radius_ : float
+        Covering radius of the whole coreset.
+
+    sampling_strategy_ : dict
+        Number of rows kept of each class.
+
+    classes_ : ndarray of shape (n_classes,)
+        The classes; only where `y` has any.
+
+    n_features_in_ : int
+        Number of columns.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns; only where they are all strings.
+
+    device_ : str
+        Where the work was done.
+
+    See Also
+    --------
+    Herding : Rows whose mean is the mean of the table; leaves outliers out.
+
+    Notes
+    -----
+    The columns count as they are: scale them if their units differ. Distances that are equal up
+    to rounding are ties and go to the lowest row; once every row left is a duplicate of a pick
+    (radius 0), rows are taken in their order, so that the size stays exact.
+
+    Time: n k d, in matrix products that serve a hundred picks at once. Memory: O(n) and blocks
+    within scikit-learn's `working_memory`; neither X nor the distances are held twice (a class of
+    X is copied if it fits in `working_memory`, a table of 32 columns or less as a whole). Sparse
+    X stays sparse.
+
+    References
+    ----------
+    .. [1] Gonzalez, T. F. "Clustering to minimize the maximum intercluster distance."
+       Theoretical Computer Science 38 (1985).
+    .. [2] Sener, O., Savarese, S. "Active learning for convolutional neural networks: a core-set
+       approach." ICLR 2018.
+
+    Examples
+    --------
+    >>> from skcoreset import KCenterGreedy
+    >>> X = [[0.0], [1.0], [2.0], [3.0], [10.0]]
+    >>> sampler = KCenterGreedy(coreset_size=3).fit(X)
+    >>> sampler.sample_indices_
+    array([3, 4, 0])
+    >>> sampler.radii_
+    array([7., 3., 1.])
+    >>> sampler.sample_weight_
+    array([2., 1., 2.])
+    """
+
+    _parameter_constraints = {
+        **BaseCoreset._parameter_constraints,
+        "metric": [StrOptions({*_VALID_METRICS, "precomputed"} - _NOT_IN_BLOCKS), callable],
+        "init": [StrOptions({"mean", "random"}), "array-like"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        coreset_size=0.1,
+        *,
+        metric="euclidean",
+        init="mean",
+        stratify="proportional",
+        random_state=None,
+    ):
+        self.coreset_size = coreset_size
+        self.metric = metric
+        self.init = init
+        self.stratify = stratify
+        self.random_state = random_state
+
+    def _check_X(self, X):
+        X = check_numbers(self, X)
+        if self.metric == "precomputed" and X.shape[0] != X.shape[1]:
+            raise ValueError(
+                f"metric='precomputed' takes distances of shape (n_samples, n_samples), got "
+                f"{tuple(X.shape)}."
+            )
+        return X
+
+    def _check_target(self, table):
+        if not isinstance(self.init, str):
+            self._initial = _row_indices(self.init, table.sample_weight)
+
+    def _represent(self, table):
+        return table.X
+
+    def _pick(self, X, contest):
+        distances = pairs(X, self.metric, rows=contest.rows)
+        first = self._first(distances, contest)
+        picks, radii, nearest = farthest_first(
+            distances, contest.size, first, report=contest.report
+        )
+        cells = np.bincount(nearest, weights=contest.sample_weight, minlength=len(picks))
+        return Picks(picks, weight=cells, per_pick={"radii_": radii})
+
+    def _first(self, distances, contest):
+        if not isinstance(self.init, str):
+            given = self._initial
+            if contest.rows is not None:
+                at = np.minimum(np.searchsorted(contest.rows, given), len(contest.rows) - 1)
+                given = at[contest.rows[at] == given]
+            if len(given) > contest.size:
+                raise ValueError(
+                    f"init has {len(given)} rows where only {contest.size} are to be picked; they "
+                    "count towards coreset_size."
+                )
+            if len(given):
+                return given
+        if self.init == "random":
+            return [contest.random_state.randint(distances.n)]
+        return [distances.nearest_to_mean(contest.sample_weight)]
+
+    def _publish(self, table, groups, picked):
+        super()._publish(table, groups, picked)
+        self.radius_ = float(max(p.per_pick["radii_"][-1] for p in picked))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = self.metric == "precomputed"
+        return tags
+
+
+def _row_indices(init, sample_weight):
+    """`init` as distinct row indices, or an error that says what is wrong with them."""
+    rows, n_samples = np.asarray(init), len(sample_weight)
+    if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer) or not len(rows):
+        raise ValueError(f"init must be 'mean', 'random' or a list of row indices, got {init!r}.")
+    if rows.min() < 0 or rows.max() >= n_samples:
+        raise ValueError(f"init has row indices outside 0 to {n_samples - 1}: {init!r}.")
+    if len(np.unique(rows)) < len(rows):
+        raise ValueError(f"init has the same row index twice: {init!r}.")
+    if not sample_weight[rows].all():
+        raise ValueError(f"init has rows of sample_weight 0, which count as absent: {init!r}.")
+    return rows

@@ -1,0 +1,1 @@
+"""Numerics: plain functions, arrays in, arrays out; no estimators and no labels."""

@@ -1,0 +1,403 @@
+"""Distances and kernels between the rows of one table, on demand and in blocks.
+
+The n x n matrix never exists: a selection kernel asks an object of this file for the few values
+it needs. Positions are those within the table (or within the `rows` of it that are in play).
+
+``block(columns, rows)``
+    matrix (len(columns), len(rows)) of values; `rows` may be a slice.
+``among(columns)``
+    the square matrix among `columns`, in float64 and as exact as it can be had.
+
+Distances answer two questions more, because products round and picks must not depend on that:
+
+``direct(left, right)``
+    value of each pair (left[i], right[i]) without cancellation.
+``slack(values, rows)``
+    how far rounding may have moved `values`; two that are closer than that are a tie.
+
+Euclidean distances stay squared until ``distance(values)`` makes real ones of them.
+"""
+
+import numpy as np
+import sklearn
+from scipy import sparse
+from sklearn.metrics import pairwise_distances
+from sklearn.metrics.pairwise import pairwise_kernels
+
+from skcoreset._backend import block_slices, device_of, is_foreign, namespace
+
+__all__ = ["gram", "pairs"]
+
+
+class _Rows:
+    """Rows of `X` (all, or those at positions `rows`), shifted where products would lose digits."""
+
+    def __init__(self, X, rows=None):
+        self.xp, self.device = namespace(X), device_of(X)
+        # A few columns are copied to float64: that costs next to nothing, and in float32 the many
+        # picks that few dimensions allow would soon be as near as rounding.
+        self.narrow = not sparse.issparse(X) and X.shape[1] <= 32
+        single = "float32" in str(X.dtype) and not self.narrow
+        self.dtype = self.xp.float32 if single else self.xp.float64
+        self.itemsize, self.eps = (4, 2.0**-23) if single else (8, 2.0**-52)
+        # An inner product of d terms is off by a few eps times sqrt(d), seldom more.
+        self.rounding = (8 + 4 * X.shape[1] ** 0.5) * self.eps
+        self.X, self.rows, self.offset = X, None, None
+        self.n = X.shape[0]
+        if rows is not None:
+            self.n = len(rows)
+            self.rows = self.xp.asarray(rows, device=self.device)
+            if self.narrow or self._a_copy_fits():
+                self.X, self.rows = self.fetch(slice(0, self.n)), None
+        elif self.narrow:
+            self.X = self._cast(X)
+
+    def _a_copy_fits(self):
+        row_bytes = self.X.shape[1] * self.itemsize
+        if sparse.issparse(self.X):
+            row_bytes = self.X.nnz / self.X.shape[0] * (self.itemsize + 8)
+        return self.n * row_bytes <= sklearn.get_config()["working_memory"] * 2**20
+
+    def vector(self, value, dtype=None):
+        return self.xp.full(self.n, value, dtype=dtype or self.dtype, device=self.device)
+
+    def fetch(self, at):
+        """Rows at positions `at` (a slice or an index array), shifted by `offset`."""
+        if self.rows is not None:
+            at = self.rows[at]
+        if isinstance(at, slice) or sparse.issparse(self.X):
+            rows = self.X[at]
+        else:
+            rows = self.xp.take(self.X, at, axis=0)
+        if rows.dtype != self.dtype:
+            rows = self._cast(rows)
+        return rows if self.offset is None else rows - self.offset
+
+    def _cast(self, array):
+        return self.xp.astype(array, self.dtype, copy=False)
+
+    def fetch_wide(self, at):
+        """The same in float64; sparse rows stay sparse."""
+        rows = self.fetch(at)
+        if sparse.issparse(rows):
+            return rows.astype(np.float64)
+        return self.xp.astype(rows, self.xp.float64, copy=False)
+
+    def fetch_dense(self, at):
+        """The same as a dense array, for the few rows that products are taken with."""
+        rows = self.fetch(at)
+        return rows.toarray() if sparse.issparse(rows) else rows
+
+    def blocks(self, row_bytes=0, n=None):
+        """Slices over `n` (all) rows: `row_bytes` for what is computed of a row, and its copy."""
+        if not sparse.issparse(self.X) and (self.rows is not None or self.offset is not None):
+            row_bytes += self.X.shape[1] * self.itemsize
+        return block_slices(self.n if n is None else n, row_bytes)
+
+    def each(self, function):
+        """``function(rows)`` over all rows in blocks, as one float64 vector."""
+        out = self.vector(0.0, self.xp.float64)
+        for block in self.blocks(self.X.shape[1] * self.itemsize):
+            out[block] = self.xp.astype(function(self.fetch(block)), self.xp.float64)
+        return out
+
+    def dot(self, vector):
+        """Products of all rows with one dense float64 `vector`, float64."""
+        vector = self._cast(vector)
+        if self.rows is None and self.offset is None and self.X.dtype == self.dtype:
+            return self.xp.astype(self.X @ vector, self.xp.float64, copy=False)
+        return self.each(lambda rows: rows @ vector)
+
+    def squares(self):
+        return self.each(self._squares)
+
+    def _squares(self, rows):
+        if sparse.issparse(rows):
+            return np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
+        return self.xp.vecdot(rows, rows)
+
+    def mean(self, weight=None):
+        """(Weighted) mean of the shifted rows: dense; added up in float64 over the blocks."""
+        weight = self.vector(1.0) if weight is None else self._cast(weight)
+        total = self.xp.zeros(self.X.shape[1], dtype=self.xp.float64, device=self.device)
+        for block in self.blocks(self.X.shape[1] * self.itemsize):
+            part = self.fetch(block).T @ weight[block]
+            total = total + self.xp.astype(part, self.xp.float64)
+        return total / self.xp.sum(self.xp.astype(weight, self.xp.float64))
+
+    def nearest_to_mean(self, weight):
+        """Position of the row nearest the weighted mean; the lowest of a tie."""
+        values = self.to_mean(self.xp.asarray(weight, device=self.device))
+        tied = values <= self.xp.min(values) + self.rounding * self.xp.max(self.xp.abs(values))
+        return int(self.xp.nonzero(tied)[0][0])
+
+    def centre(self):
+        """Shift by the mean where it is so large that products would drown the differences."""
+        if not sparse.issparse(self.X):
+            mean = self.mean()
+            shift, square = float(mean @ mean), float(self.xp.mean(self.squares()))
+            if self.narrow:
+                self.X = self.X - mean
+            elif shift > 3 * (square - shift):
+                self.offset = self._cast(mean)
+
+    def products(self, left, at):
+        """``left @ rows.T`` as (len(left), len(at)), for dense `left`."""
+        rows = self.fetch(at)
+        return (rows @ left.T).T if sparse.issparse(rows) else left @ rows.T
+
+    def products_among(self, columns):
+        rows = self.fetch_wide(columns)
+        return (rows @ rows.T).toarray() if sparse.issparse(rows) else rows @ rows.T
+
+    def most_columns(self):
+        """How many rows may be dense columns at once: those that a quarter of the memory holds."""
+        memory = sklearn.get_config()["working_memory"] * 2**20 / 4
+        return max(1, int(memory // (self.X.shape[1] * self.itemsize)))
+
+
+class Euclidean(_Rows):
+    """Squared Euclidean distances: ``|x|^2 + |c|^2 - 2 x.c``, so a block is one matrix product.
+
+    A value below sqrt(eps) of the squared norms it was computed from has lost half of its digits:
+    it is ``doubtful``, and ``direct`` takes that pair from its difference.
+    """
+
+    cancels = True
+
+    def __init__(self, X, rows=None):
+        super().__init__(X, rows)
+        self.centre()
+        self.sq = self._cast(self.squares())
+        self.most_square = float(self.xp.max(self.sq))
+        if self.narrow:  # one product gives the whole sum: x, |x|^2, 1 times -2c, 1, |c|^2
+            sq, one = self.sq[:, None], self.vector(1.0)[:, None]
+            self.augmented = self.xp.concat([self.X, sq, one], axis=1)
+
+    def block(self, columns, rows):
+        if self.narrow:
+            C = self.fetch(columns)
+            one = self.xp.ones_like(C[:, :1])
+            C = self.xp.concat([-2 * C, one, self.sq[columns][:, None]], axis=1)
+            A = self.augmented
+            A = A[rows] if isinstance(rows, slice) else self.xp.take(A, rows, axis=0)
+            return C @ A.T
+        D = self.products(-2 * self.fetch_dense(columns), rows)
+        D += self.sq[columns][:, None]
+        D += self.sq[rows][None, :]
+        return D
+
+    def among(self, columns):
+        sq = self._squares(self.fetch_wide(columns))
+        sums = sq[:, None] + sq[None, :]
+        D = sums - 2 * self.products_among(columns)
+        doubtful = D < 2.0**-26 * sums
+        left, right = self.xp.nonzero(doubtful)
+        D[doubtful] = self.direct(columns[left], columns[right])
+        return D
+
+    def doubtful(self, values, columns, rows):
+        return values < self.eps**0.5 * (self.sq[columns] + self.sq[rows])
+
+    def direct(self, left, right):
+        out = self.xp.empty(left.shape[0], dtype=self.xp.float64, device=self.device)
+        for block in block_slices(left.shape[0], 4 * 8 * self.X.shape[1]):
+            out[block] = self._squares(self.fetch_wide(left[block]) - self.fetch_wide(right[block]))
+        return out
+
+    def slack(self, values, rows=slice(None)):
+        return self.rounding * (self.sq[rows] + values)
+
+    def most_slack(self, value):
+        return self.rounding * (self.most_square + value)
+
+    def to_mean(self, weight=None):
+        mean = self.mean(weight)
+        return self.squares() - 2 * self.dot(mean) + mean @ mean
+
+    def distance(self, values):
+        return np.sqrt(np.maximum(values, 0))
+
+
+class Cosine(_Rows):
+    """``1 - cos(x, c)``; a row of zeros is at distance 1 from every row, as in scikit-learn."""
+
+    cancels = False
+
+    def __init__(self, X, rows=None):
+        super().__init__(X, rows)
+        sq = self.squares()
+        norms = self.xp.sqrt(self.xp.where(sq > 0, sq, 1.0))
+        self.scale = self._cast(self.xp.where(sq > 0, 1 / norms, 0.0))
+
+    def block(self, columns, rows):
+        D = self.products(self.fetch_dense(columns) * -self.scale[columns][:, None], rows)
+        D *= self.scale[rows][None, :]
+        D += 1
+        return D
+
+    def among(self, columns):
+        scale = self.xp.astype(self.scale[columns], self.xp.float64)
+        return 1 - self.products_among(columns) * scale[:, None] * scale[None, :]
+
+    def doubtful(self, values, columns, rows):
+        return values < -1
+
+    def slack(self, values, rows=slice(None)):
+        return 0 * values + self.rounding
+
+    def most_slack(self, value):
+        return self.rounding
+
+    def to_mean(self, weight=None):
+        mean = self.mean(weight)
+        norm = float(mean @ mean) ** 0.5 or 1.0
+        return 1 - self.dot(mean) * self.scale / norm
+
+    def distance(self, values):
+        return np.maximum(values, 0)
+
+
+class Measured(_Rows):
+    """Any metric of :func:`sklearn.metrics.pairwise_distances`, or a callable; host arrays only."""
+
+    cancels = False
+
+    def __init__(self, X, metric, rows=None):
+        super().__init__(X, rows)
+        if is_foreign(X):
+            raise TypeError(
+                f"metric={metric!r} works on NumPy arrays, data frames and scipy.sparse; "
+                f"on {self.xp.__name__} arrays use 'euclidean' or 'cosine'."
+            )
+        self.metric = metric
+
+    def block(self, columns, rows):
+        return pairwise_distances(self.fetch(columns), self.fetch(rows), metric=self.metric)
+
+    def among(self, columns):
+        return np.asarray(self.block(columns, columns), dtype=np.float64)
+
+    def doubtful(self, values, columns, rows):
+        return values < -np.inf
+
+    def slack(self, values, rows=slice(None)):
+        return self.rounding * np.abs(values)
+
+    most_slack = slack
+
+    def to_mean(self, weight=None):
+        mean = self.mean(weight)[None, :]
+        return np.concatenate(
+            [
+                pairwise_distances(self.fetch(block), mean, metric=self.metric)[:, 0]
+                for block in self.blocks(8 * self.X.shape[1])
+            ]
+        )
+
+    def distance(self, values):
+        return np.asarray(values)
+
+
+class Precomputed(Measured):
+    """Distances that the user computed: `X` is (n, n)."""
+
+    def __init__(self, X, rows=None):
+        super().__init__(X, "precomputed")
+        self.within = np.arange(X.shape[0]) if rows is None else rows
+        self.n = len(self.within)
+
+    def block(self, columns, rows):
+        return self.X[self.within[columns]][:, self.within[rows]]
+
+    def to_mean(self, weight=None):
+        """There is no mean to be near to; the mean distance to all others says as much."""
+        weight = np.ones(self.n) if weight is None else weight
+        out = [
+            self.block(np.arange(self.n)[block], slice(None)) @ weight
+            for block in block_slices(self.n, 8 * self.n)
+        ]
+        return np.concatenate(out) / weight.sum()
+
+
+def pairs(X, metric="euclidean", rows=None):
+    """The object that answers for `metric` on the rows of `X` at positions `rows` (None: all)."""
+    if metric in ("euclidean", "l2"):
+        return Euclidean(X, rows)
+    if metric == "cosine":
+        return Cosine(X, rows)
+    if metric == "precomputed":
+        return Precomputed(X, rows)
+    return Measured(X, metric, rows)
+
+
+class Gram(_Rows):
+    """Inner products: a row's feature is the row itself."""
+
+    def __init__(self, X, rows=None):
+        super().__init__(X, rows)
+        self.centre()
+        self.diagonal = self.squares()
+
+    def feature(self, at):
+        row = self.fetch_dense(slice(at, at + 1))
+        return self.xp.astype(row[0, :], self.xp.float64)
+
+    def mean_feature(self, weight):
+        return self.mean(weight)
+
+    def values(self, vector):
+        """Inner products of all features with `vector`."""
+        return self.dot(vector)
+
+    def rounding_of_value(self, vector, at, step):
+        square = float(vector @ vector) * float(self.diagonal[at])
+        return 16 * self.eps * (square**0.5 + float(self.diagonal[at]))
+
+
+class KernelGram(_Rows):
+    """A kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`, or a callable; host arrays.
+
+    The feature of a row stands as its kernel values with all rows, so that sums and means of
+    features are sums and means of kernel columns.
+    """
+
+    def __init__(self, X, kernel, params, rows=None):
+        super().__init__(X, rows)
+        if is_foreign(X):
+            raise TypeError(
+                f"kernel={kernel!r} works on NumPy arrays, data frames and scipy.sparse; "
+                f"on {self.xp.__name__} arrays use kernel=None."
+            )
+        self.kernel, self.params = kernel, params or {}
+        self.diagonal = np.concatenate(
+            [np.diagonal(self.block(b, b)) for b in block_slices(self.n, 2**15)]
+        ).astype(np.float64)
+
+    def block(self, columns, rows):
+        K = pairwise_kernels(
+            self.fetch(columns), self.fetch(rows), metric=self.kernel, **self.params
+        )
+        return K.toarray() if sparse.issparse(K) else K
+
+    def feature(self, at):
+        return self.block(slice(at, at + 1), slice(None))[0].astype(np.float64)
+
+    def mean_feature(self, weight):
+        """By all n x n kernel values, a block of them at a time."""
+        blocks = block_slices(self.n, 3 * 8 * self.n, most_bytes=2**26)
+        values = [self.block(block, slice(None)) @ weight for block in blocks]
+        return np.concatenate(values) / weight.sum()
+
+    def values(self, vector):
+        return vector
+
+    def rounding_of_value(self, vector, at, step):
+        return 16 * self.eps * (step + 2) * float(self.diagonal[at])
+
+
+def gram(X, kernel=None, params=None, rows=None):
+    """The object that answers for `kernel` (None: inner products) on the rows of `X`."""
+    if kernel is None or kernel == "linear":
+        return Gram(X, rows)
+    return KernelGram(X, kernel, params, rows)

@@ -1,0 +1,187 @@
+"""Farthest-first traversal (Gonzalez 1985), exact, many picks for one reading of the data."""
+
+import numpy as np
+from array_api_extra import partition
+
+from skcoreset._backend import put, to_numpy
+
+__all__ = ["farthest_first"]
+
+
+def farthest_first(pairs, size, first, *, pool_size=512, report=None):
+    """Pick the row farthest from all picked rows, again and again.
+
+    The picks are those of the plain loop (one pass over the data a pick). They come in rounds:
+    of the `pool_size` farthest rows all mutual distances are computed, and the plain loop runs
+    among these alone. A pick that is farther than every row outside the pool was at the start of
+    the round is the farthest of all, since distances to the picked rows only fall; the first pick
+    that is not ends the round, and one matrix product brings all rows up to date. Ties (distances
+    equal up to rounding) go to the lowest position.
+
+    Parameters
+    ----------
+    pairs : object of :func:`skcoreset._kernels.distances.pairs`
+    size : int
+        Number of picks, those of `first` included.
+    first : sequence of int
+        Positions picked already, in order; at least one, at most `size`.
+    pool_size : int
+        Rows in a round. Changes the time, never the picks.
+    report : callable, optional
+        Called with the number of picks after each round.
+
+    Returns
+    -------
+    picks : ndarray of shape (size,)
+        Positions in order of selection.
+    radii : ndarray of shape (size,), float64
+        Largest distance of a row to its nearest pick, after each pick.
+    nearest : ndarray of shape (n,)
+        For each row, which of the picks (0 .. size - 1) is nearest; the earlier one of a tie.
+
+    Notes
+    -----
+    Time: n * size * d multiplications in matrix products, plus (rounds) * pool_size^2 * d; the
+    usual round ends after 50 to 400 picks. Memory: a few vectors of n, a block of `working_memory`.
+    """
+    xp = pairs.xp
+    position = xp.arange(pairs.n, device=pairs.device)
+    gap = pairs.vector(float("inf"))  # distance to the nearest pick; -inf: picked itself
+    nearest = pairs.vector(0, xp.int64)
+    picks, radii = [], []
+    prune = _Prune(pairs)
+
+    def add(new):
+        new_at = xp.asarray(new, device=pairs.device)
+        rows = prune.rows_in_reach(picks, new_at, gap, nearest)
+        _update(pairs, new_at, rows, gap, nearest, len(picks))
+        picks.extend(new)
+        radii.append(float(xp.max(gap)))
+        if report is not None:
+            report(len(picks))
+
+    for start in first:
+        add([int(start)])
+    while len(picks) < size:
+        wanted = min(size - len(picks), pairs.most_columns())
+        pool, outside = _farthest_rows(pairs, gap, position, pool_size)
+        new, farthest = _pick_in_pool(pairs, picks, gap, nearest, pool, outside, wanted)
+        if not new:  # ties across the edge of the pool: one step of the plain loop
+            slack = _slack(pairs, gap, position)
+            new, farthest = [_lowest_of_ties(xp, gap + slack, slack)[0]], []
+        radii.extend(farthest[1:])
+        add(new)
+    radii = pairs.distance(np.maximum(radii, 0))
+    return np.asarray(picks), np.minimum.accumulate(radii), to_numpy(nearest)
+
+
+def _slack(pairs, gap, rows):
+    open_gap = pairs.xp.where(gap > -pairs.xp.inf, gap, 0.0)
+    return pairs.slack(open_gap, rows)
+
+
+def _lowest_of_ties(xp, upper, slack):
+    """Lowest position that may have the largest value; what that value is at least; the value.
+
+    `upper` is each value plus its slack.
+    """
+    top = int(xp.argmax(upper))
+    reach, spread = float(upper[top]), float(slack[top])
+    lowest = int(xp.nonzero(upper >= reach - 2 * spread)[0][0])
+    return lowest, reach - 2 * spread, reach - spread
+
+
+def _farthest_rows(pairs, gap, position, most):
+    """The `most` rows with the largest gap, in order of position, and what is left outside.
+
+    The outside is summed up in (edge, width, rival): it has no gap above ``edge + width``, and
+    those of at least ``edge - width`` begin at position `rival`.
+    """
+    xp, n = pairs.xp, pairs.n
+    edge = -np.inf if n <= most else float(partition(gap, n - most, xp=xp)[n - most])
+    if edge == -np.inf:  # all that can still be picked fit in
+        return position[gap > -xp.inf], (-np.inf, 0.0, n)
+    width = 2 * pairs.most_slack(edge)
+    sure = xp.nonzero(gap > edge + width)[0]
+    # Of the rows that tie for the last places the lowest come in: they would be picked first.
+    ties = xp.nonzero((gap >= edge - width) & (gap <= edge + width))[0]
+    room = most - sure.shape[0]
+    rival = int(ties[room]) if room < ties.shape[0] else n
+    return xp.sort(xp.concat([sure, ties[:room]])), (edge, width, rival)
+
+
+def _pick_in_pool(pairs, picks, gap, nearest, pool, outside, wanted):
+    """The plain loop among `pool`, while no row outside can win. Returns picks and their gaps."""
+    xp = pairs.xp
+    edge, width, rival = outside
+    slack = xp.astype(_slack(pairs, gap[pool], pool), xp.float64)
+    reach = xp.astype(gap[pool], xp.float64)
+    if pairs.cancels:  # what many products have worn down is measured afresh
+        owner = xp.asarray(picks, device=pairs.device)[nearest[pool]]
+        reach = xp.where(reach > -xp.inf, pairs.direct(pool, owner), -xp.inf)
+    upper = reach + slack
+    among = pairs.among(pool) + slack[None, :]  # a row j keeps its slack through every minimum
+    new, farthest = [], []
+    while len(new) < wanted:
+        local, least, top = _lowest_of_ties(xp, upper, slack)
+        if not (least > edge + 2 * width or (least >= edge - width and int(pool[local]) < rival)):
+            break
+        new.append(int(pool[local]))
+        farthest.append(top)
+        upper = xp.minimum(upper, among[local, :])
+        upper[local] = -xp.inf
+    return new, farthest
+
+
+class _Prune:
+    """Leaves out of an update the rows that no new pick can be nearer to (triangle inequality).
+
+    If a new pick is at least twice as far from the pick that row x is nearest to as x is, it is no
+    nearer to x. In few dimensions that spares most rows; where it spares less than a fifth, the
+    next tries are put off, for longer each time.
+    """
+
+    def __init__(self, pairs):
+        self.pairs, self.wait, self.patience = pairs, 0, 1
+
+    def rows_in_reach(self, picks, new, gap, nearest):
+        pairs, xp = self.pairs, self.pairs.xp
+        if not pairs.cancels or not picks or self.wait:  # only Euclidean distances are squared
+            self.wait = max(0, self.wait - 1)
+            return None
+        old = xp.asarray(picks, device=pairs.device)
+        apart = xp.min(pairs.block(new, old), axis=0)
+        bound = 0.25 * apart - 2 * pairs.most_slack(float(xp.max(apart)))
+        rows = xp.nonzero(gap > bound[nearest])[0]
+        if rows.shape[0] > 0.8 * pairs.n:
+            self.patience *= 2
+            self.wait = self.patience
+            return None
+        return rows
+
+
+def _update(pairs, new, rows, gap, nearest, label):
+    """Bring `gap` and `nearest` of `rows` (None: all) up to date, in place, for picks `new`."""
+    xp = pairs.xp
+    n_rows = pairs.n if rows is None else rows.shape[0]
+    copied = 0 if rows is None else pairs.X.shape[1] * pairs.itemsize
+    for block in pairs.blocks(3 * pairs.itemsize * new.shape[0] + copied, n_rows):
+        part = block if rows is None else rows[block]
+        D = pairs.block(new, part)
+        closest, before = xp.min(D, axis=0), gap[part]
+        at = xp.nonzero(closest < before)[0]
+        if at.shape[0] == 0:
+            continue
+        part = at + block.start if rows is None else part[at]
+        value, before = closest[at], before[at]
+        tied = xp.take(D, at, axis=1) <= (value + pairs.slack(value, part))[None, :]
+        which = xp.argmax(xp.astype(tied, xp.int8), axis=0)
+        doubt = xp.nonzero(pairs.doubtful(value, new[which], part))[0]
+        if doubt.shape[0]:
+            exact = pairs.direct(new[which[doubt]], part[doubt])
+            put(value, doubt, xp.astype(exact, value.dtype))
+        put(gap, part, xp.minimum(value, before))
+        moved = value + pairs.slack(value, part) < before
+        put(nearest, part[moved], which[moved] + label)
+    put(gap, new, -xp.inf)
+    put(nearest, new, xp.arange(new.shape[0], device=pairs.device) + label)

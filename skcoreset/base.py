@@ -1,0 +1,411 @@
+"""The contract that every sampler keeps: represent -> budget -> pick -> publish.
+
+A method is a subclass that answers two questions. ``_represent`` says once, for the whole table,
+what stands for a row; ``_pick`` says for one group of rows which of them are kept, in order.
+Everything else is here: checking what comes in, how many rows of which class, order, weights,
+taking rows out of the user's containers. This is the only file that imports imbalanced-learn.
+"""
+
+from dataclasses import dataclass, field
+from numbers import Integral
+
+import numpy as np
+from imblearn.base import BaseSampler
+from sklearn.base import _fit_context, clone
+from sklearn.utils import check_array, check_consistent_length, check_random_state, get_tags
+from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import (
+    _num_samples,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from skcoreset import _models
+from skcoreset._backend import device_name, is_foreign, namespace, take, to_numpy
+from skcoreset._budget import interleave, share_out
+from skcoreset._kernels.top_k import top_k
+from skcoreset._progress import CallbackSupportMixin, Progress
+
+__all__ = ["BaseCoreset", "BaseModelCoreset", "BaseScoreCoreset", "Contest", "Picks", "Table"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What came in, checked."""
+
+    X: object  # as the method's `_check_X` returns it
+    y: object  # the user's own container, or None
+    codes: np.ndarray | None  # class of each row as a position in `classes`
+    classes: np.ndarray | None  # None where y is absent or continuous
+    sample_weight: np.ndarray  # (n,) float64, ones if none was given
+    weighted: bool  # whether the user gave weights
+
+
+@dataclass(frozen=True)
+class Contest:
+    """One group of rows that compete with each other for `size` places."""
+
+    rows: np.ndarray | None  # ascending row indices; None: all rows
+    size: int
+    sample_weight: np.ndarray  # (n_group,)
+    random_state: np.random.RandomState
+    report: object  # callable, takes the number of rows picked so far
+
+
+@dataclass(frozen=True)
+class Picks:
+    """What `_pick` answers; a bare array of positions will do where there is nothing more.
+
+    Positions are those within the group. `weight` is what each pick stands for, up to a factor;
+    None gives each its own weight. `per_pick` are attributes to publish, one value a pick.
+    """
+
+    positions: np.ndarray
+    weight: np.ndarray | None = None
+    per_pick: dict = field(default_factory=dict)
+
+
+class BaseCoreset(CallbackSupportMixin, BaseSampler):
+    """Base of all samplers. Subclasses define ``__init__``, ``_represent`` and ``_pick``."""
+
+    _sampling_type = "bypass"
+
+    _parameter_constraints = {
+        "coreset_size": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="right"),
+            dict,
+        ],
+        "stratify": [StrOptions({"proportional", "balanced"}), None],
+    }
+
+    # The two questions -----------------------------------------------------------------------
+
+    def _represent(self, table):
+        """What represents the rows of `table`: anything that `_pick` understands."""
+        raise NotImplementedError
+
+    def _pick(self, represented, contest):
+        """Which rows of the group are kept, in order: `Picks`, or an array of positions."""
+        raise NotImplementedError
+
+    # What a family may want otherwise --------------------------------------------------------
+
+    def _check_X(self, X):
+        """`X` as the method works on it. Default: any table, untouched."""
+        validate_data(self, X, skip_check_array=True)
+        return X
+
+    def _check_target(self, table):
+        """Raise if the method cannot work with this target."""
+
+    # The contract ----------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, sample_weight=None):
+        """Select the coreset.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The table.
+
+        y : array-like of shape (n_samples,), default=None
+            Target of each row.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row stands for already. Rows of weight 0 count as absent.
+
+        Returns
+        -------
+        self : object
+            The fitted sampler.
+        """
+        table = self._open(X, y, sample_weight)
+        groups = share_out(
+            self.coreset_size, self.stratify, table.codes, table.classes, table.sample_weight
+        )
+        random_state = check_random_state(getattr(self, "random_state", None))
+        progress = Progress(self, sum(group.size for group in groups))
+        represented = self._represent(table)
+        picked = []
+        for group in groups:
+            everything = slice(None) if group.rows is None else group.rows
+            contest = Contest(
+                rows=group.rows,
+                size=group.size,
+                sample_weight=table.sample_weight[everything],
+                random_state=np.random.RandomState(random_state.randint(2**31 - 1)),
+                report=progress,
+            )
+            picks = self._pick(represented, contest)
+            picks = picks if isinstance(picks, Picks) else Picks(picks)
+            picked.append(_globally(picks, contest))
+            progress.group_done(len(picked[-1].positions))
+        self._publish(table, groups, picked)
+        progress.close()
+        return self
+
+    def fit_resample(self, X, y=None, sample_weight=None):
+        """Select the coreset and return its rows, in order of selection.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The table.
+
+        y : array-like of shape (n_samples,), default=None
+            Target of each row.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row stands for already. Rows of weight 0 count as absent.
+
+        Returns
+        -------
+        X_resampled : same type as X, of shape (n_coreset, n_features)
+            The rows kept; the weight of each is in `sample_weight_`.
+
+        y_resampled : same type as y, of shape (n_coreset,)
+            Their targets; None if `y` is None.
+        """
+        self.fit(X, y, sample_weight=sample_weight)
+        X_resampled = take(X, self.sample_indices_)
+        return X_resampled, None if y is None else take(y, self.sample_indices_)
+
+    def _fit_resample(self, X, y, **params):
+        """Not used: the abstract method of imbalanced-learn's base."""
+        raise NotImplementedError
+
+    def get_support(self, indices=False):
+        """Which rows were kept.
+
+        Parameters
+        ----------
+        indices : bool, default=False
+            Whether to return row indices instead of a mask.
+
+        Returns
+        -------
+        support : ndarray
+            Mask of shape (n_samples,), or the indices kept, ascending, of shape (n_coreset,).
+        """
+        check_is_fitted(self)
+        if indices:
+            return np.sort(self.sample_indices_)
+        mask = np.zeros(self.n_samples_in_, dtype=bool)
+        mask[self.sample_indices_] = True
+        return mask
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.sampler_tags.sample_indices = True
+        tags.target_tags.required = False
+        return tags
+
+    # How it is kept --------------------------------------------------------------------------
+
+    def _open(self, X, y, sample_weight):
+        """Check all that came in, before any work is done."""
+        checked = self._check_X(X)
+        n_samples = _num_samples(checked)
+        if n_samples < 1:
+            raise ValueError(f"Found array with 0 sample(s) while a minimum of 1 is required: {X}.")
+        check_consistent_length(checked, *([] if y is None else [y]))
+        codes, classes = _encode(y)
+        table = Table(
+            X=checked,
+            y=y,
+            codes=codes,
+            classes=classes,
+            sample_weight=_check_weight(sample_weight, n_samples),
+            weighted=sample_weight is not None,
+        )
+        self._check_target(table)
+        return table
+
+    def _publish(self, table, groups, picked):
+        order = interleave([len(picks.positions) for picks in picked])
+        self.sample_indices_ = np.concatenate([picks.positions for picks in picked])[order]
+        weight = np.concatenate([picks.weight for picks in picked])[order]
+        # Only a class left out on purpose (coreset_size={...: 0}) makes this other than 1.
+        self.sample_weight_ = weight * (table.sample_weight.sum() / weight.sum())
+        for name in picked[0].per_pick:
+            setattr(self, name, np.concatenate([p.per_pick[name] for p in picked])[order])
+        self.n_samples_in_ = len(table.sample_weight)
+        self.device_ = device_name(table.X)
+        if table.classes is None:
+            self.__dict__.pop("classes_", None)
+            self.sampling_strategy_ = {None: len(self.sample_indices_)}
+        else:
+            self.classes_ = table.classes
+            counts = np.bincount(table.codes[self.sample_indices_], minlength=len(table.classes))
+            self.sampling_strategy_ = dict(
+                zip(table.classes.tolist(), counts.tolist(), strict=True)
+            )
+
+
+class BaseScoreCoreset(BaseCoreset):
+    """Base of the methods that give each row one score and keep the largest.
+
+    Subclasses define ``_scores(table)``.
+    """
+
+    def _represent(self, table):
+        self.scores_ = self._scores(table)
+        return self.scores_
+
+    def _pick(self, scores, contest):
+        return top_k(scores if contest.rows is None else scores[contest.rows], contest.size)
+
+
+class BaseModelCoreset(BaseCoreset):
+    """Base of the methods that ask a classifier. Adds the parameters `estimator` and `cv`."""
+
+    _parameter_constraints = {
+        **BaseCoreset._parameter_constraints,
+        "estimator": [HasMethods("fit"), None],
+        "cv": ["cv_object"],
+    }
+
+    _needs = "any"  # or "proba": what the classifier must have
+
+    def _classifier(self):
+        return _models.default_classifier() if self.estimator is None else self.estimator
+
+    def _check_target(self, table):
+        estimator = self._classifier()
+        fitted = _models.is_fitted(estimator)
+        name = type(self).__name__
+        self._method = _models.output_method(estimator, self._needs, name)
+        if self.cv is not None and fitted:
+            raise ValueError(
+                f"cv={self.cv!r} fits clones of the estimator on parts of the data, but "
+                f"{estimator!r} is fitted already and is used as it is. Give an unfitted "
+                "estimator, or cv=None."
+            )
+        if table.classes is None:
+            if table.y is not None:
+                raise ValueError(
+                    f"Unknown label type: {type_of_target(to_numpy(table.y))}. {name} needs the "
+                    "labels of a classification problem."
+                )
+            if not fitted:
+                raise ValueError(
+                    f"{name} requires y to be passed, but the target y is None: the classifier "
+                    "is not fitted. Give labels, or a classifier that is fitted already."
+                )
+            return
+        if len(np.unique(table.codes[table.sample_weight > 0])) < 2 and not fitted:
+            raise ValueError(
+                f"{name} fits a classifier, which needs at least 2 classes; y has one class: "
+                f"{table.classes[0]!r}."
+            )
+        if fitted:
+            if len(estimator.classes_) < 2:
+                raise ValueError(
+                    f"{estimator!r} knows one class, {estimator.classes_[0]!r}; {name} needs at "
+                    "least 2."
+                )
+            unseen = np.setdiff1d(table.classes, estimator.classes_)
+            if len(unseen):
+                raise ValueError(
+                    f"y has labels that the fitted classifier never saw: {unseen.tolist()}; it "
+                    f"knows {np.asarray(estimator.classes_).tolist()}."
+                )
+        elif table.weighted and _models.weight_keyword(estimator) is None:
+            raise ValueError(
+                f"sample_weight was given, but {estimator!r} takes no sample_weight in fit. Give "
+                "an estimator that does, or one that is fitted already."
+            )
+
+    def _model_outputs(self, table):
+        """What the classifier says of the rows; sets `estimator_`."""
+        estimator = self._classifier()
+        if _models.is_fitted(estimator):
+            self.estimator_ = estimator
+            return _models.outputs(estimator, table.X, self._method)
+        y = table.classes[table.codes]
+        weight = table.sample_weight if table.weighted else None
+        self.estimator_ = _models.fit_with_weight(clone(estimator), table.X, y, weight)
+        if self.cv is None:
+            return _models.outputs(self.estimator_, table.X, self._method)
+        return _models.outputs_out_of_fold(
+            estimator, table.X, y, self._method, self.cv, sample_weight=weight
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        estimator = self._classifier()
+        inner = get_tags(estimator).input_tags
+        tags.input_tags.sparse = inner.sparse
+        tags.input_tags.allow_nan = inner.allow_nan
+        tags.input_tags.string = inner.string
+        tags.input_tags.categorical = inner.categorical
+        tags.target_tags.required = not _models.is_fitted(estimator)
+        return tags
+
+
+def check_numbers(estimator, X, reset=True):
+    """`X` as a 2-D table of finite floats: NumPy or csr, or the array of another library."""
+    if not is_foreign(X):
+        dtype = [np.float64, np.float32]
+        return validate_data(estimator, X, accept_sparse="csr", dtype=dtype, reset=reset)
+    xp = namespace(X)
+    if X.ndim != 2:
+        raise ValueError(f"Expected 2D array, got {X.ndim}D array instead: shape {X.shape}.")
+    if not xp.isdtype(X.dtype, "real floating"):
+        X = xp.astype(X, xp.float64)
+    if not bool(xp.all(xp.isfinite(X))):
+        raise ValueError("Input X contains NaN or infinity.")
+    validate_data(estimator, X, skip_check_array=True, reset=reset)
+    return X
+
+
+def _globally(picks, contest):
+    """Positions within the group become rows of the table; weights add up to the group's."""
+    own = contest.sample_weight[picks.positions]
+    weight = own if picks.weight is None else np.asarray(picks.weight, dtype=np.float64)
+    rows = picks.positions if contest.rows is None else contest.rows[picks.positions]
+    weight = weight * (contest.sample_weight.sum() / weight.sum())
+    return Picks(np.asarray(rows, dtype=np.intp), weight, picks.per_pick)
+
+
+def _check_weight(sample_weight, n_samples):
+    if sample_weight is None:
+        return np.ones(n_samples)
+    weight = check_array(
+        to_numpy(sample_weight), ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+    )
+    if weight.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight has shape {weight.shape}; one weight a row is ({n_samples},)."
+        )
+    if weight.min() < 0:
+        at = int(weight.argmin())
+        raise ValueError(f"sample_weight[{at}] = {weight[at]} is negative; weights are >= 0.")
+    if not weight.any():
+        raise ValueError("sample_weight is 0 for every row; at least one must be positive.")
+    return weight
+
+
+def _encode(y):
+    """Class of each row as a number, and the classes; (None, None) where there are none."""
+    if y is None:
+        return None, None
+    y = to_numpy(y)
+    kind = type_of_target(y, input_name="y")
+    if kind.startswith("continuous"):
+        return None, None
+    if kind == "multilabel-indicator":
+        y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+        if (y.sum(axis=1) == 1).all():
+            return y.argmax(axis=1), np.arange(y.shape[1])
+    if kind not in ("binary", "multiclass"):
+        raise ValueError(
+            f"Multilabel and multioutput targets are not supported: y is {kind!r}. Give one label "
+            "a row."
+        )
+    classes, codes = np.unique(column_or_1d(y), return_inverse=True)
+    return codes.reshape(-1), classes

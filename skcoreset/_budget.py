@@ -82,6 +82,10 @@ def _rows(n):
 def _size(coreset_size, n_present, n_rows):
     """`coreset_size` as a number of rows out of `n_present`."""
     of = "" if n_present == n_rows else f" of positive weight (out of {n_rows})"
+    if isinstance(coreset_size, bool):
+        raise TypeError(
+            f"coreset_size={coreset_size} is a bool; give an int, a fraction in (0, 1] or a dict."
+        )
     if isinstance(coreset_size, numbers.Integral):
         if coreset_size > n_present:
             raise ValueError(

@@ -99,7 +99,7 @@ class Herding(BaseCoreset):
     >>> X.mean(axis=0).round(2)
     array([5.84, 3.06, 3.76, 1.2 ])
     >>> X_small.mean(axis=0).round(2)
-    array([5.83, 3.05, 3.75, 1.21])
+    array([5.83, 3.07, 3.74, 1.2 ])
     """
 
     _parameter_constraints = {

@@ -132,14 +132,21 @@ class _Rows:
         return int(self.xp.nonzero(tied)[0][0])
 
     def centre(self):
-        """Shift by the mean where it is so large that products would drown the differences."""
-        if not sparse.issparse(self.X):
-            mean = self.mean()
-            shift, square = float(mean @ mean), float(self.xp.mean(self.squares()))
-            if self.narrow:
-                self.X = self.X - mean
-            elif shift > 3 * (square - shift):
-                self.offset = self._cast(mean)
+        """Shift the rows to near the origin where products would drown their differences.
+
+        To the median of some rows, as one row far out would draw the mean away from all others.
+        """
+        if sparse.issparse(self.X):
+            return
+        xp = self.xp
+        some = self.fetch(xp.arange(0, self.n, max(1, self.n // 256), device=self.device))
+        middle = some.shape[0] // 2
+        centre = xp.sort(some, axis=0)[middle, :]
+        norm, shifted = (xp.sort(self._squares(x))[middle] for x in (some, some - centre))
+        if self.narrow:
+            self.X = self.X - centre
+        elif norm > 4 * shifted:
+            self.offset = centre
 
     def products(self, left, at):
         """``left @ rows.T`` as (len(left), len(at)), for dense `left`."""

@@ -94,26 +94,35 @@ def _lowest_of_ties(xp, upper, slack):
 def _farthest_rows(pairs, gap, position, most):
     """The `most` rows with the largest gap, in order of position, and what is left outside.
 
-    The outside is summed up in (edge, width, rival): it has no gap above ``edge + width``, and
-    those of at least ``edge - width`` begin at position `rival`.
+    The outside is summed up in (lower, upper, rival): its largest gap is surely at least `lower`
+    and at most `upper`, and no row of it before position `rival` reaches `lower`.
     """
     xp, n = pairs.xp, pairs.n
     edge = -np.inf if n <= most else float(partition(gap, n - most, xp=xp)[n - most])
     if edge == -np.inf:  # all that can still be picked fit in
-        return position[gap > -xp.inf], (-np.inf, 0.0, n)
-    width = 2 * pairs.most_slack(edge)
-    sure = xp.nonzero(gap > edge + width)[0]
+        return position[gap > -xp.inf], (-np.inf, -np.inf, n)
+    near = xp.nonzero(gap >= edge - 2 * pairs.most_slack(edge))[0]  # no other row matters
+    reach = gap[near]
+    slack = pairs.slack(reach, near)
+    width = slack + xp.max(xp.where(reach == edge, slack, 0.0))
+    sure = xp.nonzero(reach > edge + width)[0]
     # Of the rows that tie for the last places the lowest come in: they would be picked first.
-    ties = xp.nonzero((gap >= edge - width) & (gap <= edge + width))[0]
-    room = most - sure.shape[0]
-    rival = int(ties[room]) if room < ties.shape[0] else n
-    return xp.sort(xp.concat([sure, ties[:room]])), (edge, width, rival)
+    ties = xp.nonzero(xp.abs(reach - edge) <= width)[0]
+    chosen = xp.concat([sure, ties[: most - sure.shape[0]]])
+    left_out = xp.ones_like(near, dtype=xp.bool)
+    put(left_out, chosen, False)
+    if not xp.any(left_out):
+        return near, (edge, edge, n)
+    lower = xp.max(xp.where(left_out, reach - slack, -xp.inf))
+    upper = xp.where(left_out, reach + slack, -xp.inf)
+    rival = near[xp.nonzero(upper >= lower)[0][0]]
+    return xp.sort(near[chosen]), (float(lower), float(xp.max(upper)), int(rival))
 
 
 def _pick_in_pool(pairs, picks, gap, nearest, pool, outside, wanted):
     """The plain loop among `pool`, while no row outside can win. Returns picks and their gaps."""
     xp = pairs.xp
-    edge, width, rival = outside
+    lower, highest, rival = outside
     slack = xp.astype(_slack(pairs, gap[pool], pool), xp.float64)
     reach = xp.astype(gap[pool], xp.float64)
     if pairs.cancels:  # what many products have worn down is measured afresh
@@ -124,7 +133,7 @@ def _pick_in_pool(pairs, picks, gap, nearest, pool, outside, wanted):
     new, farthest = [], []
     while len(new) < wanted:
         local, least, top = _lowest_of_ties(xp, upper, slack)
-        if not (least > edge + 2 * width or (least >= edge - width and int(pool[local]) < rival)):
+        if not (least > highest or (least >= lower and int(pool[local]) < rival)):
             break
         new.append(int(pool[local]))
         farthest.append(top)

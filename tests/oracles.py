@@ -1,0 +1,104 @@
+"""The papers' loops, written to be obviously right; nothing here is fast."""
+
+import numpy as np
+from sklearn.metrics import pairwise_distances
+
+
+def k_center(X, k, first, metric="euclidean"):
+    """Gonzalez 1985: the row farthest from all picked rows, lowest index of a tie."""
+    picks = [int(i) for i in np.atleast_1d(first)]
+    radii = []
+
+    def gaps():
+        if metric == "euclidean":
+            D = np.stack([np.sqrt(((X - X[j]) ** 2).sum(axis=1)) for j in picks])
+        elif metric == "precomputed":
+            D = X[picks]
+        else:
+            D = pairwise_distances(X[picks], X, metric=metric)
+        gap = D.min(axis=0)
+        gap[picks] = -1  # never twice
+        return gap, D
+
+    all_picks, picks = picks, []
+    for pick in all_picks:
+        picks.append(pick)
+        radii.append(max(gaps()[0].max(), 0))
+    while len(picks) < k:
+        gap, _ = gaps()
+        largest = gap.max()
+        picks.append(int(np.flatnonzero(np.isclose(gap, largest, rtol=1e-9, atol=1e-12))[0]))
+        radii.append(max(gaps()[0].max(), 0))
+    _, D = gaps()
+    D[np.arange(k), picks] = -1  # a pick is its own, whatever duplicates it has
+    cells = D.argmin(axis=0)
+    return np.array(picks), np.array(radii), cells
+
+
+def herding(X, k, weight=None):
+    """Brute force: try every row, keep the one that brings the mean nearest."""
+    weight = np.ones(len(X)) if weight is None else weight
+    mean = weight @ X / weight.sum()
+    picks = []
+    for _ in range(k):
+        errors = np.full(len(X), np.inf)
+        for i in range(len(X)):
+            if i not in picks:
+                errors[i] = ((mean - X[[*picks, i]].mean(axis=0)) ** 2).sum()
+        picks.append(int(errors.argmin()))
+    return np.array(picks)
+
+
+def kernel_herding(K, k, weight=None):
+    """Chen et al. 2010 on the whole kernel matrix, without repeats."""
+    weight = np.ones(len(K)) if weight is None else weight
+    mean = K @ weight / weight.sum()
+    picks = []
+    for t in range(k):
+        value = 2 * (t + 1) * mean - 2 * K[:, picks].sum(axis=1) - np.diag(K)
+        value[picks] = -np.inf
+        picks.append(int(value.argmax()))
+    return np.array(picks)
+
+
+def welling(X, k):
+    """Welling 2009: argmax <w, phi>, w += mean - phi; may repeat a row."""
+    mean = X.mean(axis=0)
+    w, picks = mean.copy(), []
+    for _ in range(k):
+        picks.append(int((X @ w).argmax()))
+        w += mean - X[picks[-1]]
+    return np.array(picks)
+
+
+def least_confidence(p):
+    return np.array([1 - max(row) for row in p])
+
+
+def entropy(p):
+    return np.array([-sum(q * np.log(q) for q in row if q > 0) for row in p])
+
+
+def margin(p):
+    out = []
+    for row in p:
+        second, first = sorted(row)[-2:]
+        out.append(second - first)
+    return np.array(out)
+
+
+def top_k(scores, k):
+    """Largest first, ties to the lowest index."""
+    return np.array(sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:k])
+
+
+def largest_remainder(size, counts):
+    """Hamilton's method, for quotas of at least one."""
+    quota = [size * c / sum(counts) for c in counts]
+    seats = [int(np.floor(q + 1e-9)) for q in quota]
+    order = sorted(
+        range(len(counts)), key=lambda c: (-round(quota[c] - seats[c], 9), -counts[c], c)
+    )
+    for c in order[: size - sum(seats)]:
+        seats[c] += 1
+    return seats

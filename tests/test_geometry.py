@@ -1,0 +1,306 @@
+"""Herding and KCenterGreedy against the papers' loops, closed forms and bounds."""
+
+from itertools import combinations
+
+import numpy as np
+import oracles
+import pytest
+from scipy import sparse
+from sklearn.metrics import pairwise_distances
+from sklearn.metrics.pairwise import pairwise_kernels, rbf_kernel
+from sklearn.preprocessing import normalize
+
+from skcoreset import Herding, KCenterGreedy
+from skcoreset._kernels.distances import pairs
+from skcoreset._kernels.farthest_first import farthest_first
+
+
+def tables(rng):
+    """Name and table: random ones, and the awkward."""
+    plain = rng.standard_normal((200, 5))
+    wide = rng.standard_normal((150, 60))
+    return {
+        "plain": plain,
+        "wide": wide,
+        "far from the origin": wide + 1e4,
+        "one column": rng.standard_normal((80, 1)),
+        "whole numbers": rng.integers(0, 4, (150, 3)).astype(float),
+        "every row twice": np.repeat(rng.standard_normal((40, 4)), 2, axis=0)[rng.permutation(80)],
+        "one row only": np.ones((30, 3)),
+        "a simplex": np.eye(40),
+        "one outlier": np.vstack([plain, [[1e6] * 5]]),
+    }
+
+
+TABLES = list(tables(np.random.default_rng(0)))
+
+
+# k-center ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pool_size", [2, 7, 32, 512])
+@pytest.mark.parametrize("name", TABLES)
+def test_picks_equal_the_loop(name, pool_size, rng):
+    X = tables(rng)[name]
+    k = min(len(X), 60)
+    picks, radii, cells = farthest_first(pairs(X), k, [0], pool_size=pool_size)
+    expected, expected_radii, expected_cells = oracles.k_center(X, k, 0)
+    np.testing.assert_array_equal(picks, expected)
+    np.testing.assert_allclose(radii, expected_radii, rtol=1e-7, atol=1e-6)
+    np.testing.assert_array_equal(cells, expected_cells)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_all_rows_can_be_picked(name, rng):
+    X = tables(rng)[name]
+    sampler = KCenterGreedy(len(X)).fit(X)
+    assert sorted(sampler.sample_indices_) == list(range(len(X)))
+    assert sampler.radius_ == pytest.approx(0, abs=1e-6)
+    np.testing.assert_allclose(sampler.sample_weight_, 1)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "manhattan", "chebyshev", "l2"])
+def test_other_metrics_equal_the_loop(metric, rng):
+    X = rng.standard_normal((150, 5))
+    sampler = KCenterGreedy(40, metric=metric, init=[3]).fit(X)
+    expected, radii, cells = oracles.k_center(X, 40, 3, metric)
+    np.testing.assert_array_equal(sampler.sample_indices_, expected)
+    np.testing.assert_allclose(sampler.radii_, radii, rtol=1e-7, atol=1e-7)
+    np.testing.assert_array_equal(sampler.sample_weight_, np.bincount(cells))
+
+
+def test_callable_and_precomputed_equal_the_name(rng):
+    X = rng.standard_normal((60, 3))
+    y = rng.integers(0, 2, 60)
+    named = KCenterGreedy(20, init=[0, 1]).fit(X, y)
+    called = KCenterGreedy(20, init=[0, 1], metric=lambda a, b: np.linalg.norm(a - b)).fit(X, y)
+    given = KCenterGreedy(20, init=[0, 1], metric="precomputed").fit(pairwise_distances(X), y)
+    for other in (called, given):
+        np.testing.assert_array_equal(other.sample_indices_, named.sample_indices_)
+        np.testing.assert_allclose(other.radii_, named.radii_, rtol=1e-7)
+    with pytest.raises(ValueError, match=r"\(n_samples, n_samples\), got \(60, 3\)"):
+        KCenterGreedy(20, metric="precomputed").fit(X)
+
+
+def test_float32_has_the_same_radii(rng):
+    X = rng.standard_normal((3000, 50))
+    exact = KCenterGreedy(300).fit(X)
+    single = KCenterGreedy(300).fit(X.astype(np.float32))
+    np.testing.assert_allclose(single.radii_, exact.radii_, rtol=1e-4)
+
+
+@pytest.mark.parametrize("offset", [0, 1e3])
+def test_float32_tells_near_rows_apart(offset, rng):
+    # pairs of rows 1e-3 apart, far from zero: products alone would see only noise
+    X = rng.standard_normal((100, 40)) + offset
+    X = np.vstack([X, X + 1e-1]).astype(np.float32)
+    sampler = KCenterGreedy(100).fit(X)
+    assert len({i % 100 for i in sampler.sample_indices_}) == 100
+
+
+def test_certificate_and_twice_the_optimum(rng):
+    for _ in range(20):
+        n = int(rng.integers(4, 13))
+        X = rng.standard_normal((n, 2))
+        D = pairwise_distances(X)
+        k = int(rng.integers(1, n))
+        sampler = KCenterGreedy(k).fit(X)
+        S, radius = sampler.sample_indices_, sampler.radius_
+        assert radius == pytest.approx(D[:, S].min(axis=1).max())
+        farthest = D[:, S].min(axis=1).argmax()
+        apart = [D[i, j] for i, j in combinations([*S, farthest], 2)]
+        assert min(apart) >= radius - 1e-12
+        optimum = min(D[:, c].min(axis=1).max() for c in combinations(range(n), k))
+        assert radius <= 2 * optimum + 1e-12
+
+
+def test_radii_fall_and_cells_are_voronoi_cells(blobs):
+    X, y = blobs
+    sampler = KCenterGreedy(40).fit(X, y)
+    kept = sampler.sample_indices_
+    for label in np.unique(y):
+        mine = y[kept] == label
+        assert (np.diff(sampler.radii_[mine]) <= 0).all()
+        nearest = pairwise_distances(X[y == label], X[kept[mine]]).argmin(axis=1)
+        np.testing.assert_array_equal(sampler.sample_weight_[mine], np.bincount(nearest))
+    assert sampler.radius_ == max(
+        sampler.radii_[y[kept] == label][-1] for label in np.unique(y)
+    )
+
+
+def test_initial_rows_count_towards_the_size(blobs):
+    X, y = blobs
+    sampler = KCenterGreedy(10, init=[5, 0, 9], stratify=None).fit(X, y)
+    assert sampler.sample_indices_[:3].tolist() == [5, 0, 9]
+    assert len(set(sampler.sample_indices_)) == 10
+    expected, radii, _ = oracles.k_center(X, 10, [5, 0, 9])
+    np.testing.assert_array_equal(sampler.sample_indices_, expected)
+    np.testing.assert_allclose(sampler.radii_, radii)
+    only = KCenterGreedy(3, init=[5, 0, 9], stratify=None).fit(X, y)
+    assert only.sample_indices_.tolist() == [5, 0, 9]
+
+
+def test_initial_rows_go_to_their_class(blobs):
+    X, y = blobs
+    row = int(np.flatnonzero(y == 1)[3])
+    given = KCenterGreedy(30, init=[row]).fit(X, y)
+    mean = KCenterGreedy(30).fit(X, y)
+    for sampler, label in [(given, 0), (given, 2)]:
+        np.testing.assert_array_equal(
+            sampler.sample_indices_[y[sampler.sample_indices_] == label],
+            mean.sample_indices_[y[mean.sample_indices_] == label],
+        )
+    assert given.sample_indices_[y[given.sample_indices_] == 1][0] == row
+
+
+@pytest.mark.parametrize(
+    ("init", "message"),
+    [
+        ([300], "outside 0 to 299"),
+        ([-1], "outside 0 to 299"),
+        ([1, 1], "same row index twice"),
+        ([0.5], "row indices"),
+        ([[1]], "row indices"),
+        ([], "row indices"),
+        ("middle", "init"),
+        (list(range(12)), "only 10 are to be picked"),
+    ],
+)
+def test_bad_initial_rows(init, message, blobs):
+    with pytest.raises(ValueError, match=message):
+        KCenterGreedy(10, init=init, stratify=None).fit(*blobs)
+
+
+def test_first_is_the_row_nearest_the_weighted_mean(rng):
+    X = rng.standard_normal((100, 4))
+    w = rng.integers(0, 5, 100).astype(float)
+    mean = w @ X / w.sum()
+    expected = np.flatnonzero(w > 0)[((X[w > 0] - mean) ** 2).sum(axis=1).argmin()]
+    assert KCenterGreedy(5).fit(X, sample_weight=w).sample_indices_[0] == expected
+
+
+def test_random_start_is_random_and_seeded(rng):
+    X = rng.standard_normal((100, 4))
+    first = [
+        KCenterGreedy(3, init="random", random_state=seed).fit(X).sample_indices_[0]
+        for seed in (0, 0, 1, 2, 3)
+    ]
+    assert first[0] == first[1]
+    assert len(set(first)) > 1
+
+
+# herding -----------------------------------------------------------------------------------
+
+
+def test_herding_equals_brute_force(rng):
+    X = rng.standard_normal((60, 4))
+    np.testing.assert_array_equal(Herding(25).fit(X).sample_indices_, oracles.herding(X, 25))
+    w = rng.random(60) + 0.1
+    np.testing.assert_array_equal(
+        Herding(25).fit(X, sample_weight=w).sample_indices_, oracles.herding(X, 25, w)
+    )
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "poly", "linear", "laplacian"])
+def test_kernel_herding_equals_the_loop(kernel, rng):
+    X = rng.standard_normal((90, 4))
+    w = rng.random(90) + 0.1
+    params = {} if kernel == "linear" else {"gamma": 0.3}
+    K = pairwise_kernels(X, metric=kernel, **params)
+    for weight in (None, w):
+        got = Herding(30, kernel=kernel, kernel_params=params).fit(X, sample_weight=weight)
+        np.testing.assert_array_equal(
+            got.sample_indices_, oracles.kernel_herding(K, 30, weight)
+        )
+
+
+def test_kernel_may_be_a_callable(rng):
+    X = rng.standard_normal((50, 3))
+    named = Herding(15, kernel="rbf", kernel_params={"gamma": 0.5}).fit(X)
+    called = Herding(15, kernel=lambda a, b: np.exp(-0.5 * ((a - b) ** 2).sum())).fit(X)
+    np.testing.assert_array_equal(named.sample_indices_, called.sample_indices_)
+
+
+def test_herding_on_unit_rows_is_wellings(rng):
+    X = normalize(rng.standard_normal((2000, 30)))
+    sequence = oracles.welling(X, 25)
+    assert len(set(sequence)) == 25  # no repeat to be told apart by
+    np.testing.assert_array_equal(Herding(25).fit(X).sample_indices_, sequence)
+
+
+def test_herding_error_falls_like_one_over_k(rng):
+    X = rng.standard_normal((20_000, 10))
+    W, b = rng.standard_normal((10, 200)) / 3, rng.uniform(0, 2 * np.pi, 200)
+    features = np.sqrt(2 / 200) * np.cos(X @ W + b)
+    mean = features.mean(axis=0)
+    sizes = np.array([10, 30, 100, 300, 1000])
+
+    def slope(order):
+        errors = [np.linalg.norm(features[order[:k]].mean(axis=0) - mean) for k in sizes]
+        return np.polyfit(np.log(sizes), np.log(errors), 1)[0], errors
+
+    herded, errors = slope(Herding(1000).fit(features).sample_indices_)
+    drawn, drawn_errors = slope(rng.permutation(20_000))
+    assert herded <= -0.8
+    assert drawn > -0.7
+    # the published argmax of the distance keeps the farthest row: far worse than random
+    assert all(e < d for e, d in zip(errors, drawn_errors, strict=True))
+
+
+def test_herding_all_rows_has_no_error(rng):
+    X = rng.standard_normal((50, 3))
+    sampler = Herding(50).fit(X)
+    assert sorted(sampler.sample_indices_) == list(range(50))
+    np.testing.assert_allclose(X[sampler.sample_indices_].mean(axis=0), X.mean(axis=0))
+
+
+def test_herding_weights_are_equal_within_a_class(blobs):
+    X, y = blobs
+    w = np.linspace(1, 2, len(y))
+    sampler = Herding(30).fit(X, y, sample_weight=w)
+    for label in np.unique(y):
+        mine = sampler.sample_weight_[y[sampler.sample_indices_] == label]
+        np.testing.assert_allclose(mine, w[y == label].sum() / len(mine))
+
+
+def test_duplicates_go_to_the_lowest_row(rng):
+    X = np.repeat(rng.standard_normal((30, 40)), 3, axis=0)
+    order = rng.permutation(90)
+    for sampler in (Herding(30), Herding(30, kernel="rbf"), KCenterGreedy(30)):
+        picks = sampler.fit(X[order]).sample_indices_
+        for i, pick in enumerate(picks):
+            same = np.flatnonzero(order // 3 == order[pick] // 3)
+            assert pick == min(set(same) - set(picks[:i]))
+
+
+# sparse ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csr_array, sparse.csc_array])
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        Herding(40),
+        Herding(40, kernel="rbf"),
+        KCenterGreedy(40),
+        KCenterGreedy(40, metric="cosine"),
+        KCenterGreedy(40, metric="manhattan"),
+    ],
+)
+def test_sparse_equals_dense(container, sampler, rng):
+    X = rng.standard_normal((200, 50)) * (rng.random((200, 50)) < 0.1)
+    y = rng.integers(0, 3, 200)
+    dense = sampler.fit(X, y).sample_indices_
+    X_small, _ = sampler.fit_resample(container(X), y)
+    np.testing.assert_array_equal(sampler.sample_indices_, dense)
+    assert type(X_small) is container
+    np.testing.assert_array_equal(X_small.toarray(), X[dense])
+
+
+def test_rbf_by_hand(rng):
+    """Two rows: the first pick of kernel herding is the row with the largest mean kernel value."""
+    X = rng.standard_normal((40, 2))
+    gamma = 1 / X.shape[1]
+    assert Herding(1, kernel="rbf").fit(X).sample_indices_[0] == rbf_kernel(
+        X, gamma=gamma
+    ).mean(axis=1).argmax()

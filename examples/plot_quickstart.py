@@ -79,9 +79,10 @@ print(f"{'method':<18} {'rows':>5}  {'accuracy':<15}  {'select (s)':>10}  {'fit 
 for key in [*((name, size) for size in sizes for name in samplers), "all rows"]:
     name = key if key == "all rows" else key[0]
     rows, accuracy, selecting, fitting = mean[key]
+    select = f"{selecting:.4f}" if selecting else "-"
     print(
         f"{name:<18} {rows:>5.0f}  {accuracy:.3f} +- {spread[key][1]:.3f}  "
-        f"{selecting:>10.4f}  {fitting:>7.4f}"
+        f"{select:>10}  {fitting:>7.4f}"
     )
 
 # %%

@@ -81,6 +81,8 @@ def take(container, indices):
         return container.tocsr()[indices].asformat(container.format)
     if isinstance(container, tuple):
         return tuple(container[i] for i in indices)
+    if not hasattr(container, "__getitem__"):  # only an __array__
+        container = np.asarray(container)
     return _safe_indexing(container, indices)
 
 

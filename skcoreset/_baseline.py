@@ -92,8 +92,6 @@ class Uniform(BaseCoreset):
         if not (is_foreign(X) or hasattr(X, "columns")):  # a data frame is a table as it is
             any_values = {"dtype": None, "ensure_all_finite": False, "accept_sparse": True}
             validate_data(self, X, **any_values)
-        elif getattr(X, "ndim", 2) != 2:
-            raise ValueError(f"Expected 2D array, got {X.ndim}D array instead: shape {X.shape}.")
         return super()._check_X(X)
 
     def _represent(self, table):

@@ -16,11 +16,12 @@ from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._baseline import Uniform
+from skcoreset.base import check_finite_target, check_table
 
 __all__ = ["CoresetClassifier", "CoresetRegressor"]
 
@@ -69,12 +70,12 @@ class _CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         self : object
             The fitted estimator.
         """
-        validate_data(self, X, skip_check_array=True)
+        check_table(self, X)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        self._check_y(y)
+        self._check_y(check_finite_target(y))
         sampler = Uniform(random_state=0) if self.sampler is None else clone(self.sampler)
         estimator = clone(self._estimator())
         keyword = _models.weight_keyword(estimator) if self.use_weights else None
@@ -100,7 +101,7 @@ class _CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
             )
         if keyword is None:
             weight = None
-        self._check_kept(y, y_small)
+        self._check_kept(y, y_small, sample_weight)
         self.sampler_ = sampler
         self.estimator_ = _models.fit_with_weight(estimator, X_small, y_small, weight)
         return self
@@ -108,7 +109,7 @@ class _CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
     def _check_y(self, y):
         """Raise if this is no target for the estimator."""
 
-    def _check_kept(self, y, y_small):
+    def _check_kept(self, y, y_small, sample_weight):
         """Look at what was kept before the estimator is fitted on it."""
 
     @available_if(_estimator_has("predict"))
@@ -129,7 +130,7 @@ class _CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
 
     def _ask(self, method, X):
         check_is_fitted(self)
-        validate_data(self, X, reset=False, skip_check_array=True)
+        check_table(self, X, reset=False)
         return getattr(self.estimator_, method)(_models.host(X))
 
     def __sklearn_is_fitted__(self):
@@ -224,10 +225,13 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
         return self.estimator_.classes_
 
     def _check_y(self, y):
-        check_classification_targets(to_numpy(y))
+        check_classification_targets(y)
 
-    def _check_kept(self, y, y_small):
-        lost = np.setdiff1d(to_numpy(y), to_numpy(y_small))
+    def _check_kept(self, y, y_small, sample_weight):
+        y = np.asarray(to_numpy(y))
+        if sample_weight is not None:
+            y = y[np.asarray(to_numpy(sample_weight)) > 0]
+        lost = np.setdiff1d(y, to_numpy(y_small))
         if len(lost):
             warnings.warn(
                 f"The classes {lost.tolist()} have no row in the coreset and will never be "
@@ -341,6 +345,13 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
 
     def _estimator(self):
         return Ridge() if self.estimator is None else self.estimator
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self._estimator()).target_tags
+        tags.target_tags.multi_output = inner.multi_output
+        tags.target_tags.single_output = inner.single_output
+        return tags
 
 
 def _matter(weight):

@@ -2,10 +2,10 @@
 
 import numpy as np
 from scipy.special import entr
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skcoreset import _models
-from skcoreset.base import BaseModelCoreset, BaseScoreCoreset
+from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, check_table
 
 __all__ = ["Entropy", "LeastConfidence", "Margin"]
 
@@ -39,7 +39,7 @@ class _Uncertainty(BaseScoreCoreset, BaseModelCoreset):
             Score of each row.
         """
         check_is_fitted(self)
-        validate_data(self, X, reset=False, skip_check_array=True)
+        check_table(self, X, reset=False)
         return self._score(_models.outputs(self.estimator_, X, self._method))
 
 

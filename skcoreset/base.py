@@ -12,7 +12,13 @@ from numbers import Integral
 import numpy as np
 from imblearn.base import BaseSampler
 from sklearn.base import _fit_context, clone
-from sklearn.utils import check_array, check_consistent_length, check_random_state, get_tags
+from sklearn.utils import (
+    assert_all_finite,
+    check_array,
+    check_consistent_length,
+    check_random_state,
+    get_tags,
+)
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import (
@@ -95,7 +101,7 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
 
     def _check_X(self, X):
         """`X` as the method works on it. Default: any table, untouched."""
-        validate_data(self, X, skip_check_array=True)
+        check_table(self, X)
         return X
 
     def _check_target(self, table):
@@ -347,19 +353,35 @@ class BaseModelCoreset(BaseCoreset):
         return tags
 
 
+def check_table(estimator, X, reset=True):
+    """Raise unless `X` has rows and columns, whatever is in them; note or compare the columns."""
+    if getattr(X, "ndim", 2) != 2:
+        raise ValueError(
+            f"Expected 2D array, got {X.ndim}D array instead, of shape {tuple(X.shape)}. Reshape "
+            "your data: (-1, 1) if it is one column, (1, -1) if it is one row."
+        )
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+
+
+def check_finite_target(y):
+    """`y` on the host, or an error if it holds NaN or infinity."""
+    y = to_numpy(y)
+    if np.issubdtype(getattr(y, "dtype", None) or object, np.floating):
+        assert_all_finite(y, input_name="y")
+    return y
+
+
 def check_numbers(estimator, X, reset=True):
     """`X` as a 2-D table of finite floats: NumPy or csr, or the array of another library."""
     if not is_foreign(X):
         dtype = [np.float64, np.float32]
         return validate_data(estimator, X, accept_sparse="csr", dtype=dtype, reset=reset)
     xp = namespace(X)
-    if X.ndim != 2:
-        raise ValueError(f"Expected 2D array, got {X.ndim}D array instead: shape {X.shape}.")
+    check_table(estimator, X, reset=reset)
     if not xp.isdtype(X.dtype, "real floating"):
         X = xp.astype(X, xp.float64)
     if not bool(xp.all(xp.isfinite(X))):
         raise ValueError("Input X contains NaN or infinity.")
-    validate_data(estimator, X, skip_check_array=True, reset=reset)
     return X
 
 
@@ -386,7 +408,7 @@ def _check_weight(sample_weight, n_samples):
         at = int(weight.argmin())
         raise ValueError(f"sample_weight[{at}] = {weight[at]} is negative; weights are >= 0.")
     if not weight.any():
-        raise ValueError("sample_weight is 0 for every row; at least one must be positive.")
+        raise ValueError("sample_weight is zero for every row; at least one must be positive.")
     return weight
 
 
@@ -394,8 +416,8 @@ def _encode(y):
     """Class of each row as a number, and the classes; (None, None) where there are none."""
     if y is None:
         return None, None
-    y = to_numpy(y)
-    kind = type_of_target(y, input_name="y")
+    y = check_finite_target(y)
+    kind = type_of_target(y, input_name="y", raise_unknown=True)
     if kind.startswith("continuous"):
         return None, None
     if kind == "multilabel-indicator":

@@ -123,9 +123,7 @@ def test_radii_fall_and_cells_are_voronoi_cells(blobs):
         assert (np.diff(sampler.radii_[mine]) <= 0).all()
         nearest = pairwise_distances(X[y == label], X[kept[mine]]).argmin(axis=1)
         np.testing.assert_array_equal(sampler.sample_weight_[mine], np.bincount(nearest))
-    assert sampler.radius_ == max(
-        sampler.radii_[y[kept] == label][-1] for label in np.unique(y)
-    )
+    assert sampler.radius_ == max(sampler.radii_[y[kept] == label][-1] for label in np.unique(y))
 
 
 def test_initial_rows_count_towards_the_size(blobs):
@@ -209,9 +207,7 @@ def test_kernel_herding_equals_the_loop(kernel, rng):
     K = pairwise_kernels(X, metric=kernel, **params)
     for weight in (None, w):
         got = Herding(30, kernel=kernel, kernel_params=params).fit(X, sample_weight=weight)
-        np.testing.assert_array_equal(
-            got.sample_indices_, oracles.kernel_herding(K, 30, weight)
-        )
+        np.testing.assert_array_equal(got.sample_indices_, oracles.kernel_herding(K, 30, weight))
 
 
 def test_kernel_may_be_a_callable(rng):
@@ -301,6 +297,7 @@ def test_rbf_by_hand(rng):
     """Two rows: the first pick of kernel herding is the row with the largest mean kernel value."""
     X = rng.standard_normal((40, 2))
     gamma = 1 / X.shape[1]
-    assert Herding(1, kernel="rbf").fit(X).sample_indices_[0] == rbf_kernel(
-        X, gamma=gamma
-    ).mean(axis=1).argmax()
+    assert (
+        Herding(1, kernel="rbf").fit(X).sample_indices_[0]
+        == rbf_kernel(X, gamma=gamma).mean(axis=1).argmax()
+    )

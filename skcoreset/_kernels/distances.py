@@ -198,7 +198,7 @@ class Euclidean(_Rows):
         sq = self._squares(self.fetch_wide(columns))
         sums = sq[:, None] + sq[None, :]
         D = sums - 2 * self.products_among(columns)
-        doubtful = D < 2.0**-26 * sums
+        doubtful = 2.0**-26 * sums > D
         left, right = self.xp.nonzero(doubtful)
         D[doubtful] = self.direct(columns[left], columns[right])
         return D

@@ -1,0 +1,50 @@
+"""What every estimator must pass: scikit-learn's checks, imbalanced-learn's, and our own."""
+
+import pytest
+from imblearn.utils.estimator_checks import estimator_checks_generator as imblearn_checks
+from samplers import LABEL_FREE, META, SAMPLERS, name_of
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import estimator_checks_generator as sklearn_checks
+
+# Half of the rows, as the checks of scikit-learn use tables of 20 rows with 3 classes, of which
+# a tenth is fewer rows than classes, an error by contract.
+CHECKED = [clone(s).set_params(coreset_size=0.5) for s in SAMPLERS]
+
+
+def expected_failures(estimator):
+    """Checks that forbid what is supported on purpose, with the reason."""
+    reasons = {}
+    if name_of(estimator) in {name_of(s) for s in LABEL_FREE}:
+        reasons["check_target_type"] = "selects with a continuous y on purpose (regression)"
+        reasons["check_samplers_one_label"] = "one class is one group to select from, no error"
+    if name_of(estimator) in {name_of(s) for s in META}:
+        why = (
+            "a fraction of repeated rows is more rows than that of weighted ones; with a number "
+            "of rows it holds, see test_integer_weights_are_repeated_rows"
+        )
+        reasons["check_sample_weight_equivalence_on_dense_data"] = why
+        reasons["check_sample_weight_equivalence_on_sparse_data"] = why
+    return reasons
+
+
+def collect(generator, estimators):
+    cases = []
+    for estimator in estimators:
+        reasons = expected_failures(estimator)
+        for instance, check in generator(estimator):
+            function = getattr(check, "func", check)
+            reason = reasons.get(function.__name__)
+            marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+            case = f"{name_of(instance)}-{function.__name__}-{len(cases)}"
+            cases.append(pytest.param(instance, check, id=case, marks=marks))
+    return cases
+
+
+@pytest.mark.parametrize(("estimator", "check"), collect(sklearn_checks, CHECKED + META))
+def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize(("sampler", "check"), collect(imblearn_checks, CHECKED))
+def test_checks_of_imbalanced_learn(sampler, check):
+    check(sampler)

@@ -264,6 +264,9 @@ class KCenterGreedy(BaseCoreset):
         if not isinstance(self.init, str):
             self._initial = _row_indices(self.init, table.sample_weight)
 
+    def _is_random(self):
+        return isinstance(self.init, str) and self.init == "random"
+
     def _represent(self, table):
         return table.X
 
@@ -289,7 +292,7 @@ class KCenterGreedy(BaseCoreset):
                 )
             if len(given):
                 return given
-        if self.init == "random":
+        if self._is_random():
             return [contest.random_state.randint(distances.n)]
         return [distances.nearest_to_mean(contest.sample_weight)]
 

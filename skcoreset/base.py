@@ -107,6 +107,10 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
     def _check_target(self, table):
         """Raise if the method cannot work with this target."""
 
+    def _is_random(self):
+        """Whether the picks depend on `random_state`."""
+        return hasattr(self, "random_state")
+
     # The contract ----------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -133,7 +137,7 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         groups = share_out(
             self.coreset_size, self.stratify, table.codes, table.classes, table.sample_weight
         )
-        random_state = check_random_state(getattr(self, "random_state", None))
+        random_state = check_random_state(self.random_state if self._is_random() else 0)
         progress = Progress(self, sum(group.size for group in groups))
         represented = self._represent(table)
         picked = []
@@ -366,7 +370,10 @@ def check_table(estimator, X, reset=True):
 def check_finite_target(y):
     """`y` on the host, or an error if it holds NaN or infinity."""
     y = to_numpy(y)
-    if np.issubdtype(getattr(y, "dtype", None) or object, np.floating):
+    if hasattr(y, "__array__") and not hasattr(y, "iloc"):  # pandas keeps what it knows of types
+        y = np.asarray(y)
+    dtype = getattr(y, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind == "f":
         assert_all_finite(y, input_name="y")
     return y
 

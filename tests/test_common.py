@@ -1,8 +1,8 @@
-"""What every estimator must pass: scikit-learn's checks, imbalanced-learn's, and our own."""
+"""The checks that scikit-learn and imbalanced-learn run over every estimator of theirs."""
 
 import pytest
 from imblearn.utils.estimator_checks import estimator_checks_generator as imblearn_checks
-from samplers import LABEL_FREE, META, SAMPLERS, name_of
+from samplers import ALL_NAMES, LABEL_FREE, META, SAMPLERS, name_of
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator as sklearn_checks
 
@@ -48,3 +48,7 @@ def test_checks_of_scikit_learn(estimator, check):
 @pytest.mark.parametrize(("sampler", "check"), collect(imblearn_checks, CHECKED))
 def test_checks_of_imbalanced_learn(sampler, check):
     check(sampler)
+
+
+def test_nothing_is_left_out():
+    assert {name_of(s) for s in SAMPLERS + META} == ALL_NAMES

@@ -66,7 +66,7 @@ class _Rows:
         if self.rows is not None:
             at = self.rows[at]
         if isinstance(at, slice) or sparse.issparse(self.X):
-            rows = self.X[at]
+            rows = self.X[at, :]
         else:
             rows = self.xp.take(self.X, at, axis=0)
         if rows.dtype != self.dtype:
@@ -118,7 +118,10 @@ class _Rows:
 
     def mean(self, weight=None):
         """(Weighted) mean of the shifted rows: dense; added up in float64 over the blocks."""
-        weight = self.vector(1.0) if weight is None else self._cast(weight)
+        if weight is None:
+            weight = self.vector(1.0)
+        else:
+            weight = self._cast(self.xp.asarray(weight, device=self.device))
         total = self.xp.zeros(self.X.shape[1], dtype=self.xp.float64, device=self.device)
         for block in self.blocks(self.X.shape[1] * self.itemsize):
             part = self.fetch(block).T @ weight[block]
@@ -127,7 +130,7 @@ class _Rows:
 
     def nearest_to_mean(self, weight):
         """Position of the row nearest the weighted mean; the lowest of a tie."""
-        values = self.to_mean(self.xp.asarray(weight, device=self.device))
+        values = self.to_mean(weight)
         tied = values <= self.xp.min(values) + self.rounding * self.xp.max(self.xp.abs(values))
         return int(self.xp.nonzero(tied)[0][0])
 
@@ -187,7 +190,7 @@ class Euclidean(_Rows):
             one = self.xp.ones_like(C[:, :1])
             C = self.xp.concat([-2 * C, one, self.sq[columns][:, None]], axis=1)
             A = self.augmented
-            A = A[rows] if isinstance(rows, slice) else self.xp.take(A, rows, axis=0)
+            A = A[rows, :] if isinstance(rows, slice) else self.xp.take(A, rows, axis=0)
             return C @ A.T
         D = self.products(-2 * self.fetch_dense(columns), rows)
         D += self.sq[columns][:, None]

@@ -1,0 +1,444 @@
+"""The contract of every sampler, over all samplers."""
+
+import pickle
+from collections import Counter
+
+import array_api_strict
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import sklearn
+from imblearn.pipeline import make_pipeline as imblearn_pipeline
+from samplers import LABEL_FREE, SAMPLERS, VARIANTS, name_of, params_of
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_limits
+
+from skcoreset import KCenterGreedy, Uniform
+
+all_samplers = pytest.mark.parametrize("sampler", SAMPLERS + VARIANTS, ids=params_of)
+DETERMINISTIC = [s for s in SAMPLERS + VARIANTS if getattr(s, "random_state", None) is None]
+deterministic = pytest.mark.parametrize("sampler", DETERMINISTIC, ids=params_of)
+label_free = pytest.mark.parametrize("sampler", LABEL_FREE, ids=name_of)
+
+
+def fitted(sampler, X, y=None, sample_weight=None, **params):
+    return clone(sampler).set_params(**params).fit(X, y, sample_weight=sample_weight)
+
+
+# size and shape ----------------------------------------------------------------------------
+
+
+@all_samplers
+@pytest.mark.parametrize("weights", [[0.5, 0.5], [0.9, 0.1], [0.7, 0.2, 0.07, 0.03]])
+def test_exact_size(sampler, weights):
+    X, y = make_classification(
+        200, 6, n_informative=4, n_classes=len(weights), weights=weights, random_state=1
+    )
+    available = Counter(y.tolist())
+    for coreset_size in (len(weights), 17, 0.1, 0.33, 0.999, 1.0):
+        for stratify in ("proportional", "balanced", None):
+            got = fitted(sampler, X, y, coreset_size=coreset_size, stratify=stratify)
+            size = coreset_size if isinstance(coreset_size, int) else round(coreset_size * 200)
+            assert len(set(got.sample_indices_.tolist())) == len(got.sample_indices_) == size
+            counts = Counter(y[got.sample_indices_].tolist())
+            assert got.sampling_strategy_ == {c: counts[c] for c in range(len(weights))}
+            if stratify is not None:
+                assert min(counts[c] for c in available) >= 1
+            assert (got.sample_weight_ > 0).all()
+            assert got.sample_weight_.sum() == pytest.approx(200)
+            for label in counts:
+                if stratify is not None:  # each class stands for itself
+                    mine = y[got.sample_indices_] == label
+                    assert got.sample_weight_[mine].sum() == pytest.approx(available[label])
+
+
+@all_samplers
+def test_attributes_are_host_arrays_of_the_documented_shape(sampler, blobs):
+    X, y = blobs
+    got = fitted(sampler, X, y)
+    assert got.sample_indices_.dtype.kind == "i"
+    assert got.sample_weight_.dtype == np.float64
+    assert got.n_features_in_ == 20
+    assert got.classes_.tolist() == [0, 1, 2]
+    assert got.device_ == "cpu"
+    if hasattr(got, "scores_"):
+        assert got.scores_.shape == (300,)
+        assert not hasattr(sampler, "scores_")
+    for name, value in vars(got).items():
+        if name.endswith("_") and not name.startswith("_") and hasattr(value, "shape"):
+            assert isinstance(value, np.ndarray)
+
+
+@all_samplers
+def test_support(sampler, blobs):
+    got = fitted(sampler, *blobs)
+    assert got.get_support().sum() == 30
+    assert np.flatnonzero(got.get_support()).tolist() == sorted(got.sample_indices_)
+    assert got.get_support(indices=True).tolist() == sorted(got.sample_indices_)
+
+
+# order -------------------------------------------------------------------------------------
+
+
+@all_samplers
+def test_a_prefix_is_the_smaller_coreset(sampler, blobs):
+    X, y = blobs
+    small, large = (fitted(sampler, X, y, coreset_size=k, stratify=None) for k in (20, 60))
+    np.testing.assert_array_equal(small.sample_indices_, large.sample_indices_[:20])
+    small, large = (fitted(sampler, X, y, coreset_size=k) for k in (20, 60))
+    for label in range(3):
+        mine, more = (s.sample_indices_[y[s.sample_indices_] == label] for s in (small, large))
+        np.testing.assert_array_equal(mine, more[: len(mine)])
+
+
+@all_samplers
+def test_prefixes_are_nearly_stratified(sampler, blobs):
+    X, y = blobs
+    got = fitted(sampler, X, y, coreset_size=60)
+    final = np.bincount(y[got.sample_indices_])
+    for m in range(1, 61):
+        counts = np.bincount(y[got.sample_indices_[:m]], minlength=3)
+        assert np.abs(counts - m * final / 60).max() < 2
+
+
+@deterministic
+def test_row_order_does_not_matter(sampler, blobs, rng):
+    X, y = blobs
+    if getattr(sampler, "cv", None) is not None:
+        pytest.skip("folds depend on the order of the rows")
+    order = rng.permutation(len(y))
+    here, there = fitted(sampler, X, y), fitted(sampler, X[order], y[order])
+    np.testing.assert_array_equal(here.sample_indices_, order[there.sample_indices_])
+    np.testing.assert_allclose(here.sample_weight_, there.sample_weight_)
+
+
+@deterministic
+def test_duplicates_are_distinct_rows(sampler, blobs):
+    X, y = blobs
+    X, y = np.repeat(X[:60], 3, axis=0), np.repeat(y[:60], 3)
+    got = fitted(sampler, X, y, coreset_size=150)
+    assert len(set(got.sample_indices_.tolist())) == 150
+
+
+@all_samplers
+def test_same_seed_same_rows(sampler, blobs):
+    X, y = blobs
+    np.testing.assert_array_equal(
+        fitted(sampler, X, y).sample_indices_, fitted(sampler, X, y).sample_indices_
+    )
+
+
+def test_another_seed_other_rows(blobs):
+    picks = {tuple(Uniform(30, random_state=s).fit(*blobs).sample_indices_) for s in range(5)}
+    assert len(picks) == 5
+
+
+def test_global_seed_is_left_alone(blobs):
+    np.random.seed(0)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    for sampler in SAMPLERS + VARIANTS:
+        fitted(sampler, *blobs)
+    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+
+
+@all_samplers
+def test_blocks_and_threads_do_not_matter(sampler, rng):
+    X, y = make_classification(3000, 40, n_informative=10, n_classes=3, random_state=0)
+    X[1500:1600] = X[:100]  # duplicates: exact ties
+    y[1500:1600] = y[:100]
+    reference = fitted(sampler, X, y, coreset_size=300)
+    for megabytes, threads in ((1, 1), (1, 2), (64, 1)):
+        with sklearn.config_context(working_memory=megabytes), threadpool_limits(threads):
+            got = fitted(sampler, X, y, coreset_size=300)
+        np.testing.assert_array_equal(got.sample_indices_, reference.sample_indices_)
+        np.testing.assert_allclose(got.sample_weight_, reference.sample_weight_)
+
+
+@all_samplers
+def test_clone_and_pickle(sampler, blobs):
+    X, y = blobs
+    got = fitted(sampler, X, y)
+    assert clone(got).get_params().keys() == got.get_params().keys()
+    assert not hasattr(clone(got), "sample_indices_")
+    back = pickle.loads(pickle.dumps(got))
+    np.testing.assert_array_equal(back.sample_indices_, got.sample_indices_)
+    if hasattr(got, "score_samples"):
+        np.testing.assert_array_equal(back.score_samples(X), got.score_samples(X))
+
+
+# weights in --------------------------------------------------------------------------------
+
+
+@all_samplers
+def test_weight_of_the_rows_is_kept(sampler, blobs, rng):
+    X, y = blobs
+    w = rng.random(300) * 5
+    w[:40] = 0
+    got = fitted(sampler, X, y, sample_weight=w)
+    assert got.sample_weight_.sum() == pytest.approx(w.sum())
+    assert (got.sample_weight_ > 0).all()
+    assert got.sample_indices_.min() >= 40
+    assert len(got.sample_indices_) == 26  # a tenth of the 260 that are there
+    for label in range(3):
+        mine = y[got.sample_indices_] == label
+        assert got.sample_weight_[mine].sum() == pytest.approx(w[y == label].sum())
+    with pytest.raises(ValueError, match="there are 260 of positive weight"):
+        fitted(sampler, X, y, sample_weight=w, coreset_size=261)
+
+
+@deterministic
+def test_weight_zero_is_absent(sampler, blobs, rng):
+    X, y = blobs
+    present = rng.random(300) < 0.7
+    if getattr(sampler, "cv", None) is not None:
+        pytest.skip("folds are drawn over all rows")
+    here = fitted(sampler, X, y, sample_weight=present.astype(float), coreset_size=30)
+    there = fitted(sampler, X[present], y[present], coreset_size=30)
+    np.testing.assert_array_equal(
+        here.sample_indices_, np.flatnonzero(present)[there.sample_indices_]
+    )
+
+
+def test_integer_weights_are_repeated_rows(blobs, rng):
+    """k-center looks at places, not at how often a row is there: exact equality."""
+    X, y = blobs
+    w = rng.integers(0, 4, 300)
+    rows = np.repeat(np.arange(300), w)
+    weighted = KCenterGreedy(40).fit(X, y, sample_weight=w)
+    repeated = KCenterGreedy(40).fit(X[rows], y[rows])
+    np.testing.assert_array_equal(weighted.sample_indices_, rows[repeated.sample_indices_])
+    np.testing.assert_allclose(weighted.sample_weight_, repeated.sample_weight_)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (np.full(300, -1.0), r"sample_weight\[0\] = -1.0 is negative"),
+        (np.zeros(300), "sample_weight is zero for every row"),
+        (np.ones(299), r"shape \(299,\); one weight a row is \(300,\)"),
+        (np.full(300, np.nan), "sample_weight contains NaN"),
+    ],
+)
+@all_samplers
+def test_bad_weights(sampler, weight, message, blobs):
+    with pytest.raises(ValueError, match=message):
+        fitted(sampler, *blobs, sample_weight=weight)
+
+
+# containers --------------------------------------------------------------------------------
+
+
+def containers(X, y):
+    """Kind: (X, y, function to compare with)."""
+    names = [f"f{i}" for i in range(X.shape[1])]
+    index = [f"row {i}" for i in range(len(y))]
+    frame = pd.DataFrame(X, columns=names, index=index).astype({"f0": np.float32})
+    return {
+        "pandas": (frame, pd.Series(y, index=index, name="label")),
+        "polars": (pl.DataFrame(X, schema=names), pl.Series("label", y)),
+        "pyarrow": (pa.table(dict(zip(names, X.T, strict=True))), pa.array(y)),
+        "csr_matrix": (sparse.csr_matrix(X), y),
+        "csc_matrix": (sparse.csc_matrix(X), y),
+        "csr_array": (sparse.csr_array(X), y),
+        "coo_array": (sparse.coo_array(X), y),
+        "lists": (X.tolist(), y.tolist()),
+        "float32": (X.astype(np.float32), y.astype(np.int8)),
+        "fortran": (np.asfortranarray(X), y),
+    }
+
+
+@pytest.mark.parametrize("kind", list(containers(np.zeros((3, 2)), np.zeros(3))))
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=name_of)
+def test_containers_come_back(sampler, kind, blobs):
+    X, y = blobs
+    X = X.astype(np.float32).astype(np.float64)  # float32 columns select the same rows
+    X_in, y_in = containers(X, y)[kind]
+    X_out, y_out = clone(sampler).fit_resample(X_in, y_in)
+    assert type(X_out) is type(X_in)
+    assert type(y_out) is type(y_in)
+    got = fitted(sampler, X_in, y_in)
+    kept = got.sample_indices_
+    dense = X_out.toarray() if sparse.issparse(X_out) else np.asarray(X_out, dtype=float)
+    np.testing.assert_array_equal(dense, X[kept])
+    np.testing.assert_array_equal(np.asarray(y_out), y[kept])
+    if kind == "pandas":
+        assert X_out.index.tolist() == [f"row {i}" for i in kept]
+        assert X_out.dtypes.tolist() == X_in.dtypes.tolist()
+        assert y_out.name == "label"
+        assert y_out.index.tolist() == X_out.index.tolist()
+        assert got.feature_names_in_.tolist() == X_in.columns.tolist()
+    if kind in ("float32", "fortran", "csr_array", "coo_array"):
+        assert X_out.dtype == X_in.dtype
+        assert y_out.dtype == y_in.dtype
+    if kind != "float32":  # the model sees rounded values there
+        np.testing.assert_array_equal(kept, fitted(sampler, X, y).sample_indices_)
+
+
+@label_free
+def test_without_labels_and_with_a_continuous_target(sampler, blobs):
+    X, _ = blobs
+    X_small, nothing = clone(sampler).fit_resample(X)
+    assert nothing is None
+    assert X_small.shape == (30, 20)
+    target = X[:, 0] * 1.5 + 0.1
+    got = clone(sampler)
+    X_same, target_small = got.fit_resample(X, target)
+    np.testing.assert_array_equal(X_small, X_same)
+    np.testing.assert_array_equal(target_small, target[got.sample_indices_])
+    assert not hasattr(got, "classes_")
+    both = np.column_stack([target, -target])
+    np.testing.assert_array_equal(
+        clone(sampler).fit_resample(X, both)[1], both[got.sample_indices_]
+    )
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=name_of)
+@pytest.mark.parametrize("labels", [["no", "maybe", "yes"], [-1, 7, 300], [True, False]])
+def test_any_labels(sampler, labels, blobs):
+    X, y = blobs
+    y = y % len(labels)
+    named = np.array(labels)[y]
+    got, plain = fitted(sampler, X, named), fitted(sampler, X, y)
+    if labels == sorted(labels):
+        np.testing.assert_array_equal(got.sample_indices_, plain.sample_indices_)
+    assert got.classes_.tolist() == sorted(labels)
+    assert set(got.sampling_strategy_) == set(labels)
+    assert sum(got.sampling_strategy_.values()) == 30
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=name_of)
+def test_array_api_strict_selects_what_numpy_selects(sampler, blobs):
+    X, y = blobs
+    reference = fitted(sampler, X, y)
+    for device in ("CPU_DEVICE", "device1"):
+        device = array_api_strict.Device(device)
+        X_in = array_api_strict.asarray(X, device=device)
+        y_in = array_api_strict.asarray(y, device=device)
+        got = clone(sampler)
+        X_out, y_out = got.fit_resample(X_in, y_in)
+        np.testing.assert_array_equal(got.sample_indices_, reference.sample_indices_)
+        np.testing.assert_allclose(got.sample_weight_, reference.sample_weight_)
+        assert X_out.device == device
+        assert y_out.device == device
+        assert X_out.shape == (30, 20)
+
+
+def test_a_table_of_anything_for_uniform():
+    X = pd.DataFrame({"a": ["x", None] * 20, "b": pd.Categorical(["u", "v"] * 20), "c": np.nan})
+    X_small, _ = Uniform(0.5, random_state=0).fit_resample(X)
+    assert X_small.dtypes.tolist() == X.dtypes.tolist()
+    assert len(X_small) == 20
+
+
+# errors ------------------------------------------------------------------------------------
+
+
+@label_free
+def test_numbers_are_checked(sampler, blobs):
+    X, y = blobs
+    if isinstance(sampler, Uniform):
+        pytest.skip("looks at no value")
+    for bad in (np.nan, np.inf):
+        broken = X.copy()
+        broken[3, 3] = bad
+        with pytest.raises(ValueError, match=r"NaN|infinity"):
+            fitted(sampler, broken, y)
+        with pytest.raises(ValueError, match=r"NaN|infinity"):
+            fitted(sampler, array_api_strict.asarray(broken), y)
+
+
+@all_samplers
+def test_other_errors(sampler, blobs):
+    X, y = blobs
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        fitted(sampler, X, y[:-1])
+    with pytest.raises(ValueError, match="1D array"):
+        fitted(sampler, X[:, 0], y)
+    with pytest.raises(ValueError, match="Multilabel and multioutput"):
+        fitted(sampler, X, np.column_stack([y, y]))
+    with pytest.raises(ValueError, match=r"y contains (NaN|infinity)"):
+        fitted(sampler, X, np.where(y == 0, np.nan, y))
+    with pytest.raises(ValueError, match="larger than the number of rows"):
+        fitted(sampler, X, y, coreset_size=301)
+
+
+# where samplers go ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=name_of)
+def test_imblearn_pipeline(sampler, blobs):
+    X, y = blobs
+    pipe = imblearn_pipeline(clone(sampler).set_params(coreset_size=90), LinearSVC())
+    assert pipe.fit(X, y).score(X, y) > 0.5
+    X_small, y_small = fitted(sampler, X, y, coreset_size=90).fit_resample(X, y)
+    alone = LinearSVC().fit(X_small, y_small)
+    np.testing.assert_allclose(pipe[-1].coef_, alone.coef_)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=name_of)
+def test_metadata_routing_of_the_weight(sampler, blobs, rng):
+    X, y = blobs
+    w = rng.random(300) + 0.1
+    with sklearn.config_context(enable_metadata_routing=True):
+        step = clone(sampler).set_fit_resample_request(sample_weight=True)
+        step.set_fit_request(sample_weight=True)  # imblearn's Pipeline.fit asks for both
+        pipe = imblearn_pipeline(step, LogisticRegression().set_fit_request(sample_weight=False))
+        pipe.fit(X, y, sample_weight=w)
+    assert pipe[0].sample_weight_.sum() == pytest.approx(w.sum())
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=name_of)
+def test_feature_names_out(sampler, blobs):
+    X, y = blobs
+    names = [f"f{i}" for i in range(20)]
+    got = fitted(sampler, pd.DataFrame(X, columns=names), y)
+    assert got.get_feature_names_out().tolist() == names
+
+
+class Recorder:
+    """A callback that counts what it is told."""
+
+    def __init__(self):
+        self.events = Counter()
+
+    def setup(self, estimator, context):
+        self.events["setup"] += 1
+
+    def on_fit_task_begin(self, estimator, context):
+        self.events["begin"] += 1
+
+    def on_fit_task_end(self, estimator, context):
+        self.events["end"] += 1
+
+    def teardown(self, estimator, context):
+        self.events["teardown"] += 1
+
+
+@all_samplers
+def test_progress(sampler, blobs):
+    pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9 has callbacks")
+    recorder = Recorder()
+    clone(sampler).set_callbacks(recorder).fit(*blobs)
+    # one task for the fit, and one for each of the 30 rows (a hundredth if they are more)
+    assert recorder.events == {"setup": 1, "begin": 31, "end": 31, "teardown": 1}
+
+
+def test_progress_is_closed_when_interrupted(blobs):
+    pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9 has callbacks")
+
+    class Interrupt(Recorder):
+        def on_fit_task_end(self, estimator, context):
+            raise KeyboardInterrupt
+
+    recorder = Interrupt()
+    sampler = KCenterGreedy(30).set_callbacks(recorder)
+    with pytest.raises(KeyboardInterrupt):
+        sampler.fit(*blobs)
+    assert recorder.events["teardown"] == 1
+    assert not hasattr(sampler, "sample_indices_")

@@ -82,19 +82,10 @@ def fit_with_weight(estimator, X, y, sample_weight=None):
             f"sample_weight was given, but {estimator!r} takes no sample_weight in fit. Give an "
             "estimator that does, or one that is fitted already."
         )
-    if sklearn.get_config()["enable_metadata_routing"]:
-        _request_weight(estimator)
-        keyword = "sample_weight"
-    return estimator.fit(host(X), y, **{keyword: sample_weight})
-
-
-def _request_weight(estimator):
-    """Under metadata routing the weights go where `weight_keyword` says if that step asks."""
-    if isinstance(estimator, Pipeline):
-        return _request_weight(estimator.steps[-1][1])
-    if "sample_weight" not in inspect.signature(estimator.fit).parameters:
-        return _request_weight(estimator.estimator)
-    return estimator.set_fit_request(sample_weight=True)
+    # Under metadata routing every step would have to say whether it wants the weights; here it is
+    # known where they go.
+    with sklearn.config_context(enable_metadata_routing=False):
+        return estimator.fit(host(X), y, **{keyword: sample_weight})
 
 
 def output_method(estimator, needs, asked_by):
@@ -132,17 +123,12 @@ def outputs(estimator, X, method):
 
 def outputs_out_of_fold(estimator, X, y, method, cv, sample_weight=None):
     """The same for clones that have not seen the row, by cross-validation."""
-    params = None
     estimator = clone(estimator)
-    if sample_weight is not None:
-        keyword = weight_keyword(estimator)
-        if sklearn.get_config()["enable_metadata_routing"]:
-            _request_weight(estimator)
-            keyword = "sample_weight"
-        params = {keyword: sample_weight}
+    params = None if sample_weight is None else {weight_keyword(estimator): sample_weight}
     if method == "decision_function":
         estimator = _one_versus_rest(estimator)
-    values = cross_val_predict(estimator, host(X), y, cv=cv, method=method, params=params)
+    with sklearn.config_context(enable_metadata_routing=False):
+        values = cross_val_predict(estimator, host(X), y, cv=cv, method=method, params=params)
     return _checked(values, estimator)
 
 

@@ -289,7 +289,7 @@ def kcenter_narrow(options):
             for dtype in (np.float32, np.float64):
                 X = normal(n, d, dtype)
                 contestants = {"ours": ours, "plain": plain_loop, "tracking": tracking_loop}
-                if dtype == np.float32:
+                if dtype == np.float32 and d <= 8:
                     contestants["tree"] = by_fpsample_tree
                 results = race(contestants, (X, k), options.repeats, options.once_above)
                 best = min(results["ours"][0])
@@ -308,9 +308,9 @@ def kcenter_narrow(options):
         indices only; the tracking loop also keeps which pick each row is nearest to, which the
         weights need and which KCenterGreedy always does. The last timing is
         ``fpsample.bucket_fps_kdline_sampling`` (``h=7``), a k-d tree for point clouds that takes
-        float32 and returns indices only. With 32 columns or less KCenterGreedy works in float64
-        whatever it is given. "Same" compares the picks, in order, with those of the plain loop in
-        float64 on the same numbers.
+        float32 of at most 8 columns and returns indices only. With 32 columns or less
+        KCenterGreedy works in float64 whatever it is given. "Same" compares the picks, in order,
+        with those of the plain loop in float64 on the same numbers.
         """,
         ["rows", "columns", "dtype", "ours, seconds", "plain loop", "tracking loop"]
         + ["fpsample tree", "ours: same", "plain loop: same"],

@@ -39,6 +39,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "show_signature": False,
     "download_all_examples": False,
+    "write_computation_times": False,
     "min_reported_time": 1e6,  # no times in the log
 }
 

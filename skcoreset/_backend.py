@@ -5,6 +5,7 @@ block sizes; samplers ask it to take rows out of whatever container the user bro
 """
 
 import array_api_compat
+import array_api_compat.numpy
 import numpy as np
 import sklearn
 from array_api_compat import device, is_array_api_obj, is_numpy_array
@@ -13,6 +14,7 @@ from sklearn.utils import _safe_indexing
 
 __all__ = [
     "block_slices",
+    "clip_below_zero",
     "device_name",
     "device_of",
     "is_foreign",
@@ -30,7 +32,9 @@ def is_foreign(x):
 
 def namespace(x):
     """The array API namespace of `x`; NumPy's for scipy.sparse, lists and data frames."""
-    return array_api_compat.array_namespace(x if is_foreign(x) else np.empty(0))
+    if is_foreign(x):
+        return array_api_compat.array_namespace(x)
+    return np if hasattr(np, "astype") else array_api_compat.numpy  # from NumPy 2.1 it is complete
 
 
 def device_of(x):
@@ -46,6 +50,13 @@ def put(x, at, values):
         values = namespace(x).broadcast_to(values, at.shape) if hasattr(values, "shape") else values
         for i in range(at.shape[0]):
             x[int(at[i])] = values[i] if hasattr(values, "shape") else values
+
+
+def clip_below_zero(x):
+    """``maximum(x, 0)``, in place where that can be."""
+    if is_numpy_array(x):
+        return np.maximum(x, 0, out=x)
+    return namespace(x).clip(x, min=0)
 
 
 def to_numpy(x):

@@ -50,7 +50,7 @@ class Uniform(BaseCoreset):
     n_features_in_ : int
         Number of columns.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns; only where they are all strings.
 
     device_ : str

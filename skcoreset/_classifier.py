@@ -185,7 +185,7 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
     n_features_in_ : int
         Number of columns.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns; only where they are all strings.
 
     See Also
@@ -320,7 +320,7 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
     n_features_in_ : int
         Number of columns.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns; only where they are all strings.
 
     See Also

@@ -26,7 +26,9 @@ class Herding(BaseCoreset):
     The error of the mean falls like 1/k where that of a random sample falls like
     :math:`1/\sqrt k`. With a kernel it is not only the mean that is kept but the expectation of
     every function in the kernel's space. Use it for few rows (below about 1 %) and for models
-    that live on means; outliers are never picked early.
+    that live on means; outliers are never picked early. The linear form keeps the mean of a class
+    and nothing else: with few columns, or classes of several clusters, its picks gather around
+    the class mean and ``kernel="rbf"`` is the better choice.
 
     Parameters
     ----------
@@ -64,7 +66,7 @@ class Herding(BaseCoreset):
     n_features_in_ : int
         Number of columns.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns; only where they are all strings.
 
     device_ : str
@@ -188,7 +190,7 @@ class KCenterGreedy(BaseCoreset):
     n_features_in_ : int
         Number of columns.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns; only where they are all strings.
 
     device_ : str

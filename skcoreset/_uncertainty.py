@@ -94,7 +94,7 @@ class LeastConfidence(_Uncertainty):
     n_features_in_ : int
         Number of columns.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns; only where they are all strings.
 
     device_ : str
@@ -192,7 +192,7 @@ class Entropy(_Uncertainty):
     n_features_in_ : int
         Number of columns.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns; only where they are all strings.
 
     device_ : str
@@ -289,7 +289,7 @@ class Margin(_Uncertainty):
     n_features_in_ : int
         Number of columns.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns; only where they are all strings.
 
     device_ : str

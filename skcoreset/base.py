@@ -87,6 +87,10 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         "stratify": [StrOptions({"proportional", "balanced"}), None],
     }
 
+    def __init__(self, coreset_size=0.1, *, stratify="proportional"):
+        self.coreset_size = coreset_size
+        self.stratify = stratify
+
     # The two questions -----------------------------------------------------------------------
 
     def _represent(self, table):

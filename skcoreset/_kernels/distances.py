@@ -32,16 +32,16 @@ __all__ = ["gram", "pairs"]
 class _Rows:
     """Rows of `X` (all, or those at positions `rows`), shifted where products would lose digits."""
 
-    def __init__(self, X, rows=None):
+    def __init__(self, X, rows=None, widen=True):
         self.xp, self.device = namespace(X), device_of(X)
         # A few columns are copied to float64: that costs next to nothing, and in float32 the many
         # picks that few dimensions allow would soon be as near as rounding.
-        self.narrow = not sparse.issparse(X) and X.shape[1] <= 32
+        self.narrow = widen and not sparse.issparse(X) and X.shape[1] <= 32
         single = "float32" in str(X.dtype) and not self.narrow
         self.dtype = self.xp.float32 if single else self.xp.float64
         self.itemsize, self.eps = (4, 2.0**-23) if single else (8, 2.0**-52)
-        # An inner product of d terms is off by a few eps times sqrt(d), seldom more.
-        self.rounding = (8 + 4 * X.shape[1] ** 0.5) * self.eps
+        # An inner product of d terms is off by a few eps, times sqrt(d) / 4 or less as measured.
+        self.rounding = (8 + X.shape[1] ** 0.5) * self.eps
         self.X, self.rows, self.offset = X, None, None
         self.n = X.shape[0]
         if rows is not None:
@@ -215,6 +215,18 @@ class Euclidean(_Rows):
             out[block] = self._squares(self.fetch_wide(left[block]) - self.fetch_wide(right[block]))
         return out
 
+    def distances(self, columns, rows):
+        """Distances, not squared: (len(columns), len(rows)), with those near 0 exact."""
+        xp = self.xp
+        D = self.block(columns, rows)
+        doubtful = self.eps**0.5 * (self.sq[columns][:, None] + self.sq[rows][None, :]) > D
+        left, right = xp.nonzero(doubtful)
+        if left.shape[0]:
+            every = xp.arange(self.n, device=self.device)
+            exact = self.direct(every[columns][left], every[rows][right])
+            D[doubtful] = self._cast(exact)
+        return xp.sqrt(D)
+
     def slack(self, values, rows=slice(None)):
         return self.rounding * (self.sq[rows] + values)
 
@@ -259,6 +271,10 @@ class Cosine(_Rows):
     def most_slack(self, value):
         return self.rounding
 
+    def distances(self, columns, rows):
+        D = self.block(columns, rows)
+        return self.xp.where(D > 0, D, 0.0)
+
     def to_mean(self, weight=None):
         mean = self.mean(weight)
         norm = float(mean @ mean) ** 0.5 or 1.0
@@ -295,6 +311,9 @@ class Measured(_Rows):
         return self.rounding * np.abs(values)
 
     most_slack = slack
+
+    def distances(self, columns, rows):
+        return self.block(columns, rows)
 
     def to_mean(self, weight=None):
         mean = self.mean(weight)[None, :]

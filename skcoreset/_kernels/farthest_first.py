@@ -123,19 +123,21 @@ def _pick_in_pool(pairs, picks, gap, nearest, pool, outside, wanted):
     """The plain loop among `pool`, while no row outside can win. Returns picks and their gaps."""
     xp = pairs.xp
     lower, highest, rival = outside
-    slack = xp.astype(_slack(pairs, gap[pool], pool), xp.float64)
     reach = xp.astype(gap[pool], xp.float64)
     if pairs.cancels:  # what many products have worn down is measured afresh
         owner = xp.asarray(picks, device=pairs.device)[nearest[pool]]
         reach = xp.where(reach > -xp.inf, pairs.direct(pool, owner), -xp.inf)
+    # Among themselves the pool's distances are float64, whatever the table is.
+    slack = _slack(pairs, reach, pool) * (2.0**-52 / pairs.eps)
     upper = reach + slack
     among = pairs.among(pool) + slack[None, :]  # a row j keeps its slack through every minimum
     new, farthest = [], []
     while len(new) < wanted:
         local, least, top = _lowest_of_ties(xp, upper, slack)
-        if not (least > highest or (least >= lower and int(pool[local]) < rival)):
+        row = int(pool[local])
+        if not (least > highest or (least >= lower and row < rival)):
             break
-        new.append(int(pool[local]))
+        new.append(row)
         farthest.append(top)
         upper = xp.minimum(upper, among[local, :])
         upper[local] = -xp.inf

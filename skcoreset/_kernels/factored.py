@@ -1,0 +1,131 @@
+"""Rows that are outer products ``a_i (x) [1, h_i]``, never multiplied out.
+
+Last-layer gradients have that form: n x C errors times n x d features instead of n x C(d + 1)
+numbers. An inner product is ``(a_i . a_j) (1 + h_i . h_j)``, and all the rest follows from that.
+"""
+
+import numpy as np
+from scipy import sparse
+
+from skcoreset._backend import namespace
+from skcoreset._kernels.distances import _Rows
+
+__all__ = ["Factored"]
+
+
+class Factored:
+    """Geometry of the rows ``a_i (x) [bias, h_i]``.
+
+    Parameters
+    ----------
+    a : array of shape (n, n_outputs)
+    h : array or csr of shape (n, n_features), or None
+        None: the rows are the ``a_i`` alone.
+    bias : bool
+        Whether a 1 stands before ``h_i``.
+    rows : ndarray of int, optional
+        Positions of the rows that are in play.
+    """
+
+    def __init__(self, a, h=None, bias=True, rows=None):
+        self.a = _Rows(a, rows, widen=False)
+        self.h = None if h is None else _Rows(h, rows, widen=False)
+        self.bias = 1.0 if bias or h is None else 0.0
+        self.xp, self.device, self.n = self.a.xp, self.a.device, self.a.n
+        exact = self.a.itemsize == 8 and (self.h is None or self.h.itemsize == 8)
+        self.dtype = self.xp.float64 if exact else self.xp.float32
+        self.itemsize, self.eps = (8, 2.0**-52) if exact else (4, 2.0**-23)
+        self.sq = self.a.squares() * (self.bias + (0 if h is None else self.h.squares()))
+
+    def inner(self, columns, rows):
+        """Inner products, (len(columns), len(rows)). Cost: (C + d) for each."""
+        out = self.a.products(self.a.fetch_dense(columns), rows)
+        if self.h is not None:
+            out = out * (self.h.products(self.h.fetch_dense(columns), rows) + self.bias)
+        return self.xp.astype(out, self.dtype, copy=False)
+
+    def distances(self, columns, rows):
+        """Euclidean distances, (len(columns), len(rows)), with those near 0 exact."""
+        xp = self.xp
+        sums = xp.astype(self.sq[columns][:, None] + self.sq[rows][None, :], self.dtype)
+        D = sums - 2 * self.inner(columns, rows)
+        doubtful = self.eps**0.5 * sums >= D
+        left, right = xp.nonzero(doubtful)
+        if left.shape[0]:
+            every = xp.arange(self.n, device=self.device)
+            exact = self.direct(every[columns][left], every[rows][right])
+            D[doubtful] = xp.astype(exact, self.dtype)
+        return xp.sqrt(D)
+
+    def direct(self, left, right):
+        """Squared distances of pairs by their differences, float64.
+
+        ``g - g' = a (x) (h - h') + (a - a') (x) h'``, whose norm needs no large numbers to cancel.
+        """
+        a, b = self.a.fetch_wide(left), self.a.fetch_wide(right)
+        da = a - b
+        if self.h is None:
+            return self.xp.vecdot(da, da)
+        h, g = self.h.fetch_wide(left), self.h.fetch_wide(right)
+        dh = h - g
+        out = (
+            _dots(a, a) * _dots(dh, dh)
+            + _dots(da, da) * (self.bias + _dots(g, g))
+            + 2 * _dots(a, da) * _dots(dh, g)
+        )
+        return self.xp.where(out > 0, out, 0.0)
+
+    def total(self, weight):
+        """``sum_i w_i a_i (x) [1, h_i]`` as a matrix (n_outputs, bias + n_features), float64."""
+        xp = self.xp
+        weight = xp.asarray(weight, dtype=xp.float64, device=self.device)
+        out = 0.0
+        for block in self._blocks():
+            a = self.a.fetch_wide(block) * weight[block][:, None]
+            if self.h is None:
+                part = xp.sum(a, axis=0)[:, None]
+            else:
+                h = self.h.fetch_wide(block)
+                part = (h.T @ a).T
+                if self.bias:
+                    part = xp.concat([xp.sum(a, axis=0)[:, None], part], axis=1)
+            out = out + part
+        return out
+
+    def correlate(self, matrix):
+        """Inner product of every row with such a matrix, float64, (n,)."""
+        xp = self.xp
+        out = xp.empty(self.n, dtype=xp.float64, device=self.device)
+        for block in self._blocks():
+            a = self.a.fetch_wide(block)
+            if self.h is None:
+                out[block] = (a @ matrix)[:, 0]
+                continue
+            first = 1 if self.bias else 0
+            value = self.h.fetch_wide(block) @ matrix[:, first:].T
+            if self.bias:
+                value = value + matrix[:, 0][None, :]
+            out[block] = xp.sum(a * value, axis=1)
+        return out
+
+    def _blocks(self):
+        width = self.a.X.shape[1] + (0 if self.h is None else self.h.X.shape[1])
+        return self.a.blocks(3 * 8 * width)
+
+    def explicit(self):
+        """The rows multiplied out, (n, n_outputs * (bias + n_features)); for small tables."""
+        every = slice(0, self.n)
+        a = self.a.fetch_wide(every)
+        if self.h is None:
+            return a
+        h = self.h.fetch_dense(every)
+        if self.bias:
+            h = np.concatenate([np.ones((self.n, 1)), h], axis=1)
+        return (a[:, :, None] * h[:, None, :]).reshape(self.n, -1)
+
+
+def _dots(left, right):
+    """Inner product of each row of `left` with that of `right`."""
+    if sparse.issparse(left):
+        return np.asarray(left.multiply(right).sum(axis=1)).ravel()
+    return namespace(left).vecdot(left, right)

@@ -1,0 +1,150 @@
+"""The one greedy loop of all set functions: lazy or stochastic."""
+
+import numpy as np
+from array_api_extra import argpartition
+
+from skcoreset._backend import put, to_numpy
+
+__all__ = ["greedy"]
+
+BATCH = 64
+
+
+def greedy(
+    objective,
+    size,
+    *,
+    start=(),
+    optimizer="lazy",
+    epsilon=0.01,
+    random_state=None,
+    stop=None,
+    report=None,
+):
+    """Add the candidate that adds most, again and again.
+
+    Lazy (Minoux 1978): a gain of an earlier step is an upper bound, as what a candidate adds never
+    grows. The candidates with the largest bounds are brought up to date, 1, 2, 4, ... 64 at once,
+    until the best of them is up to date: the picks are those of the plain loop, which evaluates
+    every candidate every time. Ties (gains equal up to rounding) go to the lowest position.
+
+    Stochastic (Mirzasoleiman et al. 2015): each step looks at a random ``n / size * ln(1 /
+    epsilon)`` of the candidates only.
+
+    Parameters
+    ----------
+    objective : object as described in :mod:`skcoreset._kernels.set_functions`
+    size : int
+        Number of picks, those of `start` included.
+    start : sequence of int
+        Positions that are in already.
+    optimizer : "lazy", "stochastic" or "naive"
+    epsilon : float
+        Of "stochastic".
+    random_state : RandomState
+        Of "stochastic".
+    stop : callable, optional
+        Asked after each pick; True ends the loop.
+    report : callable, optional
+        Called with the number of picks after each.
+
+    Returns
+    -------
+    picks : ndarray of shape (size,), or shorter if `stop` said so
+    gains : ndarray, float64
+        What each pick added.
+    """
+    picks, gains = [], []
+    step = {"lazy": _Lazy, "stochastic": _Stochastic, "naive": _Naive}[optimizer](
+        objective, size, epsilon, random_state
+    )
+    waiting = list(start)
+    while len(picks) < size:
+        if waiting:
+            pick = int(waiting.pop(0))
+            gain = float(objective.gains(objective.xp.asarray([pick], device=objective.device))[0])
+        else:
+            pick, gain = step.best()
+        objective.add(pick)
+        step.added(pick)
+        picks.append(pick)
+        gains.append(gain)
+        if report is not None:
+            report(len(picks))
+        if stop is not None and stop():
+            break
+    return np.asarray(picks), np.asarray(gains)
+
+
+class _Lazy:
+    def __init__(self, objective, size, epsilon, random_state):
+        self.objective, self.xp = objective, objective.xp
+        self.bound = self.xp.asarray(objective.all_gains(), copy=True)
+        self.age = self.xp.zeros(objective.n, dtype=self.xp.int64, device=objective.device)
+        self.step = 0
+
+    def best(self):
+        xp, bound, batch = self.xp, self.bound, 1
+        while True:
+            top = int(xp.argmax(bound))
+            tied = xp.nonzero(bound >= _least(float(bound[top]), self.objective))[0]
+            stale = tied[self.age[tied] < self.step]
+            if stale.shape[0] == 0:
+                return int(tied[0]), float(bound[top])
+            if batch > 1:
+                most = min(batch, self.objective.n)
+                best = argpartition(bound, self.objective.n - most, xp=xp)[-most:]
+                best = best[(self.age[best] < self.step) & (bound[best] > -xp.inf)]
+                wanted = xp.zeros_like(self.age)
+                put(wanted, stale, 1)
+                put(wanted, best, 1)
+                stale = xp.nonzero(wanted)[0]
+            put(bound, stale, self.objective.gains(stale))
+            put(self.age, stale, self.step)
+            batch = min(2 * batch, BATCH)
+
+    def added(self, pick):
+        self.bound[pick] = -self.xp.inf
+        self.step += 1
+        if self.step == 1 and self.objective.on_demand:
+            # One pick changes most gains, and making all values again for all candidates costs
+            # half of making them for one after the other.
+            taken = self.bound == -self.xp.inf
+            self.bound = self.xp.where(taken, -self.xp.inf, self.objective.all_gains())
+            self.age = self.age + 1
+
+
+class _Naive:
+    def __init__(self, objective, size, epsilon, random_state):
+        self.objective, self.xp = objective, objective.xp
+        self.open = self.xp.ones(objective.n, dtype=self.xp.bool, device=objective.device)
+
+    def best(self):
+        gains = self.xp.where(self.open, self.objective.all_gains(), -self.xp.inf)
+        most = float(self.xp.max(gains))
+        return int(self.xp.nonzero(gains >= _least(most, self.objective))[0][0]), most
+
+    def added(self, pick):
+        self.open[pick] = False
+
+
+class _Stochastic(_Naive):
+    def __init__(self, objective, size, epsilon, random_state):
+        super().__init__(objective, size, epsilon, random_state)
+        self.sample = int(np.ceil(objective.n / size * np.log(1 / epsilon)))
+        self.random_state = random_state
+
+    def best(self):
+        xp = self.xp
+        candidates = np.flatnonzero(to_numpy(self.open))
+        if len(candidates) > self.sample:
+            candidates = np.sort(self.random_state.choice(candidates, self.sample, replace=False))
+        candidates = xp.asarray(candidates, device=self.objective.device)
+        gains = self.objective.gains(candidates)
+        most = float(xp.max(gains))
+        return int(candidates[xp.nonzero(gains >= _least(most, self.objective))[0][0]]), most
+
+
+def _least(gain, objective):
+    """The smallest gain that may be as large as `gain`."""
+    return gain - objective.rounding * abs(gain)

@@ -1,0 +1,292 @@
+"""Set functions that a coreset is good at, as objects that the one greedy loop understands.
+
+An objective answers
+
+``n``, ``xp``, ``device``
+    how many candidates there are, and where its arrays live;
+``all_gains()``
+    what each candidate would add to the value now, (n,), float64;
+``gains(candidates)``
+    the same for a few;
+``add(candidate)``
+    take it in;
+``rounding``
+    relative error of a gain, below which two are a tie;
+``on_demand``
+    whether values are made anew each time, so that gains are dear.
+"""
+
+import numpy as np
+import sklearn
+
+from skcoreset._backend import block_slices, clip_below_zero, to_numpy
+
+__all__ = [
+    "FacilityLocation",
+    "GraphCut",
+    "GraphFacilityLocation",
+    "Similarities",
+    "near_similarities",
+]
+
+
+class FacilityLocation:
+    """``sum_i w_i max_{j in S} s_ij``: every row has a similar one in the coreset.
+
+    Similarities count from the lowest one, so that the value of nothing is 0.
+
+    Parameters
+    ----------
+    similar : Similarities
+    weight : array of shape (n,), float64
+    """
+
+    def __init__(self, similar, weight):
+        self.xp, self.device, self.n = similar.xp, similar.device, similar.n
+        self.similar, self.on_demand = similar, not similar.whole
+        self.rounding = 64 * similar.eps
+        self.weight = self.xp.asarray(weight, dtype=similar.dtype, device=self.device)
+        self.covered = None  # similarity of each row to the nearest pick; None: no pick yet
+        self.nearest = self.xp.zeros(self.n, dtype=self.xp.int64, device=self.device)
+        self.size = 0
+
+    def all_gains(self):
+        if self.covered is None:
+            sums, lowest = self.similar.sums_and_lowest(self.weight)
+            return sums - lowest * float(self.xp.sum(self.weight))
+        gains = self.xp.zeros(self.n, dtype=self.xp.float64, device=self.device)
+        for rows, columns, block, mirrored in self.similar.tiles():
+            if mirrored:
+                more = block.T - self.covered[rows][None, :]
+                gains[columns] += self._total(more, self.weight[rows])
+            more = block - self.covered[columns][None, :]
+            gains[rows] += self._total(more, self.weight[columns])
+        return gains
+
+    def _total(self, more, weight):
+        return self.xp.astype(clip_below_zero(more) @ weight, self.xp.float64)
+
+    def gains(self, candidates):
+        xp = self.xp
+        out = xp.empty(candidates.shape[0], dtype=xp.float64, device=self.device)
+        for block in block_slices(candidates.shape[0], 3 * 8 * self.n, most_bytes=2**26):
+            rows = self.similar.rows(candidates[block])
+            # Before the first pick only the order matters; the lowest value seen will do.
+            covered = self.covered if self.size else self.xp.full_like(rows[0, :], xp.min(rows))
+            rows -= covered[None, :]
+            out[block] = self._total(rows, self.weight)
+        return out
+
+    def add(self, candidate):
+        xp = self.xp
+        row = self.similar.rows(xp.asarray([candidate], device=self.device))[0, :]
+        if self.size:
+            better = row > self.covered + self.rounding * xp.abs(self.covered)
+            self.nearest = xp.where(better, self.size, self.nearest)
+            self.covered = xp.maximum(self.covered, row)
+        else:
+            self.covered = row
+        self.nearest[candidate] = self.size  # its own, whatever duplicates it has
+        self.size += 1
+
+    def loss(self):
+        """``sum_i w_i min_{j in S} d_ij`` where similarities are minus distances."""
+        return -float(self.xp.sum(self.weight * self.covered))
+
+    def cells(self, weight):
+        """Weight of the rows that each pick is the most similar to."""
+        return _cells(self.nearest, weight, self.size)
+
+
+class GraphFacilityLocation:
+    """Facility location on a sparse graph of similarities: pairs that are not in it count 0.
+
+    Parameters
+    ----------
+    graph : csr array of shape (n, n)
+        Row j holds the rows that j is similar to, with similarities >= 0.
+    weight : ndarray of shape (n,)
+    """
+
+    xp, device, rounding, on_demand = np, "cpu", 64 * 2.0**-52, False
+
+    def __init__(self, graph, weight):
+        self.graph, self.weight, self.n = graph, weight, graph.shape[0]
+        self.covered = np.zeros(self.n)
+        self.nearest = np.full(self.n, -1)
+        self.size = 0
+
+    def all_gains(self):
+        return self.gains(np.arange(self.n))
+
+    def gains(self, candidates):
+        rows = self.graph[candidates]
+        more = np.maximum(rows.data - self.covered[rows.indices], 0) * self.weight[rows.indices]
+        total = np.concatenate([[0.0], np.cumsum(more)])
+        return total[rows.indptr[1:]] - total[rows.indptr[:-1]]
+
+    def add(self, candidate):
+        start, stop = self.graph.indptr[candidate : candidate + 2]
+        at, s = self.graph.indices[start:stop], self.graph.data[start:stop]
+        better = s > self.covered[at]
+        self.nearest[at[better]] = self.size
+        self.nearest[candidate] = self.size
+        self.covered[at] = np.maximum(self.covered[at], s)
+        self.size += 1
+
+    def cells(self, weight):
+        """As for `FacilityLocation`; rows that no pick is similar to belong to none."""
+        return _cells(self.nearest, weight, self.size)
+
+
+class GraphCut:
+    """``sum_{i; j in S} w_i s_ij - redundancy * sum_{i, j in S} s_ij``: like all, not like others.
+
+    Parameters
+    ----------
+    similar : Similarities
+    weight : array of shape (n,), float64
+    redundancy : float
+    """
+
+    def __init__(self, similar, weight, redundancy):
+        self.similar, self.redundancy, self.on_demand = similar, redundancy, False
+        self.xp, self.device, self.n = similar.xp, similar.device, similar.n
+        self.rounding = 64 * similar.eps
+        sums, lowest = similar.sums_and_lowest(
+            self.xp.asarray(weight, dtype=similar.dtype, device=self.device)
+        )
+        # Similarities are measured from the lowest one, so that none is negative.
+        self.lowest = lowest
+        self.value = (
+            sums - lowest * float(weight.sum()) - redundancy * (similar.diagonal() - lowest)
+        )
+
+    def all_gains(self):
+        return self.value
+
+    def gains(self, candidates):
+        return self.value[candidates]
+
+    def add(self, candidate):
+        row = self.similar.rows(self.xp.asarray([candidate], device=self.device))[0, :]
+        row = self.xp.astype(row, self.xp.float64) - self.lowest
+        self.value = self.value - 2 * self.redundancy * row
+
+
+def _cells(nearest, weight, size):
+    nearest = to_numpy(nearest)
+    known = nearest >= 0
+    return np.bincount(nearest[known], weights=weight[known], minlength=size)
+
+
+class Similarities:
+    """Rows of a symmetric similarity matrix, held as a whole if it fits, else made on demand.
+
+    Up to half of scikit-learn's `working_memory` goes to rows: all of them, or those that were
+    asked for last.
+
+    Parameters
+    ----------
+    compute : callable
+        ``compute(candidates, rows)`` gives a new block (len(candidates), len(rows)); `candidates`
+        and `rows` are slices or index arrays.
+    n : int
+    like : object with xp, device, dtype, itemsize and eps
+        Of the blocks.
+    whole : array of shape (n, n), optional
+        The matrix itself where it is there already.
+    """
+
+    def __init__(self, compute, n, like, whole=None):
+        self.compute, self.n = compute, n
+        self.xp, self.device = like.xp, like.device
+        self.dtype, self.itemsize, self.eps = like.dtype, like.itemsize, like.eps
+        slots = int(sklearn.get_config()["working_memory"] * 2**20 / 2 // (n * self.itemsize))
+        self.whole = whole is not None or slots >= n
+        if whole is None:
+            slots = min(n, max(slots, 1))
+            whole = self.xp.empty((slots, n), dtype=self.dtype, device=self.device)
+            if self.whole:
+                for block in self._row_blocks():
+                    whole[block, :] = compute(block, slice(0, n))
+        self.kept = whole
+        self.slot = np.full(n, -1)  # where a row is kept
+        self.owner = np.full(whole.shape[0], -1)  # which row is there
+        self.next = 0
+
+    def _row_blocks(self):
+        return block_slices(self.n, 3 * self.n * self.itemsize, most_bytes=2**25)
+
+    def rows(self, candidates):
+        """Similarities of each candidate with all rows, (len(candidates), n), a new array."""
+        if self.whole:
+            return self.xp.take(self.kept, candidates, axis=0)
+        if candidates.shape[0] > len(self.owner):
+            return self.compute(candidates, slice(0, self.n))
+        asked = to_numpy(candidates)
+        missing = asked[self.slot[asked] < 0]
+        if len(missing):
+            self._keep(missing, set(asked.tolist()))
+        at = self.xp.asarray(self.slot[asked], device=self.device)
+        return self.xp.take(self.kept, at, axis=0)
+
+    def _keep(self, missing, busy):
+        """Compute rows and put them where those were that have been kept for longest."""
+        slots = []
+        while len(slots) < len(missing):
+            if self.owner[self.next] not in busy:
+                slots.append(self.next)
+            self.next = (self.next + 1) % len(self.owner)
+        gone = self.owner[slots]
+        self.slot[gone[gone >= 0]] = -1
+        self.owner[slots], self.slot[missing] = missing, slots
+        at = self.xp.asarray(missing, device=self.device)
+        for block in block_slices(self.n, 4 * len(missing) * self.itemsize, most_bytes=2**25):
+            values = self.compute(at, block)
+            for i, slot in enumerate(slots):
+                self.kept[slot, block] = values[i, :]
+
+    def diagonal(self):
+        """Similarity of each row with itself, float64."""
+        out = self.xp.empty(self.n, dtype=self.xp.float64, device=self.device)
+        for i in range(self.n):
+            at = slice(i, i + 1)
+            out[i] = self.kept[i, i] if self.whole else self.compute(at, at)[0, 0]
+        return out
+
+    def tiles(self):
+        """All values as (rows, columns, block, mirrored).
+
+        `mirrored` says that the transpose of the block is a part of its own that does not come
+        again: what is made on demand is made once for both.
+        """
+        if self.whole:
+            for rows in self._row_blocks():
+                yield rows, slice(0, self.n), self.kept[rows, :], False
+        else:
+            cuts = block_slices(self.n, 1, most_bytes=2048)
+            for i, rows in enumerate(cuts):
+                for columns in cuts[i:]:
+                    yield rows, columns, self.compute(rows, columns), rows != columns
+
+    def sums_and_lowest(self, weight):
+        """``sum_i w_i s_ij`` of each row, float64, and the lowest value of all."""
+        xp = self.xp
+        sums = xp.zeros(self.n, dtype=xp.float64, device=self.device)
+        lowest = float("inf")
+        for rows, columns, block, mirrored in self.tiles():
+            sums[rows] += xp.astype(block @ weight[columns], xp.float64)
+            if mirrored:
+                sums[columns] += xp.astype(block.T @ weight[rows], xp.float64)
+            lowest = min(lowest, float(xp.min(block)))
+        return sums, lowest
+
+
+def near_similarities(pairs):
+    """Minus the distance, for an object of :func:`skcoreset._kernels.distances.pairs`."""
+
+    def compute(candidates, rows):
+        return -pairs.distances(candidates, rows)
+
+    return Similarities(compute, pairs.n, pairs)

@@ -3,14 +3,20 @@
 from skcoreset._baseline import Uniform
 from skcoreset._classifier import CoresetClassifier, CoresetRegressor
 from skcoreset._geometry import Herding, KCenterGreedy
+from skcoreset._gradient import CRAIG, GradMatch
+from skcoreset._submodular import FacilityLocation, GraphCut
 from skcoreset._uncertainty import Entropy, LeastConfidence, Margin
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "CRAIG",
     "CoresetClassifier",
     "CoresetRegressor",
     "Entropy",
+    "FacilityLocation",
+    "GradMatch",
+    "GraphCut",
     "Herding",
     "KCenterGreedy",
     "LeastConfidence",

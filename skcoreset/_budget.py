@@ -22,7 +22,8 @@ def share_out(coreset_size, stratify, codes, classes, weight):
 
     Parameters
     ----------
-    coreset_size : int, float or dict
+    coreset_size : int, float, dict or None
+        None: as many as there are, for methods that know themselves when they are done.
     stratify : "proportional", "balanced" or None
     codes : ndarray of shape (n,) or None
         Class of each row as a position in `classes`; None without classes.
@@ -36,6 +37,8 @@ def share_out(coreset_size, stratify, codes, classes, weight):
         In the order of `classes`; groups of size 0 are left out.
     """
     present = weight > 0
+    if coreset_size is None:
+        coreset_size = int(present.sum())
     if isinstance(coreset_size, dict):
         if codes is None:
             raise ValueError(

@@ -13,6 +13,7 @@ __all__ = ["Herding", "KCenterGreedy"]
 
 # These take their scale from the rows they are called with, which are never all rows at once.
 _NOT_IN_BLOCKS = {"mahalanobis", "seuclidean", "nan_euclidean"}
+METRICS = {*_VALID_METRICS, "precomputed"} - _NOT_IN_BLOCKS
 
 
 class Herding(BaseCoreset):
@@ -233,7 +234,7 @@ class KCenterGreedy(BaseCoreset):
 
     _parameter_constraints = {
         **BaseCoreset._parameter_constraints,
-        "metric": [StrOptions({*_VALID_METRICS, "precomputed"} - _NOT_IN_BLOCKS), callable],
+        "metric": [StrOptions(METRICS), callable],
         "init": [StrOptions({"mean", "random"}), "array-like"],
         "random_state": ["random_state"],
     }
@@ -264,7 +265,7 @@ class KCenterGreedy(BaseCoreset):
 
     def _check_target(self, table):
         if not isinstance(self.init, str):
-            self._initial = _row_indices(self.init, table.sample_weight)
+            self._initial = initial_rows(self.init, table.sample_weight)
 
     def _is_random(self):
         return isinstance(self.init, str) and self.init == "random"
@@ -283,15 +284,7 @@ class KCenterGreedy(BaseCoreset):
 
     def _first(self, distances, contest):
         if not isinstance(self.init, str):
-            given = self._initial
-            if contest.rows is not None:
-                at = np.minimum(np.searchsorted(contest.rows, given), len(contest.rows) - 1)
-                given = at[contest.rows[at] == given]
-            if len(given) > contest.size:
-                raise ValueError(
-                    f"init has {len(given)} rows where only {contest.size} are to be picked; they "
-                    "count towards coreset_size."
-                )
+            given = rows_within(self._initial, contest)
             if len(given):
                 return given
         if self._is_random():
@@ -308,7 +301,7 @@ class KCenterGreedy(BaseCoreset):
         return tags
 
 
-def _row_indices(init, sample_weight):
+def initial_rows(init, sample_weight):
     """`init` as distinct row indices, or an error that says what is wrong with them."""
     rows, n_samples = np.asarray(init), len(sample_weight)
     if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer) or not len(rows):
@@ -320,3 +313,17 @@ def _row_indices(init, sample_weight):
     if not sample_weight[rows].all():
         raise ValueError(f"init has rows of sample_weight 0, which count as absent: {init!r}.")
     return rows
+
+
+def rows_within(initial, contest):
+    """Positions within the group of those `initial` rows that belong to it."""
+    given = np.asarray(initial, dtype=int)
+    if contest.rows is not None and len(given):
+        at = np.minimum(np.searchsorted(contest.rows, given), len(contest.rows) - 1)
+        given = at[contest.rows[at] == given]
+    if len(given) > contest.size:
+        raise ValueError(
+            f"init has {len(given)} rows where only {contest.size} are to be picked; they count "
+            "towards coreset_size."
+        )
+    return given

@@ -13,6 +13,8 @@ __all__ = ["Entropy", "LeastConfidence", "Margin"]
 class _Uncertainty(BaseScoreCoreset, BaseModelCoreset):
     """What the three share: ask the classifier, score its answers. Adds ``_score(outputs)``."""
 
+    _parameter_constraints = {**BaseModelCoreset._parameter_constraints, "cv": ["cv_object"]}
+
     def __init__(self, estimator=None, coreset_size=0.1, *, cv=None, stratify="proportional"):
         self.estimator = estimator
         self.coreset_size = coreset_size

@@ -53,9 +53,11 @@ class Table:
 class Contest:
     """One group of rows that compete with each other for `size` places."""
 
+    label: object  # the class; None where all rows compete with each other
     rows: np.ndarray | None  # ascending row indices; None: all rows
     size: int
     sample_weight: np.ndarray  # (n_group,)
+    total_weight: float  # of all rows of the table
     random_state: np.random.RandomState
     report: object  # callable, takes the number of rows picked so far
 
@@ -64,13 +66,15 @@ class Contest:
 class Picks:
     """What `_pick` answers; a bare array of positions will do where there is nothing more.
 
-    Positions are those within the group. `weight` is what each pick stands for, up to a factor;
-    None gives each its own weight. `per_pick` are attributes to publish, one value a pick.
+    Positions are those within the group. `weight` is what each pick stands for, up to a factor
+    unless `rescale` is False; None gives each its own weight. `per_pick` are attributes to
+    publish, one value a pick.
     """
 
     positions: np.ndarray
     weight: np.ndarray | None = None
     per_pick: dict = field(default_factory=dict)
+    rescale: bool = True
 
 
 class BaseCoreset(CallbackSupportMixin, BaseSampler):
@@ -148,9 +152,11 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         for group in groups:
             everything = slice(None) if group.rows is None else group.rows
             contest = Contest(
+                label=group.label,
                 rows=group.rows,
                 size=group.size,
                 sample_weight=table.sample_weight[everything],
+                total_weight=float(table.sample_weight.sum()),
                 random_state=np.random.RandomState(random_state.randint(2**31 - 1)),
                 report=progress,
             )
@@ -185,8 +191,11 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
             Their targets; None if `y` is None.
         """
         self.fit(X, y, sample_weight=sample_weight)
-        X_resampled = take(X, self.sample_indices_)
-        return X_resampled, None if y is None else take(y, self.sample_indices_)
+        return self._rows_kept(X, y)
+
+    def _rows_kept(self, X, y):
+        kept = self.sample_indices_
+        return take(X, kept), None if y is None else take(y, kept)
 
     def _fit_resample(self, X, y, **params):
         """Not used: the abstract method of imbalanced-learn's base."""
@@ -243,8 +252,10 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         order = interleave([len(picks.positions) for picks in picked])
         self.sample_indices_ = np.concatenate([picks.positions for picks in picked])[order]
         weight = np.concatenate([picks.weight for picks in picked])[order]
-        # Only a class left out on purpose (coreset_size={...: 0}) makes this other than 1.
-        self.sample_weight_ = weight * (table.sample_weight.sum() / weight.sum())
+        if picked[0].rescale:
+            # Only a class left out on purpose (coreset_size={...: 0}) makes this other than 1.
+            weight = weight * (table.sample_weight.sum() / weight.sum())
+        self.sample_weight_ = weight
         for name in picked[0].per_pick:
             setattr(self, name, np.concatenate([p.per_pick[name] for p in picked])[order])
         self.n_samples_in_ = len(table.sample_weight)
@@ -275,15 +286,20 @@ class BaseScoreCoreset(BaseCoreset):
 
 
 class BaseModelCoreset(BaseCoreset):
-    """Base of the methods that ask a classifier. Adds the parameters `estimator` and `cv`."""
+    """Base of the methods that ask a classifier: adds the parameter `estimator`.
+
+    A subclass may have a parameter `cv` too.
+    """
 
     _parameter_constraints = {
         **BaseCoreset._parameter_constraints,
         "estimator": [HasMethods("fit"), None],
-        "cv": ["cv_object"],
     }
 
     _needs = "any"  # or "proba": what the classifier must have
+    _needs_labels = False  # even where the classifier is fitted
+
+    cv = None
 
     def _classifier(self):
         return _models.default_classifier() if self.estimator is None else self.estimator
@@ -305,10 +321,15 @@ class BaseModelCoreset(BaseCoreset):
                     f"Unknown label type: {type_of_target(to_numpy(table.y))}. {name} needs the "
                     "labels of a classification problem."
                 )
-            if not fitted:
+            if not fitted or self._needs_labels:
                 raise ValueError(
-                    f"{name} requires y to be passed, but the target y is None: the classifier "
-                    "is not fitted. Give labels, or a classifier that is fitted already."
+                    f"{name} requires y to be passed, but the target y is None"
+                    + (
+                        "."
+                        if self._needs_labels
+                        else ": the classifier is not fitted. Give labels, or a classifier that "
+                        "is fitted already."
+                    )
                 )
             return
         if len(np.unique(table.codes[table.sample_weight > 0])) < 2 and not fitted:
@@ -334,17 +355,24 @@ class BaseModelCoreset(BaseCoreset):
                 "an estimator that does, or one that is fitted already."
             )
 
-    def _model_outputs(self, table):
-        """What the classifier says of the rows; sets `estimator_`."""
+    def _fit_estimator(self, table):
+        """Set `estimator_`: the classifier as it is if it is fitted, else a clone, fitted."""
         estimator = self._classifier()
-        if _models.is_fitted(estimator):
-            self.estimator_ = estimator
-            return _models.outputs(estimator, table.X, self._method)
-        y = table.classes[table.codes]
-        weight = table.sample_weight if table.weighted else None
-        self.estimator_ = _models.fit_with_weight(clone(estimator), table.X, y, weight)
+        if not _models.is_fitted(estimator):
+            y, weight = table.classes[table.codes], self._fit_weight(table)
+            estimator = _models.fit_with_weight(clone(estimator), table.X, y, weight)
+        self.estimator_ = estimator
+
+    def _fit_weight(self, table):
+        return table.sample_weight if table.weighted else None
+
+    def _model_outputs(self, table):
+        """What the classifier says of the rows, out of fold if there is a `cv`."""
+        self._fit_estimator(table)
         if self.cv is None:
             return _models.outputs(self.estimator_, table.X, self._method)
+        estimator, y = self._classifier(), table.classes[table.codes]
+        weight = self._fit_weight(table)
         return _models.outputs_out_of_fold(
             estimator, table.X, y, self._method, self.cv, sample_weight=weight
         )
@@ -401,8 +429,9 @@ def _globally(picks, contest):
     own = contest.sample_weight[picks.positions]
     weight = own if picks.weight is None else np.asarray(picks.weight, dtype=np.float64)
     rows = picks.positions if contest.rows is None else contest.rows[picks.positions]
-    weight = weight * (contest.sample_weight.sum() / weight.sum())
-    return Picks(np.asarray(rows, dtype=np.intp), weight, picks.per_pick)
+    if picks.rescale:
+        weight = weight * (contest.sample_weight.sum() / weight.sum())
+    return Picks(np.asarray(rows, dtype=np.intp), weight, picks.per_pick, picks.rescale)
 
 
 def _check_weight(sample_weight, n_samples):

@@ -28,6 +28,8 @@ from skcoreset._backend import block_slices, device_of, is_foreign, namespace
 
 __all__ = ["gram", "pairs"]
 
+NARROW = 32
+
 
 class _Rows:
     """Rows of `X` (all, or those at positions `rows`), shifted where products would lose digits."""
@@ -36,7 +38,7 @@ class _Rows:
         self.xp, self.device = namespace(X), device_of(X)
         # A few columns are copied to float64: that costs next to nothing, and in float32 the many
         # picks that few dimensions allow would soon be as near as rounding.
-        self.narrow = widen and not sparse.issparse(X) and X.shape[1] <= 32
+        self.narrow = widen and not sparse.issparse(X) and X.shape[1] <= NARROW
         single = "float32" in str(X.dtype) and not self.narrow
         self.dtype = self.xp.float32 if single else self.xp.float64
         self.itemsize, self.eps = (4, 2.0**-23) if single else (8, 2.0**-52)
@@ -200,8 +202,11 @@ class Euclidean(_Rows):
     def among(self, columns):
         sq = self._squares(self.fetch_wide(columns))
         sums = sq[:, None] + sq[None, :]
-        D = sums - 2 * self.products_among(columns)
-        doubtful = 2.0**-26 * sums > D
+        D = self.products_among(columns)
+        D *= -2
+        D += sums
+        sums *= 2.0**-26
+        doubtful = sums > D
         left, right = self.xp.nonzero(doubtful)
         D[doubtful] = self.direct(columns[left], columns[right])
         return D

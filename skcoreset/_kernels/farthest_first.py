@@ -26,7 +26,7 @@ def farthest_first(pairs, size, first, *, pool_size=512, report=None):
     first : sequence of int
         Positions picked already, in order; at least one, at most `size`.
     pool_size : int
-        Rows in a round. Changes the time, never the picks.
+        Most rows in a round. Changes the time, never the picks.
     report : callable, optional
         Called with the number of picks after each round.
 
@@ -62,6 +62,7 @@ def farthest_first(pairs, size, first, *, pool_size=512, report=None):
 
     for start in first:
         add([int(start)])
+    most, pool_size = pool_size, min(pool_size, 64)
     while len(picks) < size:
         wanted = min(size - len(picks), pairs.most_columns())
         pool, outside = _farthest_rows(pairs, gap, position, pool_size)
@@ -71,6 +72,8 @@ def farthest_first(pairs, size, first, *, pool_size=512, report=None):
             new, farthest = [_lowest_of_ties(xp, gap + slack, slack)[0]], []
         radii.extend(farthest[1:])
         add(new)
+        # A pool that yields few picks is larger than it need be: few columns, or the first rounds.
+        pool_size = min(most, max(64, 4 * len(new)))
     radii = pairs.distance(np.maximum(radii, 0))
     return np.asarray(picks), np.minimum.accumulate(radii), to_numpy(nearest)
 
@@ -127,10 +130,13 @@ def _pick_in_pool(pairs, picks, gap, nearest, pool, outside, wanted):
     if pairs.cancels:  # what many products have worn down is measured afresh
         owner = xp.asarray(picks, device=pairs.device)[nearest[pool]]
         reach = xp.where(reach > -xp.inf, pairs.direct(pool, owner), -xp.inf)
-    # Among themselves the pool's distances are float64, whatever the table is.
-    slack = _slack(pairs, reach, pool) * (2.0**-52 / pairs.eps)
+        exact = 2.0**-52 / pairs.eps  # then they are float64, whatever the table is
+    else:
+        exact = 1.0
+    slack = _slack(pairs, reach, pool) * exact
     upper = reach + slack
-    among = pairs.among(pool) + slack[None, :]  # a row j keeps its slack through every minimum
+    among = pairs.among(pool)
+    among += slack[None, :]  # a row j keeps its slack through every minimum
     new, farthest = [], []
     while len(new) < wanted:
         local, least, top = _lowest_of_ties(xp, upper, slack)

@@ -18,14 +18,18 @@ An objective answers
 
 import numpy as np
 import sklearn
+from scipy import sparse
 
-from skcoreset._backend import block_slices, clip_below_zero, to_numpy
+from skcoreset._backend import block_slices, clip_below_zero, device_of, namespace, to_numpy
 
 __all__ = [
     "FacilityLocation",
     "GraphCut",
     "GraphFacilityLocation",
     "Similarities",
+    "cover",
+    "given_similarities",
+    "graph_similarities",
     "near_similarities",
 ]
 
@@ -99,21 +103,21 @@ class FacilityLocation:
 
 
 class GraphFacilityLocation:
-    """Facility location on a sparse graph of similarities: pairs that are not in it count 0.
+    """Facility location on a graph of similarities: pairs that are not in it count 0.
 
     Parameters
     ----------
-    graph : csr array of shape (n, n)
-        Row j holds the rows that j is similar to, with similarities >= 0.
+    similar : GraphSimilarities
     weight : ndarray of shape (n,)
     """
 
-    xp, device, rounding, on_demand = np, "cpu", 64 * 2.0**-52, False
+    on_demand = False
 
-    def __init__(self, graph, weight):
-        self.graph, self.weight, self.n = graph, weight, graph.shape[0]
+    def __init__(self, similar, weight):
+        self.xp, self.device, self.n = similar.xp, similar.device, similar.n
+        self.graph, self.weight, self.rounding = similar.graph, weight, 64 * similar.eps
         self.covered = np.zeros(self.n)
-        self.nearest = np.full(self.n, -1)
+        self.nearest = np.full(self.n, -1)  # a row that no pick is similar to belongs to none
         self.size = 0
 
     def all_gains(self):
@@ -128,14 +132,13 @@ class GraphFacilityLocation:
     def add(self, candidate):
         start, stop = self.graph.indptr[candidate : candidate + 2]
         at, s = self.graph.indices[start:stop], self.graph.data[start:stop]
-        better = s > self.covered[at]
-        self.nearest[at[better]] = self.size
+        self.nearest[at[s > self.covered[at]]] = self.size
         self.nearest[candidate] = self.size
         self.covered[at] = np.maximum(self.covered[at], s)
         self.size += 1
 
     def cells(self, weight):
-        """As for `FacilityLocation`; rows that no pick is similar to belong to none."""
+        """As for `FacilityLocation`."""
         return _cells(self.nearest, weight, self.size)
 
 
@@ -153,13 +156,13 @@ class GraphCut:
         self.similar, self.redundancy, self.on_demand = similar, redundancy, False
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
         self.rounding = 64 * similar.eps
-        sums, lowest = similar.sums_and_lowest(
-            self.xp.asarray(weight, dtype=similar.dtype, device=self.device)
-        )
+        dtype = getattr(similar, "dtype", None)
+        weight = self.xp.asarray(weight, dtype=dtype, device=self.device)
+        sums, lowest = similar.sums_and_lowest(weight)
         # Similarities are measured from the lowest one, so that none is negative.
         self.lowest = lowest
         self.value = (
-            sums - lowest * float(weight.sum()) - redundancy * (similar.diagonal() - lowest)
+            sums - lowest * float(self.xp.sum(weight)) - redundancy * (similar.diagonal() - lowest)
         )
 
     def all_gains(self):
@@ -196,10 +199,12 @@ class Similarities:
         Of the blocks.
     whole : array of shape (n, n), optional
         The matrix itself where it is there already.
+    floor : float, optional
+        What no similarity is below; None: found out.
     """
 
-    def __init__(self, compute, n, like, whole=None):
-        self.compute, self.n = compute, n
+    def __init__(self, compute, n, like, whole=None, floor=None):
+        self.compute, self.n, self.floor = compute, n, floor
         self.xp, self.device = like.xp, like.device
         self.dtype, self.itemsize, self.eps = like.dtype, like.itemsize, like.eps
         slots = int(sklearn.get_config()["working_memory"] * 2**20 / 2 // (n * self.itemsize))
@@ -280,7 +285,25 @@ class Similarities:
             if mirrored:
                 sums[columns] += xp.astype(block.T @ weight[rows], xp.float64)
             lowest = min(lowest, float(xp.min(block)))
-        return sums, lowest
+        return sums, lowest if self.floor is None else self.floor
+
+
+class GraphSimilarities:
+    """Similarities of some pairs, at least 0, in a symmetric csr array; all others are 0."""
+
+    xp, device, eps = np, "cpu", 2.0**-52
+
+    def __init__(self, graph):
+        self.graph, self.n = graph, graph.shape[0]
+
+    def rows(self, candidates):
+        return self.graph[candidates].toarray()
+
+    def diagonal(self):
+        return self.graph.diagonal()
+
+    def sums_and_lowest(self, weight):
+        return self.graph @ weight, 0.0
 
 
 def near_similarities(pairs):
@@ -290,3 +313,44 @@ def near_similarities(pairs):
         return -pairs.distances(candidates, rows)
 
     return Similarities(compute, pairs.n, pairs)
+
+
+def given_similarities(matrix):
+    """Similarities that are there already: (n, n), symmetric, at least 0, dense or sparse."""
+    if sparse.issparse(matrix):
+        return GraphSimilarities(sparse.csr_array(matrix, dtype=np.float64))
+    like = _Like(namespace(matrix), device_of(matrix), matrix.dtype)
+    return Similarities(None, matrix.shape[0], like, whole=matrix, floor=0.0)
+
+
+def graph_similarities(neighbors, distances):
+    """Similarities of rows and their neighbours, in either direction.
+
+    The largest of the distances minus that of the pair; a row with itself has the most.
+
+    Parameters
+    ----------
+    neighbors, distances : ndarray of shape (n, n_neighbors)
+    """
+    n, n_neighbors = neighbors.shape
+    most = distances.max()
+    starts = np.arange(0, n * n_neighbors + 1, n_neighbors)
+    near = sparse.csr_array(((most - distances).ravel(), neighbors.ravel(), starts), shape=(n, n))
+    near = near.maximum(near.T) + most * sparse.eye_array(n, format="csr")
+    return GraphSimilarities(sparse.csr_array(near))
+
+
+def cover(similar, weight):
+    """The facility location function on any of these."""
+    if isinstance(similar, GraphSimilarities):
+        return GraphFacilityLocation(similar, weight)
+    return FacilityLocation(similar, weight)
+
+
+class _Like:
+    """What a matrix is made of."""
+
+    def __init__(self, xp, device, dtype):
+        self.xp, self.device, self.dtype = xp, device, dtype
+        single = "float32" in str(dtype)
+        self.itemsize, self.eps = (4, 2.0**-23) if single else (8, 2.0**-52)

@@ -1,0 +1,369 @@
+"""Set functions on the rows themselves: facility location and graph cut."""
+
+from numbers import Integral, Real
+
+from scipy import sparse
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skcoreset._geometry import METRICS, initial_rows, rows_within
+from skcoreset._kernels import set_functions
+from skcoreset._kernels.distances import pairs
+from skcoreset._kernels.greedy import greedy
+from skcoreset._kernels.neighbors import nearest_neighbors
+from skcoreset.base import BaseCoreset, Picks, check_numbers
+
+__all__ = ["FacilityLocation", "GraphCut"]
+
+
+class _SetFunction(BaseCoreset):
+    """What set functions share: similarities, the greedy loop, cells. Adds ``_objective``."""
+
+    _parameter_constraints = {
+        **BaseCoreset._parameter_constraints,
+        "metric": [StrOptions(METRICS), callable],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
+        "optimizer": [StrOptions({"lazy", "stochastic", "naive"})],
+        "epsilon": [Interval(Real, 0, 1, closed="neither")],
+        "init": ["array-like", None],
+        "random_state": ["random_state"],
+    }
+
+    def _objective(self, similar, weight):
+        """The set function, as :mod:`skcoreset._kernels.set_functions` describes it."""
+        raise NotImplementedError
+
+    def _check_X(self, X):
+        X = check_numbers(self, X)
+        if self.metric == "precomputed":
+            _check_similarities(X)
+            if self.n_neighbors is not None:
+                raise ValueError(
+                    f"n_neighbors={self.n_neighbors} with metric='precomputed': leave pairs out of "
+                    "a sparse X instead."
+                )
+        return X
+
+    def _check_target(self, table):
+        self._initial = []
+        if self.init is not None:
+            self._initial = initial_rows(self.init, table.sample_weight)
+
+    def _is_random(self):
+        return self.optimizer == "stochastic"
+
+    def _represent(self, table):
+        return table.X
+
+    def _pick(self, X, contest):
+        start = rows_within(self._initial, contest)
+        similar = self._similarities(X, contest.rows)
+        picks, gains = greedy(
+            self._objective(similar, contest.sample_weight),
+            contest.size,
+            start=start,
+            optimizer=self.optimizer,
+            epsilon=self.epsilon,
+            random_state=contest.random_state,
+            report=contest.report,
+        )
+        cover = set_functions.cover(similar, contest.sample_weight)
+        for pick in picks:
+            cover.add(int(pick))
+        weight = cover.cells(contest.sample_weight)
+        return Picks(picks, weight, per_pick={"gains_": gains})
+
+    def _similarities(self, X, rows):
+        if self.metric == "precomputed":
+            X = X if rows is None else X[rows][:, rows]
+            return set_functions.given_similarities(X)
+        if self.n_neighbors is None:
+            return set_functions.near_similarities(pairs(X, self.metric, rows=rows))
+        near = pairs(X, self.metric, rows=rows)
+        if near.n == 1:
+            return set_functions.given_similarities(sparse.csr_array([[1.0]]))
+        neighbors = nearest_neighbors(near, min(self.n_neighbors, near.n - 1))
+        return set_functions.graph_similarities(*neighbors)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = self.metric == "precomputed"
+        return tags
+
+
+class FacilityLocation(_SetFunction):
+    r"""Rows such that every row has a similar one among them: the medoids of the table.
+
+    .. math:: f(S) = \sum_i w_i \max_{j \in S} s_{ij}
+
+    Greedily, and per class by default, which reaches at least 1 - 1/e of the optimum. It keeps
+    what many rows are near to; an outlier counts as one row, however far it is from all others,
+    in contrast to `KCenterGreedy`.
+
+    Parameters
+    ----------
+    coreset_size : int, float or dict, default=0.1
+        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
+        least 1), or a number for each class ``{class: int}``.
+
+    metric : str or callable, default="euclidean"
+        A metric of :func:`sklearn.metrics.pairwise_distances`; the similarity of two rows is the
+        largest distance (of its class) minus theirs. With "precomputed", X holds similarities of
+        at least 0, symmetric, (n_samples, n_samples), dense or sparse.
+
+    n_neighbors : int, default=None
+        Similarities count only between a row and so many nearest ones (of its class), in either
+        direction; the farthest of these pairs counts 0. None: all pairs.
+
+    optimizer : {"lazy", "stochastic", "naive"}, default="lazy"
+        "lazy" and "naive" pick the same rows, "lazy" in a fraction of the time. "stochastic" looks
+        at a random part of the candidates at each step, and picks others.
+
+    epsilon : float, default=0.01
+        Of the stochastic optimizer: it looks at ``n / k * ln(1 / epsilon)`` candidates a step and
+        reaches ``1 - 1/e - epsilon`` of the optimum in expectation.
+
+    init : array-like of int, default=None
+        Indices of rows that are in already. They count towards the size.
+
+    stratify : {"proportional", "balanced"} or None, default="proportional"
+        Rows of each class: its share (largest remainder, at least one), equal numbers, or
+        whatever comes (None). Without classes (`y` absent or continuous) it is None.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the stochastic optimizer.
+
+    Attributes
+    ----------
+    sample_indices_ : ndarray of shape (n_coreset,)
+        Rows kept, in order of selection, classes interleaved in proportion.
+        With the lazy optimizer a class's picks are a prefix of those for a larger coreset.
+
+    sample_weight_ : ndarray of shape (n_coreset,)
+        Weight of the rows that are most similar to each row kept. Sums to n_samples (or to the
+        weight given).
+
+    gains_ : ndarray of shape (n_coreset,)
+        What each pick added to the value of its class; non-increasing within a class, but for
+        the rows of `init`.
+
+    sampling_strategy_ : dict
+        Number of rows kept of each class.
+
+    classes_ : ndarray of shape (n_classes,)
+        The classes; only where `y` has any.
+
+    n_features_in_ : int
+        Number of columns.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns; only where they are all strings.
+
+    device_ : str
+        Where the work was done.
+
+    See Also
+    --------
+    KCenterGreedy : The worst row counts, not the sum: outliers first.
+    GraphCut : Punishes rows that are like each other.
+    CRAIG : The same on gradients.
+
+    Notes
+    -----
+    The columns count as they are: scale them if their units differ.
+
+    Time for each class: n_c^2 d for the first gains, then as many rows of distances as the lazy
+    loop looks at. Memory: O(n), and up to half of scikit-learn's `working_memory` for distances;
+    those that do not fit are computed again when they are needed. With `n_neighbors`: that of the
+    graph.
+
+    References
+    ----------
+    .. [1] Nemhauser, G. L., Wolsey, L. A., Fisher, M. L. "An analysis of approximations for
+       maximizing submodular set functions." Mathematical Programming 14 (1978).
+    .. [2] Minoux, M. "Accelerated greedy algorithms for maximizing submodular set functions."
+       Optimization Techniques (1978).
+    .. [3] Mirzasoleiman, B., et al. "Lazier than lazy greedy." AAAI 2015.
+
+    Examples
+    --------
+    >>> from skcoreset import FacilityLocation
+    >>> X = [[0.0], [1.0], [2.0], [10.0], [11.0], [12.0], [13.0]]
+    >>> sampler = FacilityLocation(coreset_size=2).fit(X)
+    >>> sampler.sample_indices_
+    array([3, 1])
+    >>> sampler.sample_weight_
+    array([4., 3.])
+    """
+
+    def __init__(
+        self,
+        coreset_size=0.1,
+        *,
+        metric="euclidean",
+        n_neighbors=None,
+        optimizer="lazy",
+        epsilon=0.01,
+        init=None,
+        stratify="proportional",
+        random_state=None,
+    ):
+        self.coreset_size = coreset_size
+        self.metric = metric
+        self.n_neighbors = n_neighbors
+        self.optimizer = optimizer
+        self.epsilon = epsilon
+        self.init = init
+        self.stratify = stratify
+        self.random_state = random_state
+
+    def _objective(self, similar, weight):
+        return set_functions.cover(similar, weight)
+
+
+class GraphCut(_SetFunction):
+    r"""Rows that are similar to all rows and not to each other.
+
+    .. math:: f(S) = \sum_i \sum_{j \in S} w_i s_{ij} - \lambda \sum_{i \in S} \sum_{j \in S} s_{ij}
+
+    Greedily, and per class by default. Up to :math:`\lambda` = 1/2 no row can make the value
+    smaller; above that it can, and is still picked if the size asks for it.
+
+    Parameters
+    ----------
+    coreset_size : int, float or dict, default=0.1
+        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
+        least 1), or a number for each class ``{class: int}``.
+
+    metric : str or callable, default="euclidean"
+        A metric of :func:`sklearn.metrics.pairwise_distances`; the similarity of two rows is the
+        largest distance (of its class) minus theirs. With "precomputed", X holds similarities of
+        at least 0, symmetric, (n_samples, n_samples), dense or sparse.
+
+    n_neighbors : int, default=None
+        Similarities count only between a row and so many nearest ones (of its class), in either
+        direction; the farthest of these pairs counts 0. None: all pairs.
+
+    redundancy : float, default=0.5
+        :math:`\lambda`, how much similarity within the coreset costs.
+
+    optimizer : {"lazy", "stochastic", "naive"}, default="lazy"
+        "lazy" and "naive" pick the same rows, "lazy" in a fraction of the time. "stochastic" looks
+        at a random part of the candidates at each step, and picks others.
+
+    epsilon : float, default=0.01
+        Of the stochastic optimizer: it looks at ``n / k * ln(1 / epsilon)`` candidates a step and
+        reaches ``1 - 1/e - epsilon`` of the optimum in expectation.
+
+    init : array-like of int, default=None
+        Indices of rows that are in already. They count towards the size.
+
+    stratify : {"proportional", "balanced"} or None, default="proportional"
+        Rows of each class: its share (largest remainder, at least one), equal numbers, or
+        whatever comes (None). Without classes (`y` absent or continuous) it is None.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the stochastic optimizer.
+
+    Attributes
+    ----------
+    sample_indices_ : ndarray of shape (n_coreset,)
+        Rows kept, in order of selection, classes interleaved in proportion.
+        With the lazy optimizer a class's picks are a prefix of those for a larger coreset.
+
+    sample_weight_ : ndarray of shape (n_coreset,)
+        Weight of the rows that are most similar to each row kept. Sums to n_samples (or to the
+        weight given).
+
+    gains_ : ndarray of shape (n_coreset,)
+        What each pick added to the value of its class; non-increasing within a class, but for
+        the rows of `init`.
+
+    sampling_strategy_ : dict
+        Number of rows kept of each class.
+
+    classes_ : ndarray of shape (n_classes,)
+        The classes; only where `y` has any.
+
+    n_features_in_ : int
+        Number of columns.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns; only where they are all strings.
+
+    device_ : str
+        Where the work was done.
+
+    See Also
+    --------
+    FacilityLocation : Counts only the most similar row kept.
+
+    Notes
+    -----
+    The columns count as they are: scale them if their units differ.
+
+    Time for each class: n_c^2 d once, then one row of similarities a pick. Memory: O(n), and up to
+    half of scikit-learn's `working_memory` for similarities.
+
+    References
+    ----------
+    .. [1] Iyer, R., Khargoankar, N., Bilmes, J., Asnani, H. "Submodular combinatorial information
+       measures with applications in machine learning." ALT 2021.
+
+    Examples
+    --------
+    >>> from skcoreset import GraphCut
+    >>> X = [[0.0], [1.0], [2.0], [10.0], [11.0], [12.0], [13.0]]
+    >>> GraphCut(coreset_size=2).fit(X).sample_indices_
+    array([3, 2])
+    """
+
+    _parameter_constraints = {
+        **_SetFunction._parameter_constraints,
+        "redundancy": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        coreset_size=0.1,
+        *,
+        metric="euclidean",
+        n_neighbors=None,
+        redundancy=0.5,
+        optimizer="lazy",
+        epsilon=0.01,
+        init=None,
+        stratify="proportional",
+        random_state=None,
+    ):
+        self.coreset_size = coreset_size
+        self.metric = metric
+        self.n_neighbors = n_neighbors
+        self.redundancy = redundancy
+        self.optimizer = optimizer
+        self.epsilon = epsilon
+        self.init = init
+        self.stratify = stratify
+        self.random_state = random_state
+
+    def _objective(self, similar, weight):
+        return set_functions.GraphCut(similar, weight, self.redundancy)
+
+
+def _check_similarities(X):
+    """Raise unless X is a symmetric table of similarities that are not negative."""
+    if X.shape[0] != X.shape[1]:
+        raise ValueError(
+            "metric='precomputed' takes similarities of shape (n_samples, n_samples), got "
+            f"{tuple(X.shape)}."
+        )
+    values = X.data if sparse.issparse(X) else X
+    if values.size and values.min() < 0:
+        raise ValueError(
+            f"metric='precomputed' takes similarities of at least 0, got {values.min()}."
+        )
+    apart = abs(X - X.T).max()
+    if apart > 1e-6 * (values.max() if values.size else 0):
+        raise ValueError(
+            "metric='precomputed' takes similarities that are symmetric; two of a pair differ by "
+            f"{apart}."
+        )

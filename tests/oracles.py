@@ -1,6 +1,7 @@
 """The papers' loops, written to be obviously right; nothing here is fast."""
 
 import numpy as np
+from scipy.optimize import nnls
 from sklearn.metrics import pairwise_distances
 
 
@@ -102,3 +103,54 @@ def largest_remainder(size, counts):
     for c in order[: size - sum(seats)]:
         seats[c] += 1
     return seats
+
+
+def facility_location(S, k, weight=None):
+    """Naive greedy on a similarity matrix: try every candidate at every step."""
+    weight = np.ones(len(S)) if weight is None else weight
+    picks, gains, value = [], [], 0.0
+    for _ in range(k):
+        values = np.full(len(S), -np.inf)
+        for j in range(len(S)):
+            if j not in picks:
+                values[j] = weight @ S[:, [*picks, j]].max(axis=1)
+        picks.append(_lowest_of_largest(values))
+        gains.append(values[picks[-1]] - value)
+        value = values[picks[-1]]
+    return np.array(picks), np.array(gains)
+
+
+def graph_cut(S, k, redundancy, weight=None):
+    """Naive greedy on ``sum_{V, S} s - redundancy sum_{S, S} s``."""
+    weight = np.ones(len(S)) if weight is None else weight
+    picks, gains, value = [], [], 0.0
+    for _ in range(k):
+        values = np.full(len(S), -np.inf)
+        for j in range(len(S)):
+            if j not in picks:
+                T = [*picks, j]
+                values[j] = (weight @ S[:, T]).sum() - redundancy * S[np.ix_(T, T)].sum()
+        picks.append(_lowest_of_largest(values))
+        gains.append(values[picks[-1]] - value)
+        value = values[picks[-1]]
+    return np.array(picks), np.array(gains)
+
+
+def _lowest_of_largest(values):
+    return int(np.flatnonzero(np.isclose(values, values.max(), rtol=1e-10, atol=1e-10))[0])
+
+
+def matching_pursuit(G, b, k, regularization=0.0):
+    """OMP with the non-negative least squares solved from scratch at every step, by scipy."""
+    picks = []
+    weight = np.zeros(0)
+    ridge = np.sqrt(regularization)
+    while len(picks) < k:
+        left = G @ (b - weight @ G[picks])
+        left[picks] = -np.inf
+        picks.append(int(left.argmax()))
+        A = np.vstack([G[picks].T, ridge * np.eye(len(picks))])
+        weight = nnls(A, np.concatenate([b, np.zeros(len(picks))]))[0]
+        picks = [p for p, w in zip(picks, weight, strict=True) if w > 0]
+        weight = weight[weight > 0]
+    return np.array(picks), weight

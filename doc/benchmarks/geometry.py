@@ -350,8 +350,7 @@ def kcenter_narrow(options):
         indices only; the tracking loop also keeps which pick each row is nearest to, which the
         weights need and which KCenterGreedy always does. The last timing is
         ``fpsample.bucket_fps_kdline_sampling`` (``h=7``), a k-d tree for point clouds that takes
-        float32 of at most 8 columns and returns indices only. With 32 columns or less
-        KCenterGreedy works in float64 whatever it is given. "Same" compares the picks, in order,
+        float32 of at most 8 columns and returns indices only. "Same" compares the picks, in order,
         with those of the plain loop in float64 on the same numbers.
         """,
         ["rows", "columns", "dtype", "ours, seconds", "plain loop", "tracking loop"]

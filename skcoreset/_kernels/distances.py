@@ -34,12 +34,11 @@ NARROW = 32
 class _Rows:
     """Rows of `X` (all, or those at positions `rows`), shifted where products would lose digits."""
 
-    def __init__(self, X, rows=None, widen=True):
+    def __init__(self, X, rows=None, may_copy=True):
         self.xp, self.device = namespace(X), device_of(X)
-        # A few columns are copied to float64: that costs next to nothing, and in float32 the many
-        # picks that few dimensions allow would soon be as near as rounding.
-        self.narrow = widen and not sparse.issparse(X) and X.shape[1] <= NARROW
-        single = "float32" in str(X.dtype) and not self.narrow
+        # A few columns are copied, so that they can be shifted once and for all.
+        self.narrow = may_copy and not sparse.issparse(X) and X.shape[1] <= NARROW
+        single = "float32" in str(X.dtype)
         self.dtype = self.xp.float32 if single else self.xp.float64
         self.itemsize, self.eps = (4, 2.0**-23) if single else (8, 2.0**-52)
         # An inner product of d terms is off by a few eps, times sqrt(d) / 4 or less as measured.
@@ -182,6 +181,8 @@ class Euclidean(_Rows):
         self.centre()
         self.sq = self._cast(self.squares())
         self.most_square = float(self.xp.max(self.sq))
+        # In few columns picks are soon near to each other, and mending costs next to nothing.
+        self.doubt = 0.05 if self.narrow else self.eps**0.5
         if self.narrow:  # one product gives the whole sum: x, |x|^2, 1 times -2c, 1, |c|^2
             sq, one = self.sq[:, None], self.vector(1.0)[:, None]
             self.augmented = self.xp.concat([self.X, sq, one], axis=1)
@@ -212,7 +213,7 @@ class Euclidean(_Rows):
         return D
 
     def doubtful(self, values, columns, rows):
-        return values < self.eps**0.5 * (self.sq[columns] + self.sq[rows])
+        return values < self.doubt * (self.sq[columns] + self.sq[rows])
 
     def direct(self, left, right):
         out = self.xp.empty(left.shape[0], dtype=self.xp.float64, device=self.device)

@@ -28,8 +28,8 @@ class Factored:
     """
 
     def __init__(self, a, h=None, bias=True, rows=None):
-        self.a = _Rows(a, rows, widen=False)
-        self.h = None if h is None else _Rows(h, rows, widen=False)
+        self.a = _Rows(a, rows, may_copy=False)
+        self.h = None if h is None else _Rows(h, rows, may_copy=False)
         self.bias = 1.0 if bias or h is None else 0.0
         self.xp, self.device, self.n = self.a.xp, self.a.device, self.a.n
         exact = self.a.itemsize == 8 and (self.h is None or self.h.itemsize == 8)

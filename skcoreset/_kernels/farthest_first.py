@@ -8,7 +8,7 @@ from skcoreset._backend import put, to_numpy
 __all__ = ["farthest_first"]
 
 
-def farthest_first(pairs, size, first, *, pool_size=512, report=None):
+def farthest_first(pairs, size, first, *, pool_size=None, report=None):
     """Pick the row farthest from all picked rows, again and again.
 
     The picks are those of the plain loop (one pass over the data a pick). They come in rounds:
@@ -25,8 +25,9 @@ def farthest_first(pairs, size, first, *, pool_size=512, report=None):
         Number of picks, those of `first` included.
     first : sequence of int
         Positions picked already, in order; at least one, at most `size`.
-    pool_size : int
-        Most rows in a round. Changes the time, never the picks.
+    pool_size : int, optional
+        Most rows in a round. Changes the time, never the picks. By default 512, or 64 for tables
+        of 32 columns or less, where updates are cheap and picks soon affect each other.
     report : callable, optional
         Called with the number of picks after each round.
 
@@ -62,7 +63,8 @@ def farthest_first(pairs, size, first, *, pool_size=512, report=None):
 
     for start in first:
         add([int(start)])
-    most, pool_size = pool_size, min(pool_size, 64)
+    most = pool_size or (64 if pairs.narrow else 512)
+    pool_size = min(most, 64)
     while len(picks) < size:
         wanted = min(size - len(picks), pairs.most_columns())
         pool, outside = _farthest_rows(pairs, gap, position, pool_size)

@@ -1,0 +1,351 @@
+"""CRAIG and GradMatch against explicit gradients, the papers' loops and optimality conditions."""
+
+import numpy as np
+import oracles
+import pytest
+import sklearn
+from scipy import sparse
+from scipy.special import expit, softmax
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression, orthogonal_mp
+from sklearn.metrics import pairwise_distances
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, normalize
+from sklearn.svm import SVC, LinearSVC
+
+from skcoreset import CRAIG, FacilityLocation, GradMatch
+from skcoreset._kernels.factored import Factored
+from skcoreset._kernels.omp import matching_pursuit
+from skcoreset._models import features, gradient_factors
+
+few = pytest.mark.filterwarnings("ignore:.*match the gradient as well as more would:UserWarning")
+
+
+def gradients(estimator, X, y, gradient="last_layer"):
+    """The explicit matrix."""
+    return Factored(*gradient_factors(estimator, X, y, gradient)).explicit()
+
+
+# gradients of classifiers ------------------------------------------------------------------
+
+
+def numerical(loss, parameters, step=1e-6):
+    """Central differences of a scalar function of an array."""
+    out = np.empty_like(parameters)
+    for at in np.ndindex(parameters.shape):
+        up, down = parameters.copy(), parameters.copy()
+        up[at] += step
+        down[at] -= step
+        out[at] = (loss(up) - loss(down)) / (2 * step)
+    return out
+
+
+def test_logistic_regression_is_the_gradient_of_its_loss(blobs):
+    X, y = blobs
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    G = gradients(model, X, y)
+    theta = np.column_stack([model.intercept_, model.coef_])
+    for i in (0, 17, 123):
+        row = np.append(1.0, X[i])
+
+        def loss(t, row=row, i=i):
+            z = t @ row
+            return np.log(np.exp(z - z.max()).sum()) + z.max() - z[y[i]]
+
+        np.testing.assert_allclose(G[i], numerical(loss, theta).ravel(), atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
+def test_multilayer_perceptron_is_the_gradient_in_its_last_layer(activation, blobs):
+    X, y = blobs
+    model = MLPClassifier((9, 6), activation=activation, max_iter=400, tol=1e-2, random_state=0)
+    model.fit(X, y)
+    a, h, bias = gradient_factors(model, X, y)
+    assert h.shape == (300, 6)
+    assert bias
+    z = h @ model.coefs_[-1] + model.intercepts_[-1]
+    np.testing.assert_allclose(softmax(z, axis=1), model.predict_proba(X), atol=1e-10)
+    np.testing.assert_allclose(a, softmax(z, axis=1) - np.eye(3)[y], atol=1e-10)
+
+
+def test_binary_has_one_error_with_two_signs(blobs):
+    X, y = blobs[0], (blobs[1] > 0).astype(int)
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    a, _, _ = gradient_factors(model, X, y)
+    error = expit(model.decision_function(X)) - y
+    np.testing.assert_allclose(a, np.column_stack([-error, error]), atol=1e-12)
+
+
+def test_decision_values_only_have_the_hinge(blobs):
+    X, y = blobs
+    model = LinearSVC(random_state=0).fit(X, y)
+    a, h, _ = gradient_factors(model, X, y)
+    t = np.where(np.eye(3)[y] > 0, 1, -1)
+    np.testing.assert_array_equal(a, np.where(t * model.decision_function(X) < 1, -t, 0))
+    np.testing.assert_array_equal(h, X)
+
+
+def test_kernel_svm_has_its_decision_space(blobs):
+    X, y = blobs
+    a, h, _ = gradient_factors(SVC().fit(X, y), X, y)
+    assert h is None
+    assert a.shape == (300, 3)
+    assert gradient_factors(SVC(kernel="linear").fit(X, y), X, y)[1] is not None
+
+
+def test_pipeline_has_the_features_that_reach_its_last_step(blobs):
+    X, y = blobs
+    model = make_pipeline(StandardScaler(), GaussianNB()).fit(X, y)
+    a, h, _ = gradient_factors(model, X, y)
+    np.testing.assert_allclose(h, StandardScaler().fit_transform(X))
+    np.testing.assert_allclose(a, model.predict_proba(X) - np.eye(3)[y])
+    np.testing.assert_array_equal(features(model, X), h)
+
+
+def test_labels_may_be_strings(blobs):
+    X, y = blobs
+    names = np.array(["b", "a", "c"])[y]
+    model = LogisticRegression(max_iter=1000).fit(X, names)
+    a, _, _ = gradient_factors(model, X, names)
+    onehot = names[:, None] == model.classes_[None, :]
+    np.testing.assert_allclose(a, model.predict_proba(X) - onehot)
+
+
+# factors -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kind", ["dense", "sparse", "none"])
+def test_factors_agree_with_the_explicit_matrix(kind, bias, rng):
+    a, h = rng.standard_normal((120, 3)), rng.standard_normal((120, 7))
+    h[rng.random(h.shape) < 0.5] = 0
+    a[60:70], h[60:70] = a[:10], h[:10]  # duplicates
+    h = {"dense": h, "sparse": sparse.csr_array(h), "none": None}[kind]
+    rows = rng.permutation(120)[:80]
+    rows.sort()
+    for chosen in (None, rows):
+        F = Factored(a, h, bias, rows=chosen)
+        G = Factored(a, h, bias).explicit()
+        G = G if chosen is None else G[chosen]
+        every = np.arange(F.n)
+        np.testing.assert_allclose(F.inner(every, slice(0, F.n)), G @ G.T, atol=1e-10)
+        np.testing.assert_allclose(F.sq, (G**2).sum(axis=1), atol=1e-10)
+        np.testing.assert_allclose(
+            F.distances(every, slice(0, F.n)), pairwise_distances(G), atol=1e-7
+        )
+        np.testing.assert_allclose(
+            F.direct(every, every[::-1]), ((G - G[::-1]) ** 2).sum(axis=1), atol=1e-10
+        )
+        w = rng.random(F.n)
+        np.testing.assert_allclose(F.total(w).ravel(), w @ G, atol=1e-10)
+        np.testing.assert_allclose(F.correlate(F.total(w)), G @ (w @ G), atol=1e-9)
+
+
+# CRAIG -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gradient", ["last_layer", "logits", "features"])
+@pytest.mark.parametrize("stratify", ["proportional", None])
+def test_craig_is_facility_location_on_gradients(gradient, stratify, blobs):
+    X, y = blobs
+    X, y = X[:120], y[:120]
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    G = X if gradient == "features" else gradients(model, X, y, gradient)
+    sampler = CRAIG(model, 24, gradient=gradient, stratify=stratify).fit(X, y)
+    kept = sampler.sample_indices_
+    for label in range(3) if stratify else [None]:
+        rows = np.arange(120) if label is None else np.flatnonzero(y == label)
+        mine = kept if label is None else kept[y[kept] == label]
+        D = pairwise_distances(G[rows])
+        np.fill_diagonal(D, 0)
+        picks, _ = oracles.facility_location(D.max() - D, len(mine))
+        np.testing.assert_array_equal(mine, rows[picks])
+    naive = CRAIG(model, 24, gradient=gradient, stratify=stratify, optimizer="naive").fit(X, y)
+    np.testing.assert_array_equal(naive.sample_indices_, kept)
+    other = FacilityLocation(24, stratify=stratify).fit(G, y)
+    np.testing.assert_array_equal(other.sample_indices_, kept)
+
+
+def test_craig_weights_count_rows_and_bound_the_gradient(blobs):
+    X, y = blobs
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    G = gradients(model, X, y)
+    previous = np.inf
+    for k in (6, 15, 60, 200):
+        sampler = CRAIG(model, k).fit(X, y)
+        kept, w = sampler.sample_indices_, sampler.sample_weight_
+        np.testing.assert_array_equal(w, np.round(w))  # not one more each, as published code has
+        assert w.sum() == 300
+        for label in range(3):
+            assert w[y[kept] == label].sum() == (y == label).sum()
+        error = np.linalg.norm(G.sum(axis=0) - w @ G[kept])
+        assert error <= sampler.loss_ + 1e-9
+        assert sampler.loss_ < previous
+        previous = sampler.loss_
+        for label in range(3):
+            assert (np.diff(sampler.losses_[y[kept] == label]) <= 1e-9).all()
+    assert CRAIG(model, 300).fit(X, y).loss_ == pytest.approx(0, abs=1e-6)
+
+
+def test_craig_cover_form(blobs):
+    X, y = blobs
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    sampler = CRAIG(model, None, epsilon=20.0).fit(X, y)
+    k = len(sampler.sample_indices_)
+    assert 3 <= k < 300
+    assert sampler.loss_ <= 20
+    fixed = CRAIG(model, dict(sampler.sampling_strategy_)).fit(X, y)
+    np.testing.assert_array_equal(fixed.sample_indices_, sampler.sample_indices_)
+    for label in range(3):  # one row fewer of a class would not do
+        losses = sampler.losses_[y[sampler.sample_indices_] == label]
+        assert len(losses) == 1 or losses[-2] > 20 * (y == label).mean()
+    for params in ({"coreset_size": None}, {"coreset_size": 10, "epsilon": 1.0}):
+        with pytest.raises(ValueError, match="give one of"):
+            CRAIG(model, **params).fit(X, y)
+
+
+def test_craig_stochastic_is_nearly_as_good(blobs):
+    X, y = blobs
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    lazy = CRAIG(model, 30).fit(X, y).loss_
+    drawn = CRAIG(model, 30, optimizer="stochastic", random_state=0).fit(X, y).loss_
+    assert lazy * 0.95 < drawn < 1.1 * lazy
+
+
+# GradMatch ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("regularization", [0.0, 5.0])
+@pytest.mark.parametrize("columns", [True, False])
+def test_matching_pursuit_equals_the_loop(regularization, columns, rng):
+    a, h = rng.standard_normal((150, 3)), rng.standard_normal((150, 12))
+    F = Factored(a, h)
+    G = F.explicit()
+    with sklearn.config_context(working_memory=1024 if columns else 0.01):
+        picks, weight, norms = matching_pursuit(
+            F, F.total(np.ones(150)), 20, regularization=regularization
+        )
+    expected, expected_weight = oracles.matching_pursuit(G, G.sum(axis=0), 20, regularization)
+    np.testing.assert_array_equal(picks, expected)
+    np.testing.assert_allclose(weight, expected_weight, rtol=1e-6)
+    left = G.sum(axis=0) - weight @ G[picks]
+    assert norms[-1] == pytest.approx(np.linalg.norm(left), rel=1e-6)
+
+
+def test_conditions_of_optimality(rng):
+    for regularization in (0.0, 2.0):
+        F = Factored(rng.standard_normal((200, 3)), rng.standard_normal((200, 20)))
+        G, b = F.explicit(), F.explicit().sum(axis=0)
+        picks, w, norms = matching_pursuit(
+            F, F.total(np.ones(200)), 40, regularization=regularization
+        )
+        assert len(set(picks.tolist())) == 40
+        assert (w > 0).all()
+        slope = G[picks] @ (w @ G[picks] - b) + regularization * w
+        np.testing.assert_allclose(slope, 0, atol=1e-6 * np.abs(G @ b).max())
+        if regularization == 0:
+            assert (np.diff(norms) <= 1e-9).all()
+
+
+def test_same_support_as_orthogonal_mp(rng):
+    G = normalize(rng.standard_normal((300, 60)))
+    b = rng.standard_normal(60)
+    coef = orthogonal_mp(G.T, b, n_nonzero_coefs=25)
+    F = Factored(np.ones((300, 1)), G, bias=False)
+    picks, w, _ = matching_pursuit(F, b[None, :], 25, positive=False)
+    assert sorted(picks) == np.flatnonzero(coef).tolist()
+    np.testing.assert_allclose(w, coef[picks], rtol=1e-6)
+
+
+def test_gradmatch_by_class(blobs):
+    X, y = blobs
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    G = gradients(model, X, y)
+    sampler = GradMatch(model, 30).fit(X, y)
+    for label in range(3):
+        rows = np.flatnonzero(y == label)
+        mine = y[sampler.sample_indices_] == label
+        picks, weight = oracles.matching_pursuit(G[rows], G[rows].sum(axis=0), mine.sum())
+        np.testing.assert_array_equal(sampler.sample_indices_[mine], rows[picks])
+        scaled = weight * len(rows) / weight.sum()
+        np.testing.assert_allclose(sampler.sample_weight_[mine], scaled, rtol=1e-5)
+        left = np.linalg.norm(G[rows].sum(axis=0) - weight @ G[rows[picks]])
+        assert sampler.residual_norms_[mine][-1] == pytest.approx(left, rel=1e-5)
+        assert (np.diff(sampler.residual_norms_[mine]) <= 1e-9).all()
+
+
+def test_regularization_counts(blobs):
+    X, y = blobs
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    spread = [
+        np.std(GradMatch(model, 30, regularization=r).fit(X, y).sample_weight_)
+        for r in (0.0, 1e5)
+    ]
+    assert spread[1] < 0.5 * spread[0]
+
+
+def test_stops_honestly(blobs):
+    X, y = blobs
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    with pytest.warns(UserWarning, match="match the gradient as well as more would"):
+        sampler = GradMatch(model, 299, stratify=None).fit(X, y)
+    assert len(sampler.sample_indices_) < 299
+    assert (sampler.sample_weight_ > 0).all()
+    assert sampler.sample_weight_.sum() == pytest.approx(300)
+
+
+@few
+def test_a_class_without_gradient_keeps_a_row():
+    X = np.array([[-5.0], [-6.0], [5.0], [6.0]]) * 1e3
+    y = np.array([0, 0, 1, 1])
+    sampler = GradMatch(GaussianNB(), 4).fit(X, y)
+    assert set(y[sampler.sample_indices_]) == {0, 1}
+
+
+def test_validation_rows_are_the_target(blobs):
+    X, y = blobs
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    G = gradients(model, X, y)
+    sampler = GradMatch(model, 30).fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
+    for label in range(3):
+        rows = np.flatnonzero(y[:200] == label)
+        b = G[200:][y[200:] == label].mean(axis=0) * len(rows)
+        mine = y[sampler.sample_indices_] == label
+        picks, _ = oracles.matching_pursuit(G[rows], b, mine.sum())
+        np.testing.assert_array_equal(sampler.sample_indices_[mine], rows[picks])
+    X_small, _ = GradMatch(model, 30).fit_resample(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
+    np.testing.assert_array_equal(X_small, X[sampler.sample_indices_])
+    with pytest.raises(ValueError, match="go together"):
+        GradMatch(model, 30).fit(X, y, X_val=X)
+    with pytest.raises(ValueError, match=r"y_val has the classes \[9\]"):
+        GradMatch(model, 30).fit(X, y, X_val=X[:2], y_val=[0, 9])
+    with pytest.raises(ValueError, match="y_val has no row of the class"):
+        GradMatch(model, 30).fit(X, y, X_val=X[y == 0], y_val=y[y == 0])
+
+
+def test_weights_may_be_negative_on_request(blobs):
+    X, y = blobs
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    sampler = GradMatch(model, 45, positive=False).fit(X, y)
+    assert len(sampler.sample_indices_) == 45
+    assert (sampler.sample_weight_ < 0).any()
+
+
+@few
+def test_sparse_equals_dense():
+    X, y = make_classification(200, 30, n_informative=10, n_classes=3, random_state=0)
+    X[np.abs(X) < 1] = 0
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    for sampler in (CRAIG(model, 30), GradMatch(model, 30)):
+        dense = sampler.fit(X, y).sample_indices_
+        np.testing.assert_array_equal(sampler.fit(sparse.csr_array(X), y).sample_indices_, dense)
+
+
+def test_labels_are_needed_even_by_a_fitted_classifier(blobs):
+    X, y = blobs
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    for sampler in (CRAIG(model, 30), GradMatch(model, 30)):
+        with pytest.raises(ValueError, match="requires y to be passed"):
+            sampler.fit(X)

@@ -5,6 +5,7 @@ from skcoreset._classifier import CoresetClassifier, CoresetRegressor
 from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
 from skcoreset._submodular import FacilityLocation, GraphCut
+from skcoreset._transformers import CoresetNystroem, GradientEmbedding
 from skcoreset._uncertainty import Entropy, LeastConfidence, Margin
 
 __version__ = "0.1.0.dev0"
@@ -12,10 +13,12 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "CRAIG",
     "CoresetClassifier",
+    "CoresetNystroem",
     "CoresetRegressor",
     "Entropy",
     "FacilityLocation",
     "GradMatch",
+    "GradientEmbedding",
     "GraphCut",
     "Herding",
     "KCenterGreedy",

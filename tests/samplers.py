@@ -7,9 +7,11 @@ import skcoreset
 from skcoreset import (
     CRAIG,
     CoresetClassifier,
+    CoresetNystroem,
     CoresetRegressor,
     Entropy,
     FacilityLocation,
+    GradientEmbedding,
     GradMatch,
     GraphCut,
     Herding,
@@ -42,6 +44,8 @@ META = [
     CoresetClassifier(LogisticRegression(), KCenterGreedy(0.6)),
     CoresetRegressor(sampler=KCenterGreedy(0.6, stratify=None)),
 ]
+
+TRANSFORMERS = [GradientEmbedding(), CoresetNystroem(KCenterGreedy(0.5, stratify=None))]
 
 # These stop where more rows would get weight 0, and say so.
 HONESTLY_FEWER = {"GradMatch"}

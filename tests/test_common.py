@@ -2,7 +2,16 @@
 
 import pytest
 from imblearn.utils.estimator_checks import estimator_checks_generator as imblearn_checks
-from samplers import ALL_NAMES, HONESTLY_FEWER, LABEL_FREE, META, SAMPLERS, SHORT, name_of
+from samplers import (
+    ALL_NAMES,
+    HONESTLY_FEWER,
+    LABEL_FREE,
+    META,
+    SAMPLERS,
+    SHORT,
+    TRANSFORMERS,
+    name_of,
+)
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator as sklearn_checks
 
@@ -41,7 +50,9 @@ def collect(generator, estimators):
     return cases
 
 
-@pytest.mark.parametrize(("estimator", "check"), collect(sklearn_checks, CHECKED + META))
+@pytest.mark.parametrize(
+    ("estimator", "check"), collect(sklearn_checks, CHECKED + META + TRANSFORMERS)
+)
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
@@ -52,4 +63,4 @@ def test_checks_of_imbalanced_learn(sampler, check):
 
 
 def test_nothing_is_left_out():
-    assert {name_of(s) for s in SAMPLERS + META} == ALL_NAMES
+    assert {name_of(s) for s in SAMPLERS + META + TRANSFORMERS} == ALL_NAMES

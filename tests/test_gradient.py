@@ -280,8 +280,7 @@ def test_regularization_counts(blobs):
     X, y = blobs
     model = LogisticRegression(max_iter=1000).fit(X, y)
     spread = [
-        np.std(GradMatch(model, 30, regularization=r).fit(X, y).sample_weight_)
-        for r in (0.0, 1e5)
+        np.std(GradMatch(model, 30, regularization=r).fit(X, y).sample_weight_) for r in (0.0, 1e5)
     ]
     assert spread[1] < 0.5 * spread[0]
 

@@ -1,5 +1,6 @@
 """Train on a coreset, weights included, wherever scikit-learn takes an estimator."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -79,7 +80,13 @@ class _CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         sampler = Uniform(random_state=0) if self.sampler is None else clone(self.sampler)
         estimator = clone(self._estimator())
         keyword = _models.weight_keyword(estimator) if self.use_weights else None
-        if self.use_weights is True and keyword is None:
+        auto = isinstance(self.use_weights, str)
+        required = not auto and bool(self.use_weights)
+        if sample_weight is not None and not has_keyword(sampler.fit_resample, "sample_weight"):
+            raise ValueError(
+                f"sample_weight was given, but {sampler!r} takes none. Use a sampler of skcoreset."
+            )
+        if required and keyword is None:
             raise ValueError(
                 f"use_weights=True, but {estimator!r} takes no sample_weight in fit. Give an "
                 "estimator that does, or use_weights='auto' or False."
@@ -87,12 +94,12 @@ class _CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         given = {} if sample_weight is None else {"sample_weight": sample_weight}
         X_small, y_small = sampler.fit_resample(X, y, **given)
         weight = getattr(sampler, "sample_weight_", None)
-        if self.use_weights is True and weight is None:
+        if required and weight is None:
             raise ValueError(
                 f"use_weights=True, but {sampler!r} gives no sample_weight_. Use a sampler of "
                 "skcoreset, or use_weights='auto' or False."
             )
-        if self.use_weights == "auto" and keyword is None and _matter(weight):
+        if auto and keyword is None and _matter(weight):
             warnings.warn(
                 f"{estimator!r} takes no sample_weight in fit, so the weights of the coreset are "
                 "not used; use_weights=False says that this is meant.",
@@ -235,7 +242,7 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
         if len(lost):
             warnings.warn(
                 f"The classes {lost.tolist()} have no row in the coreset and will never be "
-                "predicted; stratify='proportional' keeps at least one row of each.",
+                "predicted; samplers with stratify='proportional' keep at least one row of each.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -352,6 +359,11 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
         tags.target_tags.multi_output = inner.multi_output
         tags.target_tags.single_output = inner.single_output
         return tags
+
+
+def has_keyword(function, name):
+    """Whether `function` has a parameter of that name."""
+    return name in inspect.signature(function).parameters
 
 
 def _matter(weight):

@@ -1,6 +1,7 @@
 """Geometry: rows that stand for the others by where they lie. Labels serve only to stratify."""
 
 import numpy as np
+from scipy import sparse
 from sklearn.metrics.pairwise import _VALID_METRICS, PAIRWISE_KERNEL_FUNCTIONS
 from sklearn.utils._param_validation import StrOptions
 
@@ -120,6 +121,11 @@ class Herding(BaseCoreset):
         self.stratify = stratify
 
     def _check_X(self, X):
+        if self.kernel is None and self.kernel_params:
+            raise ValueError(
+                f"kernel_params={self.kernel_params!r} are of no use with kernel=None, the linear "
+                "kernel; name a kernel."
+            )
         return check_numbers(self, X)
 
     def _represent(self, table):
@@ -256,16 +262,22 @@ class KCenterGreedy(BaseCoreset):
 
     def _check_X(self, X):
         X = check_numbers(self, X)
-        if self.metric == "precomputed" and X.shape[0] != X.shape[1]:
-            raise ValueError(
-                f"metric='precomputed' takes distances of shape (n_samples, n_samples), got "
-                f"{tuple(X.shape)}."
-            )
+        if self.metric == "precomputed":
+            if sparse.issparse(X):
+                raise TypeError(
+                    "metric='precomputed' takes a dense matrix of distances; in a sparse one what "
+                    "is not stored would count as distance 0."
+                )
+            check_square(X, "distances")
         return X
 
     def _check_target(self, table):
         if not isinstance(self.init, str):
             self._initial = initial_rows(self.init, table.sample_weight)
+
+    def _check_groups(self, table, groups):
+        if not isinstance(self.init, str):
+            check_initial(self._initial, groups)
 
     def _is_random(self):
         return isinstance(self.init, str) and self.init == "random"
@@ -301,6 +313,26 @@ class KCenterGreedy(BaseCoreset):
         return tags
 
 
+def check_square(X, what):
+    """Raise unless X is a symmetric table with a row and a column for each row, none negative."""
+    if X.shape[0] != X.shape[1]:
+        raise ValueError(
+            f"metric='precomputed' takes {what} of shape (n_samples, n_samples), got "
+            f"{tuple(X.shape)}."
+        )
+    values = X.data if sparse.issparse(X) else X
+    if 0 in values.shape:
+        return
+    if values.min() < 0:
+        raise ValueError(f"metric='precomputed' takes {what} of at least 0, got {values.min()}.")
+    apart = abs(X - X.T).max()
+    if apart > 1e-6 * values.max():
+        raise ValueError(
+            f"metric='precomputed' takes {what} that are symmetric; two of a pair differ by "
+            f"{apart}."
+        )
+
+
 def initial_rows(init, sample_weight):
     """`init` as distinct row indices, or an error that says what is wrong with them."""
     rows, n_samples = np.asarray(init), len(sample_weight)
@@ -321,9 +353,22 @@ def rows_within(initial, contest):
     if contest.rows is not None and len(given):
         at = np.minimum(np.searchsorted(contest.rows, given), len(contest.rows) - 1)
         given = at[contest.rows[at] == given]
-    if len(given) > contest.size:
-        raise ValueError(
-            f"init has {len(given)} rows where only {contest.size} are to be picked; they count "
-            "towards coreset_size."
-        )
     return given
+
+
+def check_initial(initial, groups):
+    """Raise unless every row of `initial` finds a place in its group."""
+    placed = 0
+    for group in groups:
+        given = len(rows_within(initial, group))
+        placed += given
+        if given > group.size:
+            of = "" if group.label is None else f" of the class {group.label}"
+            raise ValueError(
+                f"init has {given} rows{of} where only {group.size} are to be picked; they count "
+                "towards coreset_size."
+            )
+    if placed < len(initial):
+        raise ValueError(
+            f"init has {len(initial) - placed} rows of classes of which coreset_size keeps none."
+        )

@@ -13,7 +13,7 @@ from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.set_functions import FacilityLocation, near_similarities
-from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks
+from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks, check_table, encode
 
 __all__ = ["CRAIG", "GradMatch"]
 
@@ -235,7 +235,8 @@ class GradMatch(_GradientCoreset):
     left over comes in, and the weights of all rows that are in are solved for again.
 
     It stops early, with fewer rows than asked for and a warning, where what is left over is below
-    `tol` or no row correlates with it: more rows would get weight 0.
+    `tol` or no row correlates with it: more rows would get weight 0. A class where there is
+    nothing to match keeps one row.
 
     Parameters
     ----------
@@ -386,7 +387,7 @@ class GradMatch(_GradientCoreset):
             raise ValueError("X_val and y_val go together: give both or none.")
         if X_val is not None:
             check_consistent_length(X_val, y_val)
-        self._validation = None if X_val is None else (X_val, np.asarray(y_val))
+        self._validation = None if X_val is None else (X_val, y_val)
         try:
             return super().fit(X, y, sample_weight=sample_weight)
         finally:
@@ -420,14 +421,26 @@ class GradMatch(_GradientCoreset):
         self.fit(X, y, sample_weight=sample_weight, X_val=X_val, y_val=y_val)
         return self._rows_kept(X, y)
 
+    def _check_groups(self, table, groups):
+        if self._validation is None:
+            return
+        X_val, y_val = self._validation
+        check_table(self, X_val, reset=False)
+        codes, classes = encode(y_val)
+        unseen = [] if classes is None else np.setdiff1d(classes, table.classes).tolist()
+        if classes is None or unseen:
+            raise ValueError(f"y_val has the classes {unseen}, which y has not.")
+        y_val = classes[codes]
+        for group in groups:
+            if group.label is not None and not (y_val == group.label).any():
+                raise ValueError(f"y_val has no row of the class {group.label}.")
+        self._validation = X_val, y_val
+
     def _represent(self, table):
         factors = super()._represent(table)
         if self._validation is None:
             return factors, None, None
         X_val, y_val = self._validation
-        unseen = np.setdiff1d(y_val, table.classes)
-        if len(unseen):
-            raise ValueError(f"y_val has the classes {unseen.tolist()}, which y has not.")
         return factors, self._factors(X_val, y_val), y_val
 
     def _pick(self, represented, contest):
@@ -437,8 +450,6 @@ class GradMatch(_GradientCoreset):
             target = gradients.total(contest.sample_weight)
         else:
             mine = None if contest.label is None else np.flatnonzero(y_val == contest.label)
-            if mine is not None and not len(mine):
-                raise ValueError(f"y_val has no row of the class {contest.label!r}.")
             of = Factored(*validation, rows=mine)
             share = contest.sample_weight.sum() / of.n
             target = of.total(np.full(of.n, share))
@@ -456,7 +467,7 @@ class GradMatch(_GradientCoreset):
             picks, weight = np.array([int(start.argmax())]), np.ones(1)
             norms = np.array([np.linalg.norm(target)])
         if len(picks) < contest.size:
-            of = "" if contest.label is None else f" of the class {contest.label!r}"
+            of = "" if contest.label is None else f" of the class {contest.label}"
             warnings.warn(
                 f"{len(picks)} rows{of} match the gradient as well as more would; "
                 f"{contest.size} were asked for.",

@@ -10,6 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.neural_network._base import ACTIVATIONS
 from sklearn.pipeline import Pipeline
@@ -74,7 +75,7 @@ def weight_keyword(estimator):
     if "sample_weight" in parameters:
         return "sample_weight"
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    if takes_any and hasattr(estimator, "best_index_") | hasattr(estimator, "refit"):
+    if takes_any and isinstance(estimator, BaseSearchCV):
         return weight_keyword(estimator.estimator)
     return None
 
@@ -125,7 +126,13 @@ def outputs(estimator, X, method):
     """What a fitted classifier says of `X`: (n, n_classes), or (n,) decision values if binary."""
     if method == "decision_function":
         estimator = _one_versus_rest(estimator)
-    return _checked(getattr(estimator, method)(host(X)), estimator)
+    values = _checked(getattr(estimator, method)(host(X)), estimator)
+    if values.ndim == 2 and values.shape[1] != len(estimator.classes_):
+        raise ValueError(
+            f"{method} of {estimator!r} gave {values.shape[1]} values a row for "
+            f"{len(estimator.classes_)} classes; one a class is needed."
+        )
+    return values
 
 
 def outputs_out_of_fold(estimator, X, y, method, cv, sample_weight=None):
@@ -141,15 +148,20 @@ def outputs_out_of_fold(estimator, X, y, method, cv, sample_weight=None):
 
 def _one_versus_rest(estimator):
     """A shallow copy that gives one decision value a class where SVC would give one a pair."""
-    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-    if getattr(last, "decision_function_shape", "ovr") != "ovo":
+    if getattr(last_step(estimator), "decision_function_shape", "ovr") != "ovo":
         return estimator
-    last = copy.copy(last)
-    last.decision_function_shape = "ovr"
-    if not isinstance(estimator, Pipeline):
-        return last
+    if isinstance(estimator, FrozenEstimator):
+        return FrozenEstimator(_one_versus_rest(estimator.estimator))
     estimator = copy.copy(estimator)
-    estimator.steps = [*estimator.steps[:-1], (estimator.steps[-1][0], last)]
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        estimator.steps = [*estimator.steps[:-1], (name, _one_versus_rest(last))]
+    elif hasattr(estimator, "best_estimator_"):
+        estimator.best_estimator_ = _one_versus_rest(estimator.best_estimator_)
+    elif isinstance(estimator, BaseSearchCV):
+        estimator.estimator = _one_versus_rest(estimator.estimator)
+    else:
+        estimator.decision_function_shape = "ovr"
     return estimator
 
 
@@ -163,12 +175,14 @@ def _checked(values, estimator):
 def last_step(estimator):
     """The classifier itself: the last step of a Pipeline, what is frozen, what a search found."""
     while True:
-        if isinstance(estimator, Pipeline):
-            estimator = estimator.steps[-1][1]
-        elif isinstance(estimator, FrozenEstimator):
+        if isinstance(estimator, FrozenEstimator):
             estimator = estimator.estimator
+        elif isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
         elif hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
+        elif isinstance(estimator, BaseSearchCV):
+            estimator = estimator.estimator
         else:
             return estimator
 
@@ -223,8 +237,9 @@ def gradient_factors(estimator, X, y, gradient="last_layer"):
         Whether a 1 stands before h.
     """
     position = {label: c for c, label in enumerate(estimator.classes_.tolist())}
-    codes = np.array([position[label] for label in np.asarray(y).tolist()])
-    rows = np.arange(len(codes))
+    codes = np.array([position.get(label, -1) for label in np.asarray(y).tolist()])
+    rows = np.flatnonzero(codes >= 0)  # others have weight 0: no classifier has seen their class
+    codes = codes[rows]
     if hasattr(estimator, "predict_proba"):
         a = outputs(estimator, X, "predict_proba")
         a[rows, codes] -= 1

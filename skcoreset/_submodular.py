@@ -5,7 +5,13 @@ from numbers import Integral, Real
 from scipy import sparse
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skcoreset._geometry import METRICS, initial_rows, rows_within
+from skcoreset._geometry import (
+    METRICS,
+    check_initial,
+    check_square,
+    initial_rows,
+    rows_within,
+)
 from skcoreset._kernels import set_functions
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
@@ -35,7 +41,7 @@ class _SetFunction(BaseCoreset):
     def _check_X(self, X):
         X = check_numbers(self, X)
         if self.metric == "precomputed":
-            _check_similarities(X)
+            check_square(X, "similarities")
             if self.n_neighbors is not None:
                 raise ValueError(
                     f"n_neighbors={self.n_neighbors} with metric='precomputed': leave pairs out of "
@@ -47,6 +53,9 @@ class _SetFunction(BaseCoreset):
         self._initial = []
         if self.init is not None:
             self._initial = initial_rows(self.init, table.sample_weight)
+
+    def _check_groups(self, table, groups):
+        check_initial(self._initial, groups)
 
     def _is_random(self):
         return self.optimizer == "stochastic"
@@ -112,7 +121,8 @@ class FacilityLocation(_SetFunction):
 
     n_neighbors : int, default=None
         Similarities count only between a row and so many nearest ones (of its class), in either
-        direction; the farthest of these pairs counts 0. None: all pairs.
+        direction (all others, if the class has no more); the farthest of these pairs counts 0.
+        None: all pairs.
 
     optimizer : {"lazy", "stochastic", "naive"}, default="lazy"
         "lazy" and "naive" pick the same rows, "lazy" in a fraction of the time. "stochastic" looks
@@ -241,7 +251,8 @@ class GraphCut(_SetFunction):
 
     n_neighbors : int, default=None
         Similarities count only between a row and so many nearest ones (of its class), in either
-        direction; the farthest of these pairs counts 0. None: all pairs.
+        direction (all others, if the class has no more); the farthest of these pairs counts 0.
+        None: all pairs.
 
     redundancy : float, default=0.5
         :math:`\lambda`, how much similarity within the coreset costs.
@@ -347,23 +358,3 @@ class GraphCut(_SetFunction):
 
     def _objective(self, similar, weight):
         return set_functions.GraphCut(similar, weight, self.redundancy)
-
-
-def _check_similarities(X):
-    """Raise unless X is a symmetric table of similarities that are not negative."""
-    if X.shape[0] != X.shape[1]:
-        raise ValueError(
-            "metric='precomputed' takes similarities of shape (n_samples, n_samples), got "
-            f"{tuple(X.shape)}."
-        )
-    values = X.data if sparse.issparse(X) else X
-    if values.size and values.min() < 0:
-        raise ValueError(
-            f"metric='precomputed' takes similarities of at least 0, got {values.min()}."
-        )
-    apart = abs(X - X.T).max()
-    if apart > 1e-6 * (values.max() if values.size else 0):
-        raise ValueError(
-            "metric='precomputed' takes similarities that are symmetric; two of a pair differ by "
-            f"{apart}."
-        )

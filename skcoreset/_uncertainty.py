@@ -42,7 +42,7 @@ class _Uncertainty(BaseScoreCoreset, BaseModelCoreset):
         """
         check_is_fitted(self)
         check_table(self, X, reset=False)
-        return self._score(_models.outputs(self.estimator_, X, self._method))
+        return self._score(_models.outputs(self.estimator_, X, self._method(self.estimator_)))
 
 
 class LeastConfidence(_Uncertainty):

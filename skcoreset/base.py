@@ -12,6 +12,7 @@ from numbers import Integral
 import numpy as np
 from imblearn.base import BaseSampler
 from sklearn.base import _fit_context, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import (
     assert_all_finite,
     check_array,
@@ -115,6 +116,9 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
     def _check_target(self, table):
         """Raise if the method cannot work with this target."""
 
+    def _check_groups(self, table, groups):
+        """Raise if the method cannot pick so many rows of these groups."""
+
     def _is_random(self):
         """Whether the picks depend on `random_state`."""
         return hasattr(self, "random_state")
@@ -145,6 +149,7 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         groups = share_out(
             self.coreset_size, self.stratify, table.codes, table.classes, table.sample_weight
         )
+        self._check_groups(table, groups)
         random_state = check_random_state(self.random_state if self._is_random() else 0)
         progress = Progress(self, sum(group.size for group in groups))
         represented = self._represent(table)
@@ -234,9 +239,9 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         checked = self._check_X(X)
         n_samples = _num_samples(checked)
         if n_samples < 1:
-            raise ValueError(f"Found array with 0 sample(s) while a minimum of 1 is required: {X}.")
+            raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
         check_consistent_length(checked, *([] if y is None else [y]))
-        codes, classes = _encode(y)
+        codes, classes = encode(y)
         table = Table(
             X=checked,
             y=y,
@@ -308,7 +313,9 @@ class BaseModelCoreset(BaseCoreset):
         estimator = self._classifier()
         fitted = _models.is_fitted(estimator)
         name = type(self).__name__
-        self._method = _models.output_method(estimator, self._needs, name)
+        if isinstance(estimator, FrozenEstimator) and not fitted:
+            raise ValueError(f"{estimator!r} is frozen before it was fitted; fit it first.")
+        self._method(estimator)
         if self.cv is not None and fitted:
             raise ValueError(
                 f"cv={self.cv!r} fits clones of the estimator on parts of the data, but "
@@ -333,9 +340,10 @@ class BaseModelCoreset(BaseCoreset):
                 )
             return
         if len(np.unique(table.codes[table.sample_weight > 0])) < 2 and not fitted:
+            only = table.classes[table.codes[table.sample_weight > 0][0]]
             raise ValueError(
-                f"{name} fits a classifier, which needs at least 2 classes; y has one class: "
-                f"{table.classes[0]!r}."
+                f"{name} fits a classifier, which needs at least 2 classes; y has one class with "
+                f"rows of positive weight: {only}."
             )
         if fitted:
             if len(estimator.classes_) < 2:
@@ -359,22 +367,28 @@ class BaseModelCoreset(BaseCoreset):
         """Set `estimator_`: the classifier as it is if it is fitted, else a clone, fitted."""
         estimator = self._classifier()
         if not _models.is_fitted(estimator):
-            y, weight = table.classes[table.codes], self._fit_weight(table)
-            estimator = _models.fit_with_weight(clone(estimator), table.X, y, weight)
+            X, y, weight = _present(table)
+            estimator = _models.fit_with_weight(clone(estimator), X, y, weight)
         self.estimator_ = estimator
 
-    def _fit_weight(self, table):
-        return table.sample_weight if table.weighted else None
+    def _method(self, estimator):
+        """Name of the method that the classifier is asked by; raises if it has none."""
+        return _models.output_method(estimator, self._needs, type(self).__name__)
 
     def _model_outputs(self, table):
         """What the classifier says of the rows, out of fold if there is a `cv`."""
         self._fit_estimator(table)
+        method = self._method(self.estimator_)
         if self.cv is None:
-            return _models.outputs(self.estimator_, table.X, self._method)
-        estimator, y = self._classifier(), table.classes[table.codes]
-        weight = self._fit_weight(table)
+            return _models.outputs(self.estimator_, table.X, method)
+        # Folds are drawn over all rows, those of weight 0 too: `cv` may name them by their numbers.
         return _models.outputs_out_of_fold(
-            estimator, table.X, y, self._method, self.cv, sample_weight=weight
+            self._classifier(),
+            table.X,
+            table.classes[table.codes],
+            method,
+            self.cv,
+            sample_weight=table.sample_weight if table.weighted else None,
         )
 
     def __sklearn_tags__(self):
@@ -404,7 +418,16 @@ def check_finite_target(y):
     y = to_numpy(y)
     if hasattr(y, "__array__") and not hasattr(y, "iloc"):  # pandas keeps what it knows of types
         y = np.asarray(y)
+    missing = None
+    if hasattr(y, "isna"):
+        missing = np.asarray(y.isna())
+    elif getattr(y, "dtype", None) == np.dtype(object):
+        missing = np.array([value is None or value is not value for value in y.ravel()])
+    if missing is not None and missing.any():
+        raise ValueError(f"Input y contains NaN: row {int(missing.ravel().argmax())} has no label.")
     dtype = getattr(y, "dtype", None)
+    if getattr(dtype, "numpy_dtype", None) is not None and dtype.numpy_dtype.kind in "iub":
+        return y.to_numpy(dtype=dtype.numpy_dtype)  # as object or float it would lose its values
     if isinstance(dtype, np.dtype) and dtype.kind == "f":
         assert_all_finite(y, input_name="y")
     return y
@@ -434,6 +457,16 @@ def _globally(picks, contest):
     return Picks(np.asarray(rows, dtype=np.intp), weight, picks.per_pick, picks.rescale)
 
 
+def _present(table):
+    """(X, y, weight) of the rows that count, to fit a classifier on."""
+    y = table.classes[table.codes]
+    weight = table.sample_weight if table.weighted else None
+    if (table.sample_weight > 0).all():
+        return table.X, y, weight
+    rows = np.flatnonzero(table.sample_weight > 0)
+    return take(table.X, rows), y[rows], weight[rows]
+
+
 def _check_weight(sample_weight, n_samples):
     if sample_weight is None:
         return np.ones(n_samples)
@@ -449,10 +482,14 @@ def _check_weight(sample_weight, n_samples):
         raise ValueError(f"sample_weight[{at}] = {weight[at]} is negative; weights are >= 0.")
     if not weight.any():
         raise ValueError("sample_weight is zero for every row; at least one must be positive.")
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not np.isfinite(total):
+        raise ValueError("sample_weight sums to infinity; scale it down.")
     return weight
 
 
-def _encode(y):
+def encode(y):
     """Class of each row as a number, and the classes; (None, None) where there are none."""
     if y is None:
         return None, None

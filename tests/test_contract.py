@@ -11,16 +11,28 @@ import pyarrow as pa
 import pytest
 import sklearn
 from imblearn.pipeline import make_pipeline as imblearn_pipeline
+from imblearn.under_sampling import RandomUnderSampler
 from samplers import HONESTLY_FEWER, LABEL_FREE, SAMPLERS, VARIANTS, marked, name_of
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import make_classification
+from sklearn.datasets import make_blobs, make_classification
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.svm import LinearSVC
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC, LinearSVC
 from threadpoolctl import threadpool_limits
 
-from skcoreset import KCenterGreedy, Uniform
+from skcoreset import (
+    CRAIG,
+    CoresetClassifier,
+    FacilityLocation,
+    GraphCut,
+    Herding,
+    KCenterGreedy,
+    Margin,
+    Uniform,
+)
 
 all_samplers = pytest.mark.parametrize("sampler", marked(SAMPLERS + VARIANTS))
 each_sampler = pytest.mark.parametrize("sampler", marked(SAMPLERS))
@@ -458,3 +470,91 @@ def test_progress_is_closed_when_interrupted(blobs):
         sampler.fit(*blobs)
     assert recorder.events["teardown"] == 1
     assert not hasattr(sampler, "sample_indices_")
+
+
+# what a reader with fresh eyes found -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "boolean", "string", "category", "str"])
+def test_pandas_labels_keep_what_they_are(dtype, blobs):
+    X, y = blobs
+    values = {"boolean": y > 0, "Int64": 2**60 + y}.get(dtype, y.astype(str))
+    target = pd.Series(values).astype(dtype)
+    got = Uniform(30, random_state=0).fit(X, target)
+    assert got.classes_.tolist() == sorted(set(np.asarray(values).tolist()))
+    assert got.get_support().sum() == 30
+
+
+@pytest.mark.parametrize("dtype", [object, "category", "string", "Int64"])
+def test_missing_labels_are_named(dtype, blobs):
+    X, y = blobs
+    target = pd.Series(y if dtype == "Int64" else y.astype(str)).astype(dtype)
+    target[7] = None
+    with pytest.raises(ValueError, match="y contains NaN: row 7"):
+        Uniform(30).fit(X, target)
+
+
+def test_a_class_of_weight_zero_is_absent_for_the_classifier_too(blobs):
+    X, y = blobs
+    w = (y < 2).astype(float)
+    for Sampler in (Margin, CRAIG):
+        got = Sampler(SVC(), 20).fit(X, y, sample_weight=w)
+        assert got.estimator_.classes_.tolist() == [0, 1]
+        assert set(y[got.sample_indices_]) == {0, 1}
+    with pytest.raises(ValueError, match="one class with rows of positive weight: 2"):
+        Margin(coreset_size=4).fit(X, y, sample_weight=(y == 2).astype(float))
+
+
+def test_one_value_a_class_inside_wrappers(blobs):
+    X, y = make_blobs(80, centers=4, cluster_std=3, random_state=0)
+    pairwise = SVC(decision_function_shape="ovo").fit(X, y)
+    expected = Margin(SVC().fit(X, y), 8).fit(X, y)
+    search = GridSearchCV(SVC(decision_function_shape="ovo"), {"C": [1.0]}, cv=2)
+    for wrapped in (pairwise, FrozenEstimator(pairwise), search):
+        got = Margin(wrapped, 8).fit(X, y)
+        np.testing.assert_allclose(got.scores_, expected.scores_)
+    out_of_fold = Margin(search, 8, cv=3).fit(X, y).scores_
+    np.testing.assert_allclose(out_of_fold, Margin(SVC(), 8, cv=3).fit(X, y).scores_)
+
+
+@pytest.mark.parametrize("Sampler", [FacilityLocation, GraphCut])
+def test_no_pick_stands_for_nothing(Sampler, rng):
+    near = rng.random((60, 60)) < 0.1
+    near |= near.T
+    np.fill_diagonal(near, False)
+    for S in (near.astype(float), sparse.csr_array(near.astype(float))):
+        got = Sampler(30, metric="precomputed").fit(S)
+        assert (got.sample_weight_ > 0).all()
+
+
+def test_a_failed_fit_leaves_the_last_one(blobs):
+    X, y = blobs
+    sampler = Margin(coreset_size=6).fit(X, y)
+    before = sampler.score_samples(X)
+    with pytest.raises(ValueError, match="requires y"):
+        sampler.set_params(estimator=LinearSVC()).fit(X)
+    np.testing.assert_array_equal(sampler.score_samples(X), before)
+
+
+def test_more_errors_before_any_work(blobs):
+    X, y = blobs
+    first = int(np.flatnonzero(y == 0)[0])
+    for Sampler in (KCenterGreedy, FacilityLocation):
+        with pytest.raises(ValueError, match="classes of which coreset_size keeps none"):
+            Sampler({0: 0, 1: 3, 2: 3}, init=[first]).fit(X, y)
+    with pytest.raises(ValueError, match="frozen before it was fitted"):
+        Margin(FrozenEstimator(SVC()), 6).fit(X, y)
+    with pytest.raises(ValueError, match="kernel_params"):
+        Herding(6, kernel_params={"gamma": 1}).fit(X)
+    with pytest.raises(ValueError, match="sums to infinity"):
+        Uniform(6).fit(X, sample_weight=np.full(300, 1e308))
+    with pytest.raises(ValueError, match="distances of at least 0"):
+        KCenterGreedy(6, metric="precomputed").fit(-np.ones((9, 9)))
+    with pytest.raises(TypeError, match="takes a dense matrix of distances"):
+        KCenterGreedy(6, metric="precomputed").fit(sparse.csr_array(np.ones((9, 9))))
+    model = CoresetClassifier(LogisticRegression(), RandomUnderSampler())
+    with pytest.raises(ValueError, match=r"RandomUnderSampler\(\) takes none"):
+        model.fit(X, y, sample_weight=np.ones(300))
+    model = CoresetClassifier(KNeighborsClassifier(), use_weights=np.True_)
+    with pytest.raises(ValueError, match="use_weights=True"):
+        model.fit(X, y)

@@ -52,7 +52,7 @@ class FacilityLocation:
         self.weight = self.xp.asarray(weight, dtype=similar.dtype, device=self.device)
         self.covered = None  # similarity of each row to the nearest pick; None: no pick yet
         self.nearest = self.xp.zeros(self.n, dtype=self.xp.int64, device=self.device)
-        self.size = 0
+        self.size, self.picks = 0, []
 
     def all_gains(self):
         if self.covered is None:
@@ -90,7 +90,7 @@ class FacilityLocation:
             self.covered = xp.maximum(self.covered, row)
         else:
             self.covered = row
-        self.nearest[candidate] = self.size  # its own, whatever duplicates it has
+        self.picks.append(candidate)
         self.size += 1
 
     def loss(self):
@@ -99,7 +99,7 @@ class FacilityLocation:
 
     def cells(self, weight):
         """Weight of the rows that each pick is the most similar to."""
-        return _cells(self.nearest, weight, self.size)
+        return _cells(self.nearest, weight, self.picks)
 
 
 class GraphFacilityLocation:
@@ -118,7 +118,7 @@ class GraphFacilityLocation:
         self.graph, self.weight, self.rounding = similar.graph, weight, 64 * similar.eps
         self.covered = np.zeros(self.n)
         self.nearest = np.full(self.n, -1)  # a row that no pick is similar to belongs to none
-        self.size = 0
+        self.size, self.picks = 0, []
 
     def all_gains(self):
         return self.gains(np.arange(self.n))
@@ -133,13 +133,13 @@ class GraphFacilityLocation:
         start, stop = self.graph.indptr[candidate : candidate + 2]
         at, s = self.graph.indices[start:stop], self.graph.data[start:stop]
         self.nearest[at[s > self.covered[at]]] = self.size
-        self.nearest[candidate] = self.size
         self.covered[at] = np.maximum(self.covered[at], s)
+        self.picks.append(candidate)
         self.size += 1
 
     def cells(self, weight):
         """As for `FacilityLocation`."""
-        return _cells(self.nearest, weight, self.size)
+        return _cells(self.nearest, weight, self.picks)
 
 
 class GraphCut:
@@ -177,10 +177,11 @@ class GraphCut:
         self.value = self.value - 2 * self.redundancy * row
 
 
-def _cells(nearest, weight, size):
-    nearest = to_numpy(nearest)
+def _cells(nearest, weight, picks):
+    nearest = np.array(to_numpy(nearest))
+    nearest[picks] = np.arange(len(picks))  # each its own, whatever it is more similar to
     known = nearest >= 0
-    return np.bincount(nearest[known], weights=weight[known], minlength=size)
+    return np.bincount(nearest[known], weights=weight[known], minlength=len(picks))
 
 
 class Similarities:

@@ -176,7 +176,8 @@ def main():
     out += table(
         "Facility location: 600 of 60,000 rows of MNIST",
         "float32, 784 columns, once; ``working_memory`` is 1024 MB, where the matrix of\n"
-        "similarities would take 14.4 GB. In one competition most distances are computed many times.",
+        "similarities would take 14.4 GB. In one competition most distances are computed many\n"
+        "times.",
         ["stratify", "seconds"],
         large(X, y),
     )
@@ -186,7 +187,7 @@ def main():
         "gradients multiplied out, ours their factors. The last column is a loop that solves the\n"
         "least squares from scratch at each step, for 100 picks, once.",
         [
-            "",
+            "dtype",
             "ours, seconds",
             "orthogonal_mp, seconds",
             "ratio",

@@ -11,7 +11,8 @@ An objective answers
 ``add(candidate)``
     take it in;
 ``rounding``
-    relative error of a gain, below which two are a tie;
+    relative error of a gain, below which two are a tie. It is eps**0.7, as late gains are small
+    differences of distances that have lost digits themselves;
 ``on_demand``
     whether values are made anew each time, so that gains are dear.
 """
@@ -48,7 +49,7 @@ class FacilityLocation:
     def __init__(self, similar, weight):
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
         self.similar, self.on_demand = similar, not similar.whole
-        self.rounding = 64 * similar.eps
+        self.rounding = similar.eps**0.7
         self.weight = self.xp.asarray(weight, dtype=similar.dtype, device=self.device)
         self.covered = None  # similarity of each row to the nearest pick; None: no pick yet
         self.nearest = self.xp.zeros(self.n, dtype=self.xp.int64, device=self.device)
@@ -115,7 +116,7 @@ class GraphFacilityLocation:
 
     def __init__(self, similar, weight):
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
-        self.graph, self.weight, self.rounding = similar.graph, weight, 64 * similar.eps
+        self.graph, self.weight, self.rounding = similar.graph, weight, similar.eps**0.7
         self.covered = np.zeros(self.n)
         self.nearest = np.full(self.n, -1)  # a row that no pick is similar to belongs to none
         self.size, self.picks = 0, []
@@ -155,7 +156,7 @@ class GraphCut:
     def __init__(self, similar, weight, redundancy):
         self.similar, self.redundancy, self.on_demand = similar, redundancy, False
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
-        self.rounding = 64 * similar.eps
+        self.rounding = similar.eps**0.7
         dtype = getattr(similar, "dtype", None)
         weight = self.xp.asarray(weight, dtype=dtype, device=self.device)
         sums, lowest = similar.sums_and_lowest(weight)

@@ -30,7 +30,7 @@ class Uniform(BaseCoreset):
 
     random_state : int, RandomState instance or None, default=None
         Seed of the draw. A larger coreset with the same seed begins with the rows of the smaller,
-        class by class.
+        class by class, as long as the same classes are drawn from.
 
     Attributes
     ----------

@@ -71,7 +71,7 @@ def farthest_first(pairs, size, first, *, pool_size=None, report=None):
         new, farthest = _pick_in_pool(pairs, picks, gap, nearest, pool, outside, wanted)
         if not new:  # ties across the edge of the pool: one step of the plain loop
             slack = _slack(pairs, gap, position)
-            new, farthest = [_lowest_of_ties(xp, gap + slack, slack)[0]], []
+            new, farthest = [_lowest_of_ties(to_numpy(gap + slack), to_numpy(slack))[0]], []
         radii.extend(farthest[1:])
         add(new)
         # A pool that yields few picks is larger than it need be: few columns, or the first rounds.
@@ -85,15 +85,15 @@ def _slack(pairs, gap, rows):
     return pairs.slack(open_gap, rows)
 
 
-def _lowest_of_ties(xp, upper, slack):
+def _lowest_of_ties(upper, slack):
     """Lowest position that may have the largest value; what that value is at least; the value.
 
-    `upper` is each value plus its slack.
+    `upper` is each value plus its slack, a NumPy array.
     """
-    top = int(xp.argmax(upper))
+    top = upper.argmax()
     reach, spread = float(upper[top]), float(slack[top])
-    lowest = int(xp.nonzero(upper >= reach - 2 * spread)[0][0])
-    return lowest, reach - 2 * spread, reach - spread
+    lowest = (upper >= reach - 2 * spread).argmax()
+    return int(lowest), reach - 2 * spread, reach - spread
 
 
 def _farthest_rows(pairs, gap, position, most):
@@ -139,16 +139,18 @@ def _pick_in_pool(pairs, picks, gap, nearest, pool, outside, wanted):
     upper = reach + slack
     among = pairs.among(pool)
     among += slack[None, :]  # a row j keeps its slack through every minimum
+    # Small and one step after the other: on the host, by the methods of its arrays.
+    among, upper, slack, pool = (to_numpy(x) for x in (among, upper, slack, pool))
     new, farthest = [], []
     while len(new) < wanted:
-        local, least, top = _lowest_of_ties(xp, upper, slack)
+        local, least, top = _lowest_of_ties(upper, slack)
         row = int(pool[local])
         if not (least > highest or (least >= lower and row < rival)):
             break
         new.append(row)
         farthest.append(top)
-        upper = xp.minimum(upper, among[local, :])
-        upper[local] = -xp.inf
+        np.minimum(upper, among[local], out=upper)
+        upper[local] = -np.inf
     return new, farthest
 
 
@@ -183,6 +185,7 @@ def _update(pairs, new, rows, gap, nearest, label):
     """Bring `gap` and `nearest` of `rows` (None: all) up to date, in place, for picks `new`."""
     xp = pairs.xp
     n_rows = pairs.n if rows is None else rows.shape[0]
+    last_first = xp.arange(new.shape[0], 0, -1, dtype=xp.int32, device=pairs.device)[:, None]
     copied = 0 if rows is None else pairs.X.shape[1] * pairs.itemsize
     for block in pairs.blocks(3 * pairs.itemsize * new.shape[0] + copied, n_rows):
         part = block if rows is None else rows[block]
@@ -194,7 +197,8 @@ def _update(pairs, new, rows, gap, nearest, label):
         part = at + block.start if rows is None else part[at]
         value, before = closest[at], before[at]
         tied = xp.take(D, at, axis=1) <= (value + pairs.slack(value, part))[None, :]
-        which = xp.argmax(xp.astype(tied, xp.int8), axis=0)
+        # The first True of each column; argmax along this axis would take ten times as long.
+        which = new.shape[0] - xp.max(xp.astype(tied, xp.int32) * last_first, axis=0)
         doubt = xp.nonzero(pairs.doubtful(value, new[which], part))[0]
         if doubt.shape[0]:
             exact = pairs.direct(new[which[doubt]], part[doubt])

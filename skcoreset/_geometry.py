@@ -5,6 +5,7 @@ from scipy import sparse
 from sklearn.metrics.pairwise import _VALID_METRICS, PAIRWISE_KERNEL_FUNCTIONS
 from sklearn.utils._param_validation import StrOptions
 
+from skcoreset._backend import is_foreign, namespace
 from skcoreset._kernels.distances import gram, pairs
 from skcoreset._kernels.farthest_first import farthest_first
 from skcoreset._kernels.herding import herd
@@ -320,17 +321,34 @@ def check_square(X, what):
             f"metric='precomputed' takes {what} of shape (n_samples, n_samples), got "
             f"{tuple(X.shape)}."
         )
-    values = X.data if sparse.issparse(X) else X
-    if 0 in values.shape:
+    if X.shape[0] == 0 or (sparse.issparse(X) and X.nnz == 0):
         return
-    if values.min() < 0:
-        raise ValueError(f"metric='precomputed' takes {what} of at least 0, got {values.min()}.")
-    apart = abs(X - X.T).max()
-    if apart > 1e-6 * values.max():
+    if sparse.issparse(X):
+        least, apart = X.data.min(), abs(X - X.T).max()
+    elif is_foreign(X):
+        xp = namespace(X)
+        least, apart = float(xp.min(X)), float(xp.max(xp.abs(X - X.T)))
+    else:
+        least, apart = X.min(), _most_apart(X)
+    if least < 0:
+        raise ValueError(f"metric='precomputed' takes {what} of at least 0, got {least}.")
+    if apart > 0 and apart > 1e-6 * (namespace(X).max(X) if is_foreign(X) else X.max()):
         raise ValueError(
             f"metric='precomputed' takes {what} that are symmetric; two of a pair differ by "
             f"{apart}."
         )
+
+
+def _most_apart(X, side=256):
+    """``max_ij |X_ij - X_ji|``, by tiles that stay in the cache."""
+    cuts = [slice(at, at + side) for at in range(0, X.shape[0], side)]
+    most = 0.0
+    for i, rows in enumerate(cuts):
+        for columns in cuts[i:]:
+            tile, other = X[rows, columns], X[columns, rows].T
+            if (tile != other).any():
+                most = max(most, abs(tile - other).max())
+    return most
 
 
 def initial_rows(init, sample_weight):

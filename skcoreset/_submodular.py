@@ -66,8 +66,9 @@ class _SetFunction(BaseCoreset):
     def _pick(self, X, contest):
         start = rows_within(self._initial, contest)
         similar = self._similarities(X, contest.rows)
+        objective = self._objective(similar, contest.sample_weight)
         picks, gains = greedy(
-            self._objective(similar, contest.sample_weight),
+            objective,
             contest.size,
             start=start,
             optimizer=self.optimizer,
@@ -75,10 +76,7 @@ class _SetFunction(BaseCoreset):
             random_state=contest.random_state,
             report=contest.report,
         )
-        cover = set_functions.cover(similar, contest.sample_weight)
-        for pick in picks:
-            cover.add(int(pick))
-        weight = cover.cells(contest.sample_weight)
+        weight = objective.cells(contest.sample_weight)
         return Picks(picks, weight, per_pick={"gains_": gains})
 
     def _similarities(self, X, rows):

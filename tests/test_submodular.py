@@ -7,6 +7,7 @@ import oracles
 import pytest
 import sklearn
 from scipy import sparse
+from scipy.spatial.distance import cdist
 from sklearn.metrics import pairwise_distances
 
 from skcoreset import FacilityLocation, GraphCut
@@ -117,21 +118,37 @@ def test_neighbours_equal_brute_force(rng):
         np.testing.assert_allclose(distances[i], D[i, neighbors[i]], atol=1e-9)
 
 
-def test_on_demand_equals_whole(rng):
-    X = rng.standard_normal((2500, 40))
-    w = rng.random(2500)
+@pytest.mark.parametrize("megabytes", [8, 1, 0.05])
+def test_on_demand_equals_whole(rng, megabytes):
+    """Also where what is remembered of some candidates has to go for others."""
+    X = rng.standard_normal((1500, 10))
+    w = rng.random(1500)
 
     def picks():
         similar = set_functions.near_similarities(pairs(X))
-        return similar.whole, *greedy(set_functions.FacilityLocation(similar, w), 60)
+        cover = set_functions.FacilityLocation(similar, w)
+        return similar.whole, *greedy(cover, 60), cover.cells(w)
 
-    whole, expected, gains = picks()
+    whole, expected, gains, cells = picks()
     assert whole
-    with sklearn.config_context(working_memory=8):
-        whole, got, same = picks()
+    with sklearn.config_context(working_memory=megabytes):
+        whole, got, same, same_cells = picks()
     assert not whole
     np.testing.assert_array_equal(got, expected)
-    np.testing.assert_allclose(gains, same)
+    np.testing.assert_allclose(same, gains)
+    np.testing.assert_allclose(same_cells, cells)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_every_row_of_many_duplicates(rng, dtype):
+    """Gains that are kept up to date by differences end at 0, and then go to the lowest row."""
+    X = np.repeat(rng.standard_normal((60, 2)), 5, axis=0)[rng.permutation(300)].astype(dtype)
+    D = cdist(X, X).astype(dtype)  # exact, where duplicates are at distance 0
+    S = D.max() - D
+    picks = FacilityLocation(300, metric="precomputed").fit(S).sample_indices_
+    distinct = len(np.unique(X, axis=0))
+    assert len(np.unique(X[picks[:distinct]], axis=0)) == distinct
+    assert (np.diff(picks[distinct:]) > 0).all()
 
 
 def test_gains_fall_and_reach_the_bound(rng):

@@ -225,13 +225,15 @@ class Euclidean(_Rows):
         """Distances, not squared: (len(columns), len(rows)), with those near 0 exact."""
         xp = self.xp
         D = self.block(columns, rows)
-        doubtful = self.eps**0.5 * (self.sq[columns][:, None] + self.sq[rows][None, :]) > D
-        left, right = xp.nonzero(doubtful)
-        if left.shape[0]:
+        lost = self.eps**0.5  # of the squared norms, as said above
+        most = lost * float(xp.max(self.sq[columns]) + xp.max(self.sq[rows]))
+        if xp.any(most > D):
+            doubtful = lost * (self.sq[columns][:, None] + self.sq[rows][None, :]) > D
+            left, right = xp.nonzero(doubtful)
             every = xp.arange(self.n, device=self.device)
-            exact = self.direct(every[columns][left], every[rows][right])
-            D[doubtful] = self._cast(exact)
-        return xp.sqrt(D)
+            D[doubtful] = self._cast(self.direct(every[columns][left], every[rows][right]))
+        D **= 0.5
+        return D
 
     def slack(self, values, rows=slice(None)):
         return self.rounding * (self.sq[rows] + values)

@@ -7,8 +7,6 @@ from skcoreset._backend import put, to_numpy
 
 __all__ = ["greedy"]
 
-BATCH = 64
-
 
 def greedy(
     objective,
@@ -24,9 +22,10 @@ def greedy(
     """Add the candidate that adds most, again and again.
 
     Lazy (Minoux 1978): a gain of an earlier step is an upper bound, as what a candidate adds never
-    grows. The candidates with the largest bounds are brought up to date, 1, 2, 4, ... 64 at once,
-    until the best of them is up to date: the picks are those of the plain loop, which evaluates
-    every candidate every time. Ties (gains equal up to rounding) go to the lowest position.
+    grows. The candidates with the largest bounds are brought up to date, 1, 2, 4, ... 64 at once
+    (32 to 512 where values are made on demand), until the best of them is up to date: the picks
+    are those of the plain loop, which evaluates every candidate every time. Ties (gains equal up
+    to rounding) go to the lowest position.
 
     Stochastic (Mirzasoleiman et al. 2015): each step looks at a random ``n / size * ln(1 /
     epsilon)`` of the candidates only.
@@ -82,9 +81,14 @@ class _Lazy:
         self.bound = self.xp.asarray(objective.all_gains(), copy=True)
         self.age = self.xp.zeros(objective.n, dtype=self.xp.int64, device=objective.device)
         self.step = 0
+        self.least, self.most = (32, 512) if objective.on_demand else (1, 64)
 
     def best(self):
-        xp, bound, batch = self.xp, self.bound, 1
+        xp, bound, batch = self.xp, self.bound, self.least
+        if self.objective.kept_gains is not None:
+            gains = xp.where(bound > -xp.inf, self.objective.kept_gains, -xp.inf)
+            top = float(xp.max(gains))
+            return int(xp.nonzero(gains >= _least(top, self.objective))[0][0]), top
         while True:
             top = int(xp.argmax(bound))
             tied = xp.nonzero(bound >= _least(float(bound[top]), self.objective))[0]
@@ -101,7 +105,7 @@ class _Lazy:
                 stale = xp.nonzero(wanted)[0]
             put(bound, stale, self.objective.gains(stale))
             put(self.age, stale, self.step)
-            batch = min(2 * batch, BATCH)
+            batch = min(2 * batch, self.most)
 
     def added(self, pick):
         self.bound[pick] = -self.xp.inf
@@ -147,4 +151,4 @@ class _Stochastic(_Naive):
 
 def _least(gain, objective):
     """The smallest gain that may be as large as `gain`."""
-    return gain - objective.rounding * abs(gain)
+    return gain - objective.rounding * abs(gain) - objective.noise

@@ -10,18 +10,29 @@ An objective answers
     the same for a few;
 ``add(candidate)``
     take it in;
-``rounding``
-    relative error of a gain, below which two are a tie. It is eps**0.7, as late gains are small
-    differences of distances that have lost digits themselves;
+``kept_gains``
+    the gains of all candidates where they are kept up to date, else None;
+``rounding``, ``noise``
+    relative and absolute error of a gain, below which two are a tie. The relative one is
+    eps**0.7, as late gains are small differences of distances that have lost digits themselves;
 ``on_demand``
     whether values are made anew each time, so that gains are dear.
 """
+
+from collections import OrderedDict
 
 import numpy as np
 import sklearn
 from scipy import sparse
 
-from skcoreset._backend import block_slices, clip_below_zero, device_of, namespace, to_numpy
+from skcoreset._backend import (
+    block_slices,
+    clip_below_zero,
+    device_of,
+    is_foreign,
+    namespace,
+    to_numpy,
+)
 
 __all__ = [
     "FacilityLocation",
@@ -34,17 +45,27 @@ __all__ = [
     "near_similarities",
 ]
 
+DENSE_PICKS = 4
+
 
 class FacilityLocation:
     """``sum_i w_i max_{j in S} s_ij``: every row has a similar one in the coreset.
 
     Similarities count from the lowest one, so that the value of nothing is 0.
 
+    A pair of a row and a candidate that is less similar than the row is to its nearest pick can
+    never count again, and after a few picks most pairs are of that kind. On the host the others
+    are remembered: of a matrix that is held as a whole all of them, to keep the gains of all
+    candidates up to date (`_Kept`); of rows made on demand those of each candidate that was
+    looked at (`_Reach`).
+
     Parameters
     ----------
     similar : Similarities
     weight : array of shape (n,), float64
     """
+
+    noise = 0.0
 
     def __init__(self, similar, weight):
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
@@ -53,9 +74,17 @@ class FacilityLocation:
         self.weight = self.xp.asarray(weight, dtype=similar.dtype, device=self.device)
         self.covered = None  # similarity of each row to the nearest pick; None: no pick yet
         self.nearest = self.xp.zeros(self.n, dtype=self.xp.int64, device=self.device)
-        self.size, self.picks = 0, []
+        self.picks = []
+        self.reach = None if is_foreign(self.weight) else _Reach(similar.spare_bytes)
+        self.kept = None
+
+    @property
+    def kept_gains(self):
+        return None if self.kept is None else self.kept.gains
 
     def all_gains(self):
+        if self.kept is not None:
+            return self.kept.gains
         if self.covered is None:
             sums, lowest = self.similar.sums_and_lowest(self.weight)
             return sums - lowest * float(self.xp.sum(self.weight))
@@ -72,27 +101,76 @@ class FacilityLocation:
         return self.xp.astype(clip_below_zero(more) @ weight, self.xp.float64)
 
     def gains(self, candidates):
+        if self.kept is not None:
+            return self.kept.gains[candidates]
+        if self.covered is not None and self.reach is not None:
+            return self._gains_in_reach(candidates)
         xp = self.xp
         out = xp.empty(candidates.shape[0], dtype=xp.float64, device=self.device)
         for block in block_slices(candidates.shape[0], 3 * 8 * self.n, most_bytes=2**26):
             rows = self.similar.rows(candidates[block])
             # Before the first pick only the order matters; the lowest value seen will do.
-            covered = self.covered if self.size else self.xp.full_like(rows[0, :], xp.min(rows))
-            rows -= covered[None, :]
-            out[block] = self._total(rows, self.weight)
+            covered = xp.min(rows) if self.covered is None else self.covered[None, :]
+            out[block] = self._total(rows - covered, self.weight)
         return out
 
+    def _gains_in_reach(self, candidates):
+        out = np.empty(len(candidates))
+        asked = candidates.tolist()
+        known = np.array([c in self.reach for c in asked], dtype=bool)
+        for i in np.flatnonzero(known):  # first, as those that come new may push them out
+            out[i] = self._look(asked[i], *self.reach[asked[i]])
+        new = np.flatnonzero(~known)
+        for i, row in zip(new, self.similar.each(candidates[new]), strict=True):
+            at = np.flatnonzero(row > self.covered).astype(np.int32)
+            out[i] = self._look(asked[i], at, row[at])
+        return out
+
+    def _look(self, candidate, at, values):
+        """Gain of a candidate by its values at the rows it may reach; remembers those it does."""
+        more = values - self.covered[at]
+        left = np.flatnonzero(more > 0)
+        if len(left) < len(at):
+            at, values, more = at[left], values[left], more[left]
+        self.reach.put(candidate, at, values)
+        return more @ self.weight[at]
+
     def add(self, candidate):
+        size = len(self.picks)
+        self.picks.append(candidate)
+        if size == 0 or self.reach is None:
+            self._add_to_all(candidate, size)
+        else:
+            self._add_in_reach(candidate, size)
+        if size == 0 and self.reach is not None and not self.on_demand:
+            self.covered = self.covered.astype(np.float64)
+            self.kept = _Kept(self.covered, self.weight, self.similar)
+            self.noise = self.kept.noise
+
+    def _add_to_all(self, candidate, size):
         xp = self.xp
         row = self.similar.rows(xp.asarray([candidate], device=self.device))[0, :]
-        if self.size:
+        if size:
             better = row > self.covered + self.rounding * xp.abs(self.covered)
-            self.nearest = xp.where(better, self.size, self.nearest)
-            self.covered = xp.maximum(self.covered, row)
+            self.nearest = xp.where(better, size, self.nearest)
+            row = xp.maximum(self.covered, row)
+        self.covered = row
+
+    def _add_in_reach(self, candidate, size):
+        if self.on_demand:
+            if candidate not in self.reach:
+                self._gains_in_reach(np.array([candidate]))
+            at, values = self.reach.pop(candidate)
         else:
-            self.covered = row
-        self.picks.append(candidate)
-        self.size += 1
+            row = self.similar.matrix[candidate]
+            at = np.flatnonzero(row > self.covered)
+            values = row[at]
+        better = values > self.covered[at] + self.rounding * np.abs(self.covered[at])
+        self.nearest[at[better]] = size
+        if self.kept is None:
+            self.covered[at] = np.maximum(self.covered[at], values)
+        else:
+            self.kept.cover(at, values)
 
     def loss(self):
         """``sum_i w_i min_{j in S} d_ij`` where similarities are minus distances."""
@@ -101,6 +179,140 @@ class FacilityLocation:
     def cells(self, weight):
         """Weight of the rows that each pick is the most similar to."""
         return _cells(self.nearest, weight, self.picks)
+
+
+class _Kept:
+    """The gains of all candidates, kept up to date pick by pick, exactly.
+
+    Where a pick covers row i better, only the candidates that are more similar to i than its
+    nearest pick was lose some of their gain. After `DENSE_PICKS` picks only such pairs are held.
+
+    Parameters
+    ----------
+    covered : ndarray of shape (n,), float64
+        Similarity of each row to its nearest pick. Updated in place.
+    weight : ndarray of shape (n,)
+    similar : Similarities held as a whole, optional
+    pairs : csr array of shape (n, n), optional
+        Instead of it: what is not there is not above `covered`.
+    """
+
+    def __init__(self, covered, weight, similar=None, pairs=None):
+        self.covered, self.weight = covered, np.asarray(weight, dtype=np.float64)
+        self.similar, self.pairs = similar, pairs
+        self.picks = self.work = 0
+        self._sum_up()
+        # Gains are differences of what was first added up.
+        self.noise = 64 * 2.0**-52 * float(self.gains.max())
+
+    def _sum_up(self):
+        if self.pairs is None:
+
+            def more(rows):
+                return self.similar.matrix[rows] - self.covered[rows, None]
+
+            self.gains = self._add_up(len(self.covered), more, self.weight)
+            return
+        counts = np.diff(self.pairs.indptr)
+        more = self.pairs.data - np.repeat(self.covered, counts)
+        np.maximum(more, 0, out=more)
+        more *= np.repeat(self.weight, counts)
+        self.gains = np.bincount(self.pairs.indices, weights=more, minlength=len(self.covered))
+
+    def cover(self, rows, values):
+        """Rows `rows` are similar to a pick by `values` from now on, which is more than before."""
+        values = values.astype(np.float64)
+        if self.pairs is None:
+            self._take_off_dense(rows, values)
+        else:
+            self._take_off(rows, values)
+        self.covered[rows] = values
+        self.picks += 1
+        if self.pairs is None and self.picks >= DENSE_PICKS:
+            self._leave_out_dense()
+        elif self.pairs is not None and self.work > self.pairs.nnz > 4 * len(self.covered):
+            self._leave_out()
+
+    def _take_off_dense(self, rows, values):
+        def less(at):
+            out = np.minimum(self.similar.matrix[rows[at]], values[at, None])
+            return np.subtract(out, self.covered[rows[at], None], out=out)
+
+        self.gains -= self._add_up(len(rows), less, self.weight[rows])
+
+    def _add_up(self, n_rows, function, weight):
+        """Weighted sum of the rows of ``function(rows)``, where they are above 0."""
+        total = np.zeros(len(self.covered))
+        for rows in block_slices(n_rows, 8 * len(total), most_bytes=2**20):
+            some = function(rows)
+            total += weight[rows] @ np.maximum(some, 0, out=some)
+        return total
+
+    def _take_off(self, rows, values):
+        starts = self.pairs.indptr[rows].astype(np.int64)
+        counts = self.pairs.indptr[rows + 1] - starts
+        ends = np.cumsum(counts)
+        at = np.arange(counts.sum())
+        at += np.repeat(starts - ends + counts, counts)
+        less = np.minimum(self.pairs.data[at], np.repeat(values, counts))
+        less -= np.repeat(self.covered[rows], counts)
+        np.maximum(less, 0, out=less)
+        less *= np.repeat(self.weight[rows], counts)
+        candidates = self.pairs.indices[at]
+        self.gains -= np.bincount(candidates, weights=less, minlength=len(self.covered))
+        self.work += len(at)
+
+    def _leave_out_dense(self):
+        """Hold only the pairs that matter, if they fit in memory; else try again later."""
+        matrix, n = self.similar.matrix, len(self.covered)
+        some = slice(0, n, max(1, n // 64))
+        share = np.mean(matrix[some] > self.covered[some, None])
+        if 3 * share * n**2 * (self.similar.itemsize + 4) > self.similar.spare_bytes:
+            self.picks = -3 * DENSE_PICKS
+            return
+        values, candidates, counts = [], [], []
+        for rows in block_slices(n, 8 * n, most_bytes=2**20):
+            block = matrix[rows]
+            at = np.flatnonzero(block > self.covered[rows, None])
+            ends = np.arange(len(block) + 1) * n
+            counts.append(np.diff(np.searchsorted(at, ends)))
+            values.append(block.ravel()[at])
+            at -= np.repeat(ends[:-1], counts[-1])
+            candidates.append(at.astype(np.int32))
+        starts = np.concatenate([[0], *counts]).cumsum()
+        pairs = np.concatenate(values), np.concatenate(candidates), starts
+        self.pairs, self.similar = sparse.csr_array(pairs, shape=(n, n)), None
+
+    def _leave_out(self):
+        """Leave out the pairs that matter no longer, and the rounding of many differences."""
+        pairs = self.pairs
+        covered = np.repeat(self.covered, np.diff(pairs.indptr))
+        left = np.flatnonzero(pairs.data > covered)
+        starts = np.searchsorted(left, pairs.indptr)
+        pairs = pairs.data[left], pairs.indices[left], starts
+        self.pairs, self.work = sparse.csr_array(pairs, shape=self.pairs.shape), 0
+        self._sum_up()
+
+
+class _Reach(OrderedDict):
+    """Row numbers and values of candidates; those not used for longest go beyond `most_bytes`."""
+
+    def __init__(self, most_bytes):
+        super().__init__()
+        self.free = most_bytes
+
+    def put(self, candidate, at, values):
+        if candidate in self:
+            self.pop(candidate)
+        self[candidate] = at, values
+        self.free -= at.nbytes + values.nbytes + 500  # what two arrays and their place take
+        while self.free < 0 and len(self) > 1:
+            self.pop(next(iter(self)))
+
+    def pop(self, candidate):
+        at, values = super().pop(candidate)
+        self.free += at.nbytes + values.nbytes + 500
+        return at, values
 
 
 class GraphFacilityLocation:
@@ -116,27 +328,29 @@ class GraphFacilityLocation:
 
     def __init__(self, similar, weight):
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
-        self.graph, self.weight, self.rounding = similar.graph, weight, similar.eps**0.7
-        self.covered = np.zeros(self.n)
+        self.graph, self.rounding = similar.graph, similar.eps**0.7
+        self.kept = _Kept(np.zeros(self.n), weight, pairs=self.graph)
+        self.noise = self.kept.noise
         self.nearest = np.full(self.n, -1)  # a row that no pick is similar to belongs to none
-        self.size, self.picks = 0, []
+        self.picks = []
+
+    @property
+    def kept_gains(self):
+        return self.kept.gains
 
     def all_gains(self):
-        return self.gains(np.arange(self.n))
+        return self.kept.gains
 
     def gains(self, candidates):
-        rows = self.graph[candidates]
-        more = np.maximum(rows.data - self.covered[rows.indices], 0) * self.weight[rows.indices]
-        total = np.concatenate([[0.0], np.cumsum(more)])
-        return total[rows.indptr[1:]] - total[rows.indptr[:-1]]
+        return self.kept.gains[candidates]
 
     def add(self, candidate):
         start, stop = self.graph.indptr[candidate : candidate + 2]
-        at, s = self.graph.indices[start:stop], self.graph.data[start:stop]
-        self.nearest[at[s > self.covered[at]]] = self.size
-        self.covered[at] = np.maximum(self.covered[at], s)
+        at, values = self.graph.indices[start:stop], self.graph.data[start:stop]
+        better = values > self.kept.covered[at]
+        self.nearest[at[better]] = len(self.picks)
+        self.kept.cover(at[better], values[better])
         self.picks.append(candidate)
-        self.size += 1
 
     def cells(self, weight):
         """As for `FacilityLocation`."""
@@ -153,8 +367,10 @@ class GraphCut:
     redundancy : float
     """
 
+    on_demand, noise = False, 0.0
+
     def __init__(self, similar, weight, redundancy):
-        self.similar, self.redundancy, self.on_demand = similar, redundancy, False
+        self.similar, self.redundancy = similar, redundancy
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
         self.rounding = similar.eps**0.7
         dtype = getattr(similar, "dtype", None)
@@ -165,6 +381,11 @@ class GraphCut:
         self.value = (
             sums - lowest * float(self.xp.sum(weight)) - redundancy * (similar.diagonal() - lowest)
         )
+        self.picks = []
+
+    @property
+    def kept_gains(self):
+        return self.value
 
     def all_gains(self):
         return self.value
@@ -176,6 +397,14 @@ class GraphCut:
         row = self.similar.rows(self.xp.asarray([candidate], device=self.device))[0, :]
         row = self.xp.astype(row, self.xp.float64) - self.lowest
         self.value = self.value - 2 * self.redundancy * row
+        self.picks.append(candidate)
+
+    def cells(self, weight):
+        """As for `FacilityLocation`."""
+        near = cover(self.similar, weight)
+        for pick in self.picks:
+            near.add(pick)
+        return near.cells(weight)
 
 
 def _cells(nearest, weight, picks):
@@ -188,8 +417,7 @@ def _cells(nearest, weight, picks):
 class Similarities:
     """Rows of a symmetric similarity matrix, held as a whole if it fits, else made on demand.
 
-    Up to half of scikit-learn's `working_memory` goes to rows: all of them, or those that were
-    asked for last.
+    It fits if it takes no more than half of scikit-learn's `working_memory`.
 
     Parameters
     ----------
@@ -199,28 +427,25 @@ class Similarities:
     n : int
     like : object with xp, device, dtype, itemsize and eps
         Of the blocks.
-    whole : array of shape (n, n), optional
+    matrix : array of shape (n, n), optional
         The matrix itself where it is there already.
     floor : float, optional
         What no similarity is below; None: found out.
     """
 
-    def __init__(self, compute, n, like, whole=None, floor=None):
+    def __init__(self, compute, n, like, matrix=None, floor=None):
         self.compute, self.n, self.floor = compute, n, floor
         self.xp, self.device = like.xp, like.device
         self.dtype, self.itemsize, self.eps = like.dtype, like.itemsize, like.eps
-        slots = int(sklearn.get_config()["working_memory"] * 2**20 / 2 // (n * self.itemsize))
-        self.whole = whole is not None or slots >= n
-        if whole is None:
-            slots = min(n, max(slots, 1))
-            whole = self.xp.empty((slots, n), dtype=self.dtype, device=self.device)
-            if self.whole:
-                for block in self._row_blocks():
-                    whole[block, :] = compute(block, slice(0, n))
-        self.kept = whole
-        self.slot = np.full(n, -1)  # where a row is kept
-        self.owner = np.full(whole.shape[0], -1)  # which row is there
-        self.next = 0
+        memory = int(sklearn.get_config()["working_memory"] * 2**20)
+        needed = n * n * self.itemsize
+        if matrix is None and needed <= memory / 2:
+            memory -= needed
+            matrix = self.xp.empty((n, n), dtype=self.dtype, device=self.device)
+            for block in self._row_blocks():
+                matrix[block, :] = compute(block, slice(0, n))
+        self.matrix, self.whole = matrix, matrix is not None
+        self.spare_bytes = memory // 2  # for whoever uses the similarities
 
     def _row_blocks(self):
         return block_slices(self.n, 3 * self.n * self.itemsize, most_bytes=2**25)
@@ -228,38 +453,28 @@ class Similarities:
     def rows(self, candidates):
         """Similarities of each candidate with all rows, (len(candidates), n), a new array."""
         if self.whole:
-            return self.xp.take(self.kept, candidates, axis=0)
-        if candidates.shape[0] > len(self.owner):
-            return self.compute(candidates, slice(0, self.n))
-        asked = to_numpy(candidates)
-        missing = asked[self.slot[asked] < 0]
-        if len(missing):
-            self._keep(missing, set(asked.tolist()))
-        at = self.xp.asarray(self.slot[asked], device=self.device)
-        return self.xp.take(self.kept, at, axis=0)
+            return self.xp.take(self.matrix, candidates, axis=0)
+        n_new = candidates.shape[0]
+        out = self.xp.empty((n_new, self.n), dtype=self.dtype, device=self.device)
+        for block in block_slices(self.n, 4 * n_new * self.itemsize):
+            out[:, block] = self.compute(candidates, block)
+        return out
 
-    def _keep(self, missing, busy):
-        """Compute rows and put them where those were that have been kept for longest."""
-        slots = []
-        while len(slots) < len(missing):
-            if self.owner[self.next] not in busy:
-                slots.append(self.next)
-            self.next = (self.next + 1) % len(self.owner)
-        gone = self.owner[slots]
-        self.slot[gone[gone >= 0]] = -1
-        self.owner[slots], self.slot[missing] = missing, slots
-        at = self.xp.asarray(missing, device=self.device)
-        for block in block_slices(self.n, 4 * len(missing) * self.itemsize, most_bytes=2**25):
-            values = self.compute(at, block)
-            for i, slot in enumerate(slots):
-                self.kept[slot, block] = values[i, :]
+    def each(self, candidates):
+        """The same rows one after the other; not to be written to."""
+        if self.whole:
+            for candidate in candidates:
+                yield self.matrix[candidate, :]
+            return
+        for block in block_slices(len(candidates), self.n * self.itemsize, most_bytes=2**26):
+            yield from self.rows(candidates[block])
 
     def diagonal(self):
         """Similarity of each row with itself, float64."""
         out = self.xp.empty(self.n, dtype=self.xp.float64, device=self.device)
         for i in range(self.n):
             at = slice(i, i + 1)
-            out[i] = self.kept[i, i] if self.whole else self.compute(at, at)[0, 0]
+            out[i] = self.matrix[i, i] if self.whole else self.compute(at, at)[0, 0]
         return out
 
     def tiles(self):
@@ -270,7 +485,7 @@ class Similarities:
         """
         if self.whole:
             for rows in self._row_blocks():
-                yield rows, slice(0, self.n), self.kept[rows, :], False
+                yield rows, slice(0, self.n), self.matrix[rows, :], False
         else:
             cuts = block_slices(self.n, 1, most_bytes=2048)
             for i, rows in enumerate(cuts):
@@ -286,8 +501,8 @@ class Similarities:
             sums[rows] += xp.astype(block @ weight[columns], xp.float64)
             if mirrored:
                 sums[columns] += xp.astype(block.T @ weight[rows], xp.float64)
-            lowest = min(lowest, float(xp.min(block)))
-        return sums, lowest if self.floor is None else self.floor
+            lowest = min(lowest, float(xp.min(block))) if self.floor is None else self.floor
+        return sums, lowest
 
 
 class GraphSimilarities:
@@ -312,7 +527,9 @@ def near_similarities(pairs):
     """Minus the distance, for an object of :func:`skcoreset._kernels.distances.pairs`."""
 
     def compute(candidates, rows):
-        return -pairs.distances(candidates, rows)
+        values = pairs.distances(candidates, rows)
+        values *= -1
+        return values
 
     return Similarities(compute, pairs.n, pairs)
 
@@ -322,7 +539,7 @@ def given_similarities(matrix):
     if sparse.issparse(matrix):
         return GraphSimilarities(sparse.csr_array(matrix, dtype=np.float64))
     like = _Like(namespace(matrix), device_of(matrix), matrix.dtype)
-    return Similarities(None, matrix.shape[0], like, whole=matrix, floor=0.0)
+    return Similarities(None, matrix.shape[0], like, matrix, floor=0.0)
 
 
 def graph_similarities(neighbors, distances):

@@ -273,8 +273,9 @@ class GradMatch(_GradientCoreset):
         Rows kept, in order of selection, classes interleaved in proportion.
 
     sample_weight_ : ndarray of shape (n_coreset,)
-        The fitted weights, scaled so that those of a class sum to its weight (n_c without
-        `sample_weight`).
+        The fitted weights, all scaled by one factor so that they sum to n_samples (or to the weight
+        given). Those of a class need not sum to its own weight: a class is stood for by its
+        gradient, not by its number of rows.
 
     residual_norms_ : ndarray of shape (n_coreset,)
         Norm of what is left over of the gradient of its class once that row was in, with the
@@ -464,7 +465,10 @@ class GradMatch(_GradientCoreset):
         )
         if not len(picks):  # nothing to match: one row, so that no class is lost
             start = gradients.correlate(target)
-            picks, weight = np.array([int(start.argmax())]), np.ones(1)
+            picks, weight = (
+                np.array([int(start.argmax())]),
+                contest.sample_weight.sum(keepdims=True),
+            )
             norms = np.array([np.linalg.norm(target)])
         if len(picks) < contest.size:
             of = "" if contest.label is None else f" of the class {contest.label}"
@@ -475,4 +479,4 @@ class GradMatch(_GradientCoreset):
                 stacklevel=2,
             )
         per_pick = {"residual_norms_": norms}
-        return Picks(picks, weight, per_pick, rescale=self.positive)
+        return Picks(picks, weight, per_pick, scale="all" if self.positive else None)

@@ -67,15 +67,16 @@ class Contest:
 class Picks:
     """What `_pick` answers; a bare array of positions will do where there is nothing more.
 
-    Positions are those within the group. `weight` is what each pick stands for, up to a factor
-    unless `rescale` is False; None gives each its own weight. `per_pick` are attributes to
+    Positions are those within the group. `weight` is what each pick stands for; None gives each
+    its own weight. `scale` says what makes weights add up to the total: "group", a factor for each
+    group; "all", one factor for all groups; None, nothing does. `per_pick` are attributes to
     publish, one value a pick.
     """
 
     positions: np.ndarray
     weight: np.ndarray | None = None
     per_pick: dict = field(default_factory=dict)
-    rescale: bool = True
+    scale: str | None = "group"
 
 
 class BaseCoreset(CallbackSupportMixin, BaseSampler):
@@ -257,8 +258,8 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         order = interleave([len(picks.positions) for picks in picked])
         self.sample_indices_ = np.concatenate([picks.positions for picks in picked])[order]
         weight = np.concatenate([picks.weight for picks in picked])[order]
-        if picked[0].rescale:
-            # Only a class left out on purpose (coreset_size={...: 0}) makes this other than 1.
+        if picked[0].scale is not None:
+            # By group only a class left out on purpose (coreset_size={...: 0}) makes it other than 1.
             weight = weight * (table.sample_weight.sum() / weight.sum())
         self.sample_weight_ = weight
         for name in picked[0].per_pick:
@@ -448,13 +449,13 @@ def check_numbers(estimator, X, reset=True):
 
 
 def _globally(picks, contest):
-    """Positions within the group become rows of the table; weights add up to the group's."""
+    """Positions within the group become rows of the table, and weights are scaled by group."""
     own = contest.sample_weight[picks.positions]
     weight = own if picks.weight is None else np.asarray(picks.weight, dtype=np.float64)
     rows = picks.positions if contest.rows is None else contest.rows[picks.positions]
-    if picks.rescale:
+    if picks.scale == "group":
         weight = weight * (contest.sample_weight.sum() / weight.sum())
-    return Picks(np.asarray(rows, dtype=np.intp), weight, picks.per_pick, picks.rescale)
+    return Picks(np.asarray(rows, dtype=np.intp), weight, picks.per_pick, picks.scale)
 
 
 def _present(table):

@@ -49,6 +49,8 @@ TRANSFORMERS = [GradientEmbedding(), CoresetNystroem(KCenterGreedy(0.5, stratify
 
 # These stop where more rows would get weight 0, and say so.
 HONESTLY_FEWER = {"GradMatch"}
+# These scale the weights of all classes by one factor, to keep the sum of their gradients.
+ONE_FACTOR = {"GradMatch"}
 SHORT = pytest.mark.filterwarnings("ignore:.*match the gradient as well as more would:UserWarning")
 
 ALL_NAMES = set(skcoreset.__all__)

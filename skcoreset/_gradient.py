@@ -129,8 +129,8 @@ class CRAIG(_GradientCoreset):
 
     Gradients are never multiplied out: an inner product is that of the errors times that of the
     features. Time for each class: n_c^2 (d + C), then the lazy greedy loop. Memory: O(n), and up
-    to half of scikit-learn's `working_memory` for distances; those that do not fit are computed
-    again when they are needed.
+    to scikit-learn's `working_memory` for distances: all of them where they fit in half of it,
+    else those that can still count; what does not fit is computed again when it is needed.
 
     References
     ----------

@@ -179,9 +179,10 @@ class FacilityLocation(_SetFunction):
     -----
     The columns count as they are: scale them if their units differ.
 
-    Time for each class: n_c^2 d for the first gains, then as many rows of distances as the lazy
-    loop looks at. Memory: O(n), and up to half of scikit-learn's `working_memory` for distances;
-    those that do not fit are computed again when they are needed. With `n_neighbors`: that of the
+    Time for each class: n_c^2 d for all similarities, once where they fit in half of
+    scikit-learn's `working_memory` and about three times where not; after that only pairs count
+    that are more similar than the row is to its nearest pick, which soon are few in a hundred.
+    Memory: O(n), and up to `working_memory` for similarities. With `n_neighbors`: that of the
     graph.
 
     References

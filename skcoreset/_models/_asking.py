@@ -1,4 +1,4 @@
-"""What a classifier is asked. The only file that looks inside classifiers."""
+"""Fitted or not, weights in, probabilities and decision values out, what reaches the last step."""
 
 import copy
 import inspect
@@ -11,12 +11,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 from sklearn.model_selection._search import BaseSearchCV
-from sklearn.neural_network import MLPClassifier
-from sklearn.neural_network._base import ACTIVATIONS
 from sklearn.pipeline import Pipeline
-from sklearn.svm._base import BaseSVC
 from sklearn.utils import check_array
-from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
 from skcoreset._backend import is_foreign, to_numpy
@@ -25,11 +21,12 @@ __all__ = [
     "default_classifier",
     "features",
     "fit_with_weight",
-    "gradient_factors",
     "host",
     "is_fitted",
+    "last_step",
     "output_method",
     "outputs",
+    "outputs_out_of_fold",
     "weight_keyword",
 ]
 
@@ -205,63 +202,3 @@ def features(estimator, X):
     return check_array(
         host(X), accept_sparse="csr", dtype=[np.float64, np.float32], input_name="features"
     )
-
-
-def gradient_factors(estimator, X, y, gradient="last_layer"):
-    """Gradient of the loss of each row in the parameters of the last layer, as factors.
-
-    The gradient of row i is the outer product ``a_i (x) [1, h_i]``: its error in each output times
-    what the last layer sees.
-
-    * with probabilities, the log-loss: ``a = p - onehot(y)``;
-    * with decision values only, the hinge loss of each class against the rest, with t = 1 for the
-      row's class and -1 for the others: ``a = -t`` where ``t f < 1``, else 0;
-    * h is the last hidden layer of an MLPClassifier and otherwise what reaches the classifier. A
-      kernel SVM has no layer that could be written down: h is left out, which gives the gradient
-      in the decision values.
-
-    Parameters
-    ----------
-    estimator : fitted classifier
-    X : table of shape (n_samples, n_features)
-    y : ndarray of shape (n_samples,)
-        Labels.
-    gradient : "last_layer" or "logits"
-        "logits" is `a` alone.
-
-    Returns
-    -------
-    a : ndarray of shape (n_samples, n_classes)
-    h : ndarray or csr of shape (n_samples, n_features), or None
-    bias : bool
-        Whether a 1 stands before h.
-    """
-    position = {label: c for c, label in enumerate(estimator.classes_.tolist())}
-    codes = np.array([position.get(label, -1) for label in np.asarray(y).tolist()])
-    rows = np.flatnonzero(codes >= 0)  # others have weight 0: no classifier has seen their class
-    codes = codes[rows]
-    if hasattr(estimator, "predict_proba"):
-        a = outputs(estimator, X, "predict_proba")
-        a[rows, codes] -= 1
-    else:
-        values = outputs(estimator, X, "decision_function")
-        values = np.column_stack([-values, values]) if values.ndim == 1 else values
-        sign = np.full(values.shape, -1.0)
-        sign[rows, codes] = 1
-        a = np.where(sign * values < 1, -sign, 0.0)
-    model = last_step(estimator)
-    if gradient == "logits" or (isinstance(model, BaseSVC) and model.kernel != "linear"):
-        return a, None, True
-    h = features(estimator, X)
-    if isinstance(model, MLPClassifier):
-        h = _last_hidden_layer(model, h)
-    a = a.astype(h.dtype, copy=False)
-    return a, h, bool(getattr(model, "fit_intercept", True))
-
-
-def _last_hidden_layer(model, X):
-    activation = ACTIVATIONS[model.activation]
-    for weight, intercept in zip(model.coefs_[:-1], model.intercepts_[:-1], strict=True):
-        X = safe_sparse_dot(X, weight) + intercept
-        activation(X)
-    return X

@@ -1,0 +1,29 @@
+"""What a classifier is asked. The only room that looks inside classifiers."""
+
+from skcoreset._models._asking import (
+    default_classifier,
+    features,
+    fit_with_weight,
+    host,
+    is_fitted,
+    last_step,
+    output_method,
+    outputs,
+    outputs_out_of_fold,
+    weight_keyword,
+)
+from skcoreset._models._gradient_factors import gradient_factors
+
+__all__ = [
+    "default_classifier",
+    "features",
+    "fit_with_weight",
+    "gradient_factors",
+    "host",
+    "is_fitted",
+    "last_step",
+    "output_method",
+    "outputs",
+    "outputs_out_of_fold",
+    "weight_keyword",
+]

@@ -259,7 +259,7 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         self.sample_indices_ = np.concatenate([picks.positions for picks in picked])[order]
         weight = np.concatenate([picks.weight for picks in picked])[order]
         if picked[0].scale is not None:
-            # By group only a class left out on purpose, coreset_size={...: 0}, makes it other than 1.
+            # By group this is 1, unless a class was left out on purpose (coreset_size={...: 0}).
             weight = weight * (table.sample_weight.sum() / weight.sum())
         self.sample_weight_ = weight
         for name in picked[0].per_pick:

@@ -305,7 +305,9 @@ class GradMatch(_GradientCoreset):
 
     Notes
     -----
-    Which gradient is taken of which classifier: see :class:`CRAIG`. A weight says how much of the
+    Which gradient is taken of which classifier: see :class:`CRAIG`. The weights as solved mostly
+    sum to less than n, few large gradients standing for many small ones; scaled to n they act on a
+    regularised model like a larger ``C``. A weight says how much of the
     gradient a row must carry for the others, at the parameters of this classifier only; it is no
     count of rows, and may be very unequal.
 

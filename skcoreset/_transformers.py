@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skcoreset import _models
 from skcoreset._backend import take
-from skcoreset._geometry import KCenterGreedy
+from skcoreset._submodular import FacilityLocation
 from skcoreset.base import check_finite_target, check_numbers, check_table
 
 __all__ = ["CoresetNystroem", "GradientEmbedding"]
@@ -110,6 +110,7 @@ class GradientEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
                     "classifier is not fitted."
                 )
             check_classification_targets(check_finite_target(y))
+            _models.output_method(estimator, "any", "GradientEmbedding")
             estimator = _models.fit_with_weight(clone(estimator), X, y, sample_weight)
         self.estimator_ = estimator
         self._n_features_out = self._embed(take(X, [0])).shape[1]
@@ -162,7 +163,8 @@ class CoresetNystroem(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     ----------
     sampler : sampler, default=None
         What picks the landmarks; a clone of it is fitted. It says how many there are. None is
-        ``KCenterGreedy(0.1, stratify=None)``.
+        ``FacilityLocation(0.1, stratify=None)``, which looks at all pairs of rows: for tables of
+        more than some ten thousand rows give another.
 
     kernel : str or callable, default="rbf"
         Kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`.
@@ -259,7 +261,7 @@ class CoresetNystroem(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """
         X = check_numbers(self, X)
         sampler = self.sampler
-        sampler = KCenterGreedy(0.1, stratify=None) if sampler is None else clone(sampler)
+        sampler = FacilityLocation(0.1, stratify=None) if sampler is None else clone(sampler)
         landmarks, _ = sampler.fit_resample(X, y)
         self.sampler_ = sampler
         self.nystroem_ = Nystroem(
@@ -270,7 +272,7 @@ class CoresetNystroem(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             kernel_params=self.kernel_params,
             n_components=landmarks.shape[0],
             random_state=0,  # only shuffles the landmarks: all of them are taken
-        ).fit(landmarks)
+        ).fit(landmarks.astype(np.float64))  # its inverse root would blow up noise of float32
         self._n_features_out = landmarks.shape[0]
         return self
 
@@ -288,7 +290,8 @@ class CoresetNystroem(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             The map.
         """
         check_is_fitted(self)
-        return self.nystroem_.transform(check_numbers(self, X, reset=False))
+        X = check_numbers(self, X, reset=False)
+        return self.nystroem_.transform(X.astype(np.float64)).astype(X.dtype, copy=False)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

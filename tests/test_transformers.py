@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.kernel_approximation import Nystroem
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics.pairwise import pairwise_kernels, rbf_kernel
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.neighbors import KNeighborsClassifier
@@ -346,6 +346,22 @@ def test_landmarks_twice(rng):
         np.testing.assert_allclose(W @ W.T, Z @ Z.T, atol=1e-5)
         length = np.diag(pairwise_kernels(new, metric=kernel))  # projections are no longer
         assert ((W**2).sum(axis=1) <= length + 1e-5).all()
+
+
+def test_landmarks_twice_in_float32(rng):
+    """The noise of float32 is not blown up where the kernel matrix has no rank."""
+    X = np.repeat(rng.standard_normal((40, 3)), 3, axis=0).astype(np.float32)
+    for kernel in ("rbf", "linear"):
+        Z = CoresetNystroem(KCenterGreedy(120), kernel=kernel).fit_transform(X)
+        K = pairwise_kernels(X, metric=kernel)
+        assert Z.dtype == np.float32
+        assert np.linalg.norm(Z @ Z.T - K) < 1e-5 * np.linalg.norm(K)
+
+
+def test_not_a_classifier(rng):
+    X, y = rng.standard_normal((30, 2)), np.arange(30) % 2
+    with pytest.raises(TypeError, match="has neither"):
+        GradientEmbedding(Ridge()).fit(X, y)
 
 
 def test_one_landmark_and_equal_rows():

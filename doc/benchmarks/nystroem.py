@@ -1,0 +1,211 @@
+"""Error of kernel approximations whose landmarks a sampler picks, against random landmarks.
+
+    python doc/benchmarks/nystroem.py --data DIR
+
+DIR holds ``letter.data.gz`` (16 columns of numbers, then the letter, between spaces); without it
+only the data sets that scikit-learn ships are measured. Prints the tables and writes nystroem.rst.
+"""
+
+import argparse
+import gzip
+import os
+import platform
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import sklearn
+from scipy import stats
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
+
+from skcoreset import CoresetNystroem, FacilityLocation, Herding, KCenterGreedy, Uniform
+
+SIZES = [50, 100, 200, 400]
+NAMES = ["Uniform", "KCenterGreedy", "FacilityLocation", 'Herding(kernel="rbf")']
+
+
+def letter(folder):
+    """16 numbers of each of 20,000 printed letters."""
+    with gzip.open(Path(folder) / "letter.data.gz", "rt") as file:
+        cells = np.array([line.split() for line in file])
+    return cells[:, :-1].astype(float), cells[:, -1]
+
+
+def sampler_of(name, k, gamma, seed):
+    if name == "Uniform":
+        return Uniform(k, stratify=None, random_state=seed)
+    if name == "KCenterGreedy":
+        return KCenterGreedy(k, stratify=None)
+    if name == "FacilityLocation":
+        return FacilityLocation(k, stratify=None)
+    return Herding(k, kernel="rbf", kernel_params={"gamma": gamma}, stratify=None)
+
+
+def distance(K, Z):
+    """Frobenius norm of K - Z Z^T, in blocks of rows."""
+    blocks = [slice(a, a + 500) for a in range(0, len(K), 500)]
+    return np.sqrt(sum(((K[block] - Z[block] @ Z.T) ** 2).sum() for block in blocks))
+
+
+def measure(X, y, n_train, sizes, seed):
+    """{(method, landmarks): (error, accuracy, seconds)} on one split."""
+    split = train_test_split(X, y, train_size=n_train, stratify=y, random_state=seed)
+    X_train, X_test, y_train, y_test = split
+    scaler = StandardScaler().fit(X_train)
+    X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
+    gamma = 1 / (X_train.shape[1] * X_train.var())
+    K = rbf_kernel(X_train, gamma=gamma)
+    norm = np.linalg.norm(K)
+    out = {}
+    for k in sizes:
+        for name in NAMES:
+            start = perf_counter()
+            mapped = CoresetNystroem(sampler_of(name, k, gamma, seed), gamma=gamma).fit(X_train)
+            seconds = perf_counter() - start
+            Z = mapped.transform(X_train)
+            model = LinearSVC(random_state=0, max_iter=10_000).fit(Z, y_train)
+            accuracy = model.score(mapped.transform(X_test), y_test)
+            out[name, k] = distance(K, Z) / norm, accuracy, seconds
+    largest = np.linalg.eigvalsh(K)[::-1]
+    for k in sizes:
+        out["best of rank k", k] = np.linalg.norm(largest[k:]) / norm, np.nan, np.nan
+    exact = SVC(gamma=gamma).fit(X_train, y_train).score(X_test, y_test)
+    out["SVC", len(X_train)] = np.nan, exact, np.nan
+    return out
+
+
+def half_width(values):
+    """Half of the 95 % interval of the mean."""
+    return stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+
+
+def verdict(values, baseline, smaller_is_better):
+    """1 better, -1 worse, 0: the interval of the mean difference has 0 in it."""
+    difference = np.asarray(values) - baseline
+    if smaller_is_better:
+        difference = -difference
+    if abs(difference.mean()) <= half_width(difference):
+        return 0
+    return int(np.sign(difference.mean()))
+
+
+def cells(runs, name, k, which):
+    """(text, verdict) of one method at one size."""
+    values = np.array([run[name, k][which] for run in runs])
+    uniform = np.array([run["Uniform", k][which] for run in runs])
+    text = f"{values.mean():.4f} ± {half_width(values):.4f}"
+    if which == 1:
+        text = f"{values.mean():.3f} ± {half_width(values):.3f}"
+    found = verdict(values, uniform, which == 0)
+    return {1: f"**{text}**", 0: text, -1: f"*{text}*"}[found], found
+
+
+def counted(found):
+    better, same, worse = (found.count(value) for value in (1, 0, -1))
+    return f"better {better}, no difference {same}, worse {worse}"
+
+
+def table(header, rows):
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in [header, *rows]:
+        lines += [f"   {'* ' if i == 0 else '  '}- {cell}" for i, cell in enumerate(row)]
+    return "\n".join(lines) + "\n\n"
+
+
+def machine():
+    name = platform.processor()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        name = models[0].split(":")[1].strip() if models else name
+    return (
+        f"{name}, {os.cpu_count()} cores (OMP_NUM_THREADS: "
+        f"{os.environ.get('OMP_NUM_THREADS', 'not set')}), Python {platform.python_version()}, "
+        f"numpy {np.__version__}, scikit-learn {sklearn.__version__}."
+    )
+
+
+def section(title, runs, sizes, found):
+    """The tables of one data set; adds the verdicts to `found`."""
+    errors, accuracies = [], []
+    for k in sizes:
+        of = {}
+        for which in (0, 1):
+            of[which] = []
+            for name in NAMES:
+                text, value = cells(runs, name, k, which)
+                of[which].append(text)
+                found.setdefault((name, which), []).append(value)
+        best = np.mean([run["best of rank k", k][0] for run in runs])
+        errors.append([k, *of[0], f"{best:.4f}"])
+        accuracies.append([k, *of[1]])
+    at = max(sizes)
+    seconds = [
+        [name, *(f"{np.median([run[name, k][2] for run in runs]):.3f}" for k in (sizes[0], at))]
+        for name in NAMES
+    ]
+    n = next(k for name, k in runs[0] if name == "SVC")
+    exact = np.array([run["SVC", n][1] for run in runs])
+    out = f"{title}\n{'-' * len(title)}\n\nError of the kernel matrix:\n\n"
+    out += table(["landmarks", *NAMES, "best of rank k"], errors)
+    out += "Accuracy on the test rows:\n\n" + table(["landmarks", *NAMES], accuracies)
+    out += f"``SVC`` with the exact kernel: {exact.mean():.3f} ± {half_width(exact):.3f}.\n\n"
+    out += "Seconds to fit, median of the splits, on a machine shared with other work:\n\n"
+    out += table(["sampler", f"{sizes[0]} landmarks", f"{at} landmarks"], seconds)
+    return out
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", help="folder with letter.data.gz; default: leave it out")
+    parser.add_argument("--seeds", type=int, default=10)
+    options = parser.parse_args()
+    problems = {
+        "Digits: 1,347 rows, 64 columns": (*load_digits(return_X_y=True), 1347),
+        "Breast cancer: 426 rows, 30 columns": (*load_breast_cancer(return_X_y=True), 426),
+    }
+    if options.data:
+        problems["Letter: 5,000 rows, 16 columns"] = (*letter(options.data), 5000)
+    found, parts = {}, ""
+    for title, (X, y, n_train) in problems.items():
+        sizes = [k for k in SIZES if k <= n_train / 2]
+        runs = []
+        for seed in range(options.seeds):
+            runs.append(measure(X, y, n_train, sizes, seed))
+            print(title, seed, flush=True)
+        parts += section(title, runs, sizes, found)
+
+    title = "Landmarks for kernel approximation: error, accuracy, time"
+    out = f"{title}\n{'=' * len(title)}\n\n"
+    out += f"Written by ``doc/benchmarks/nystroem.py``. {machine()}\n\n"
+    out += f"""\
+:class:`skcoreset.CoresetNystroem` with the rbf kernel, ``gamma = 1 / (columns * variance)``, on
+columns scaled to unit variance. The sampler picks the landmarks from the training rows, without
+their labels (``stratify=None``). The error is :math:`\\|K - Z Z^T\\|_F / \\|K\\|_F` on the training
+rows; "best of rank k" is the smallest that as many columns of any kind can have. The accuracy is
+that of a ``LinearSVC`` trained on the features of all training rows, on the rows left over.
+
+All figures are means over {options.seeds} random splits into training and test rows, the same for
+all samplers, with 95 % intervals; Uniform draws with another seed in each. **Bold** is better and
+*italic* is worse than Uniform, where the 95 % interval of the mean difference on the same splits
+leaves 0 out; where a figure is plain, random landmarks were as good as far as this can tell.
+Nothing corrects for how many comparisons there are.
+
+"""
+    rows = [
+        [name, counted(found[name, 0]), counted(found[name, 1])]
+        for name in NAMES
+        if name != "Uniform"
+    ]
+    out += "Against Uniform, over all data sets and numbers of landmarks:\n\n"
+    out += table(["sampler", "error", "accuracy"], rows) + parts
+    print(out)
+    Path(__file__).with_suffix(".rst").write_text(out.rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    main()

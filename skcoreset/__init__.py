@@ -2,6 +2,16 @@
 
 from skcoreset._baseline import Uniform
 from skcoreset._classifier import CoresetClassifier, CoresetRegressor
+from skcoreset._dynamics import (
+    EL2N,
+    AreaUnderMargin,
+    CoverageCentric,
+    DataMap,
+    Forgetting,
+    GraNd,
+    Moderate,
+    TrainingDynamics,
+)
 from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
 from skcoreset._submodular import FacilityLocation, GraphCut
@@ -12,11 +22,17 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "CRAIG",
+    "EL2N",
+    "AreaUnderMargin",
     "CoresetClassifier",
     "CoresetNystroem",
     "CoresetRegressor",
+    "CoverageCentric",
+    "DataMap",
     "Entropy",
     "FacilityLocation",
+    "Forgetting",
+    "GraNd",
     "GradMatch",
     "GradientEmbedding",
     "GraphCut",
@@ -24,5 +40,7 @@ __all__ = [
     "KCenterGreedy",
     "LeastConfidence",
     "Margin",
+    "Moderate",
+    "TrainingDynamics",
     "Uniform",
 ]

@@ -368,7 +368,7 @@ class BaseModelCoreset(BaseCoreset):
         """Set `estimator_`: the classifier as it is if it is fitted, else a clone, fitted."""
         estimator = self._classifier()
         if not _models.is_fitted(estimator):
-            X, y, weight = _present(table)
+            X, y, weight = present(table)
             estimator = _models.fit_with_weight(clone(estimator), X, y, weight)
         self.estimator_ = estimator
 
@@ -458,7 +458,7 @@ def _globally(picks, contest):
     return Picks(np.asarray(rows, dtype=np.intp), weight, picks.per_pick, picks.scale)
 
 
-def _present(table):
+def present(table):
     """(X, y, weight) of the rows that count, to fit a classifier on."""
     y = table.classes[table.codes]
     weight = table.sample_weight if table.weighted else None

@@ -6,25 +6,47 @@ from sklearn.linear_model import LogisticRegression
 import skcoreset
 from skcoreset import (
     CRAIG,
+    EL2N,
+    AreaUnderMargin,
     CoresetClassifier,
     CoresetNystroem,
     CoresetRegressor,
+    CoverageCentric,
+    DataMap,
     Entropy,
     FacilityLocation,
+    Forgetting,
     GradientEmbedding,
     GradMatch,
+    GraNd,
     GraphCut,
     Herding,
     KCenterGreedy,
     LeastConfidence,
     Margin,
+    Moderate,
     Uniform,
 )
 
 # What a sampler does, as far as the common tests must know it.
-LABEL_FREE = [Uniform(random_state=0), Herding(), KCenterGreedy(), FacilityLocation(), GraphCut()]
+LABEL_FREE = [
+    Uniform(random_state=0),
+    Herding(),
+    KCenterGreedy(),
+    FacilityLocation(),
+    GraphCut(),
+    Moderate(),
+]
 WITH_MODEL = [LeastConfidence(), Entropy(), Margin(), CRAIG(), GradMatch()]
-SAMPLERS = LABEL_FREE + WITH_MODEL
+DYNAMIC = [
+    Forgetting(n_epochs=3, random_state=0),
+    EL2N(n_epochs=3, random_state=0),
+    GraNd(n_epochs=3, random_state=0),
+    AreaUnderMargin(n_epochs=3, random_state=0),
+    DataMap(n_epochs=3, random_state=0),
+    CoverageCentric(Entropy(), cutoff=0.0, random_state=0),
+]
+SAMPLERS = LABEL_FREE + WITH_MODEL + DYNAMIC
 
 VARIANTS = [
     Herding(kernel="rbf"),
@@ -53,7 +75,7 @@ HONESTLY_FEWER = {"GradMatch"}
 ONE_FACTOR = {"GradMatch"}
 SHORT = pytest.mark.filterwarnings("ignore:.*match the gradient as well as more would:UserWarning")
 
-ALL_NAMES = set(skcoreset.__all__)
+ALL_NAMES = set(skcoreset.__all__) - {"TrainingDynamics"}  # no estimator: a record
 
 
 def name_of(estimator):

@@ -111,6 +111,8 @@ def test_a_prefix_is_the_smaller_coreset(sampler, blobs):
         pytest.skip("looks at the more candidates the fewer rows are wanted")
     if name_of(sampler) == "GradMatch":
         pytest.skip("a row may go out again when others come in")
+    if name_of(sampler) == "CoverageCentric":
+        pytest.skip("shares of the bins depend on the size")
     small, large = (fitted(sampler, X, y, coreset_size=k, stratify=None) for k in (20, 60))
     np.testing.assert_array_equal(small.sample_indices_, large.sample_indices_[:20])
     small, large = (fitted(sampler, X, y, coreset_size=k) for k in (20, 60))
@@ -304,7 +306,8 @@ def test_containers_come_back(sampler, kind, blobs):
     if kind in ("float32", "fortran", "csr_array", "coo_array"):
         assert X_out.dtype == X_in.dtype
         assert y_out.dtype == y_in.dtype
-    if kind != "float32":  # the model sees rounded values there
+    # The model sees rounded values in float32, and SGDClassifier trains otherwise on sparse X.
+    if kind != "float32" and not (hasattr(sampler, "dynamics") and sparse.issparse(X_in)):
         np.testing.assert_array_equal(kept, fitted(sampler, X, y).sample_indices_)
 
 

@@ -12,7 +12,8 @@ from skcoreset._models._asking import (
     outputs_out_of_fold,
     weight_keyword,
 )
-from skcoreset._models._gradient_factors import gradient_factors
+from skcoreset._models._gradient_factors import gradient_factors, last_layer_input
+from skcoreset._models._training import training_route, watch
 
 __all__ = [
     "default_classifier",
@@ -21,9 +22,12 @@ __all__ = [
     "gradient_factors",
     "host",
     "is_fitted",
+    "last_layer_input",
     "last_step",
     "output_method",
     "outputs",
     "outputs_out_of_fold",
+    "training_route",
+    "watch",
     "weight_keyword",
 ]

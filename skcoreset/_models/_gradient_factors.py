@@ -8,7 +8,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 
 from skcoreset._models._asking import features, last_step, outputs
 
-__all__ = ["gradient_factors"]
+__all__ = ["gradient_factors", "last_layer_input"]
 
 
 def gradient_factors(estimator, X, y, gradient="last_layer"):
@@ -53,14 +53,19 @@ def gradient_factors(estimator, X, y, gradient="last_layer"):
         sign = np.full(values.shape, -1.0)
         sign[rows, codes] = 1
         a = np.where(sign * values < 1, -sign, 0.0)
+    h, bias = (None, True) if gradient == "logits" else last_layer_input(estimator, X)
+    return (a if h is None else a.astype(h.dtype, copy=False)), h, bias
+
+
+def last_layer_input(estimator, X):
+    """What the last layer sees (None: it cannot be written down), and whether it has a bias."""
     model = last_step(estimator)
-    if gradient == "logits" or (isinstance(model, BaseSVC) and model.kernel != "linear"):
-        return a, None, True
+    if isinstance(model, BaseSVC) and model.kernel != "linear":
+        return None, True
     h = features(estimator, X)
     if isinstance(model, MLPClassifier):
         h = _last_hidden_layer(model, h)
-    a = a.astype(h.dtype, copy=False)
-    return a, h, bool(getattr(model, "fit_intercept", True))
+    return h, bool(getattr(model, "fit_intercept", True))
 
 
 def _last_hidden_layer(model, X):

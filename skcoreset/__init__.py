@@ -15,6 +15,7 @@ from skcoreset._dynamics import (
 from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
 from skcoreset._submodular import FacilityLocation, GraphCut
+from skcoreset._teaching import BlackBoxTeaching
 from skcoreset._transformers import CoresetNystroem, GradientEmbedding
 from skcoreset._uncertainty import Entropy, LeastConfidence, Margin
 
@@ -24,6 +25,7 @@ __all__ = [
     "CRAIG",
     "EL2N",
     "AreaUnderMargin",
+    "BlackBoxTeaching",
     "CoresetClassifier",
     "CoresetNystroem",
     "CoresetRegressor",

@@ -185,6 +185,7 @@ class TrainingDynamics:
         early_epoch=None,
         sample_weight=None,
         random_state=None,
+        progress=None,
     ):
         """Train clones of a classifier and record what they say.
 
@@ -223,6 +224,9 @@ class TrainingDynamics:
         random_state : int, RandomState instance or None, default=None
             Seed of the shuffles, and of a classifier whose own ``random_state`` is None.
 
+        progress : callable, default=None
+            Called again and again with the share of the work that is done, from 0 to 1.
+
         Returns
         -------
         dynamics : TrainingDynamics
@@ -235,6 +239,9 @@ class TrainingDynamics:
 
         def record(rows, outputs, kind, epoch, squares):
             dynamics._record(rows, outputs, kind, epoch, squares)
+            if progress is not None:
+                done = dynamics.n_runs_ - 1 + min(epoch / n_epochs, 1)
+                progress(done / n_repeats)
 
         for repeat in range(n_repeats):
             if repeat:
@@ -537,6 +544,7 @@ class _Dynamic(BaseScoreCoreset, BaseModelCoreset):
             batch_size=self.batch_size,
             sample_weight=weight,
             random_state=self.random_state,
+            progress=table.progress,
         )
         self.estimator_ = self.dynamics_.estimator_
         scores = np.full(len(table.sample_weight), np.nan)  # rows of weight 0 were not trained on

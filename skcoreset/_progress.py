@@ -37,6 +37,10 @@ class Progress:
             task.call_on_fit_task_begin(estimator=self.estimator)
             task.call_on_fit_task_end(estimator=self.estimator)
 
+    def share(self, done):
+        """A share of the work has been done before any row is picked, as by watching a training."""
+        self(int(done * self.total))
+
     def group_done(self, picked):
         self(picked)
         self.before += picked

@@ -6,7 +6,7 @@ Everything else is here: checking what comes in, how many rows of which class, o
 taking rows out of the user's containers. This is the only file that imports imbalanced-learn.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 
 import numpy as np
@@ -48,6 +48,7 @@ class Table:
     classes: np.ndarray | None  # None where y is absent or continuous
     sample_weight: np.ndarray  # (n,) float64, ones if none was given
     weighted: bool  # whether the user gave weights
+    progress: object = None  # callable, takes the share of the work of `_represent` that is done
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         self._check_groups(table, groups)
         random_state = check_random_state(self.random_state if self._is_random() else 0)
         progress = Progress(self, sum(group.size for group in groups))
-        represented = self._represent(table)
+        represented = self._represent(replace(table, progress=progress.share))
         picked = []
         for group in groups:
             everything = slice(None) if group.rows is None else group.rows

@@ -2,12 +2,14 @@
 
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 
 import skcoreset
 from skcoreset import (
     CRAIG,
     EL2N,
     AreaUnderMargin,
+    BlackBoxTeaching,
     CoresetClassifier,
     CoresetNystroem,
     CoresetRegressor,
@@ -37,7 +39,14 @@ LABEL_FREE = [
     GraphCut(),
     Moderate(),
 ]
-WITH_MODEL = [LeastConfidence(), Entropy(), Margin(), CRAIG(), GradMatch()]
+WITH_MODEL = [
+    LeastConfidence(),
+    Entropy(),
+    Margin(),
+    CRAIG(),
+    GradMatch(),
+    BlackBoxTeaching(coreset_size=0.1, random_state=0),
+]
 DYNAMIC = [
     Forgetting(n_epochs=3, random_state=0),
     EL2N(n_epochs=3, random_state=0),
@@ -56,6 +65,7 @@ VARIANTS = [
     FacilityLocation(optimizer="stochastic", random_state=0),
     GraphCut(n_neighbors=10, redundancy=2.0),
     Margin(cv=3),
+    BlackBoxTeaching(DecisionTreeClassifier(random_state=0), 0.1, random_state=0),
     CRAIG(gradient="logits"),
     CRAIG(gradient="features"),
     GradMatch(regularization=1.0),

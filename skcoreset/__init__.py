@@ -14,6 +14,7 @@ from skcoreset._dynamics import (
 )
 from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
+from skcoreset._importance import ImportanceSampling
 from skcoreset._submodular import FacilityLocation, GraphCut
 from skcoreset._teaching import BlackBoxTeaching
 from skcoreset._transformers import CoresetNystroem, GradientEmbedding
@@ -39,6 +40,7 @@ __all__ = [
     "GradientEmbedding",
     "GraphCut",
     "Herding",
+    "ImportanceSampling",
     "KCenterGreedy",
     "LeastConfidence",
     "Margin",

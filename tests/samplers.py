@@ -23,6 +23,7 @@ from skcoreset import (
     GraNd,
     GraphCut,
     Herding,
+    ImportanceSampling,
     KCenterGreedy,
     LeastConfidence,
     Margin,
@@ -38,6 +39,7 @@ LABEL_FREE = [
     FacilityLocation(),
     GraphCut(),
     Moderate(),
+    ImportanceSampling(random_state=0),
 ]
 WITH_MODEL = [
     LeastConfidence(),
@@ -65,6 +67,11 @@ VARIANTS = [
     FacilityLocation(optimizer="stochastic", random_state=0),
     GraphCut(n_neighbors=10, redundancy=2.0),
     Margin(cv=3),
+    ImportanceSampling(sensitivity="kmeans", random_state=0),
+    ImportanceSampling(sensitivity="leverage", random_state=0),
+    ImportanceSampling(sensitivity="logistic", random_state=0),
+    ImportanceSampling(sensitivity="loss", random_state=0),
+    ImportanceSampling(sensitivity="gradient", random_state=0),
     BlackBoxTeaching(DecisionTreeClassifier(random_state=0), 0.1, random_state=0),
     CRAIG(gradient="logits"),
     CRAIG(gradient="features"),

@@ -1,0 +1,329 @@
+"""Random rows with unequal chances, and the sensitivities that the chances are made from.
+
+Sensitivities are those of one copy of each row: a row of weight w counts as w rows that are
+alike, so its chance is proportional to w times its sensitivity.
+"""
+
+import numpy as np
+from scipy import sparse
+from sklearn.cluster import kmeans_plusplus
+
+from skcoreset._backend import block_slices, to_numpy
+from skcoreset._kernels.distances import _Rows, pairs
+
+__all__ = [
+    "draw_with_replacement",
+    "inclusion_probabilities",
+    "kmeans_sensitivity",
+    "leverage",
+    "lightweight_sensitivity",
+    "ranking",
+]
+
+
+# Draws --------------------------------------------------------------------------------------
+
+
+class _Sizes:
+    """The rows by size, and which of them are certain in a sample of m rows.
+
+    With the sizes in ascending order and their running sums T, row j (from 0) is certain as soon
+    as its chance ``(m - others that are certain) s_j / T_j`` reaches 1, which is at
+    ``m = n - (j + 1) + T_j / s_j``. The larger row is certain earlier.
+    """
+
+    def __init__(self, sizes):
+        n = len(sizes)
+        sizes = _rounded(sizes)
+        self.order = np.argsort(sizes, kind="stable")
+        self.sorted = sizes[self.order]
+        self.total = np.cumsum(self.sorted)
+        certain_from = n - np.arange(1, n + 1) + self.total / self.sorted
+        # In a sample of n rows all are certain, whatever rounding says.
+        self.certain_from = np.minimum.accumulate(np.minimum(certain_from, n))
+
+    def not_certain(self, m):
+        """How many rows are not certain in a sample of `m` rows: the smallest ones."""
+        return len(self.order) - np.searchsorted(self.certain_from[::-1], m, side="right")
+
+    def factor(self, m):
+        """c of ``min(1, c s)`` for samples of `m` rows, of which some are not certain."""
+        unsure = self.not_certain(m)
+        return (m - (len(self.order) - unsure)) / self.total[unsure - 1]
+
+
+def _rounded(sizes):
+    """Sizes to 32 binary digits, so that those that are equal up to rounding are equal.
+
+    Otherwise the last digit of one of them, which depends on the block it was computed in, could
+    change places with another's, and with it the rows that are drawn.
+    """
+    mantissa, exponent = np.frexp(sizes)
+    return np.ldexp(np.round(np.ldexp(mantissa, 32)), exponent - 32)
+
+
+def inclusion_probabilities(sizes, m):
+    """``min(1, c s_i)``, with c such that they add up to `m`.
+
+    Parameters
+    ----------
+    sizes : ndarray of shape (n,)
+        Positive; taken to 32 binary digits.
+    m : int
+        From 1 to n.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Notes
+    -----
+    Time: O(n log n). Memory: a few vectors of n.
+    """
+    of = _Sizes(sizes)
+    out = np.ones(len(sizes))
+    unsure = of.not_certain(m)
+    if unsure:
+        out[of.order[:unsure]] = np.minimum(of.factor(m) * of.sorted[:unsure], 1)
+    return out
+
+
+def ranking(sizes, random_state):
+    """Random order whose first m rows are, for every m, a sample that has row i with pi_i(m).
+
+    ``pi_i(m) = min(1, c_m s_i)``, exactly, as in :func:`inclusion_probabilities`. This is the
+    elimination procedure of Tillé (1996): start with all rows; to get from m + 1 rows to m, put
+    out one of them, row i with probability ``1 - pi_i(m) / pi_i(m + 1)``. These add up to 1 over
+    any sample that can occur, because rows that are certain always are in it and for all others
+    the ratio is the same. The rows in the reverse order in which they were put out are the answer.
+
+    Systematic and pivotal sampling have the same inclusion probabilities, but the sample of m rows
+    is not part of that of m + 1.
+
+    Parameters
+    ----------
+    sizes : ndarray of shape (n,)
+        Positive; taken to 32 binary digits.
+    random_state : RandomState
+
+    Returns
+    -------
+    ndarray of int of shape (n,)
+
+    Notes
+    -----
+    Time: O(n log n), and a plain loop over the sizes of sample in which some row is certain.
+    Memory: about twenty vectors of n.
+    """
+    of, n = _Sizes(sizes), len(sizes)
+    # As samples shrink, rows cease to be certain, in ascending order of size. Row j does so in
+    # the step to `step[j]` rows, and may be put out right there.
+    step = np.ceil(of.certain_from).astype(np.intp) - 1
+    chance = np.maximum(1 - of.factor(step) * of.sorted, 0)
+    upto = np.concatenate([[0.0], np.cumsum(chance)])
+
+    m = np.arange(n - 1, step[-1] - 1, -1)  # from step[-1] rows on none is certain
+    before, after = of.not_certain(m + 1), of.not_certain(m)
+    pool = m + 1 - (n - before)  # rows of the sample that were not certain before
+    ticket = upto[before] + random_state.random_sample(n)[: len(m)]
+    out = np.searchsorted(upto, ticket, side="right") - 1
+    out = np.where(pool == 0, np.minimum(out, after - 1), out)
+    from_pool = out >= after
+    out[from_pool] = (random_state.random_sample(n)[: len(m)] * pool)[from_pool]
+
+    answer = np.empty(n, dtype=np.intp)
+    left = _eliminate(n, m, before, after, out, from_pool, answer)
+    answer[: len(left)] = random_state.permutation(left)
+    return of.order[answer]
+
+
+def _eliminate(n, m, before, after, out, from_pool, answer):
+    """Put rows out one by one into ``answer[m]``; those that are left at the end.
+
+    Those that ceased to be certain and are still in make up the pool. Each of it has the same
+    chance, so it is enough to say at which place of the pool the row to put out stands.
+    """
+    pool, size, put_out = memoryview(np.empty(n, dtype=np.intp)), 0, memoryview(answer)
+    for at, start, stop, row, of_pool in zip(
+        *(memoryview(a) for a in (m, before, after, out, from_pool)), strict=True
+    ):
+        if of_pool:
+            put_out[at] = pool[row]
+            size -= 1
+            pool[row] = pool[size]
+        else:
+            put_out[at] = row
+        for newcomer in range(start, stop):
+            if of_pool or newcomer != row:
+                pool[size] = newcomer
+                size += 1
+    return np.asarray(pool)[:size]
+
+
+def draw_with_replacement(sizes, m, random_state):
+    """`m` independent draws, row i with probability proportional to ``sizes[i]``.
+
+    Parameters
+    ----------
+    sizes : ndarray of shape (n,)
+        Positive; taken to 32 binary digits.
+    m : int
+    random_state : RandomState
+
+    Returns
+    -------
+    positions : ndarray of int
+        The distinct rows drawn, in the order of their first draw. Those of fewer draws by an equal
+        `random_state` are a prefix.
+    counts : ndarray of int
+        How often each was drawn; they add up to `m`.
+
+    Notes
+    -----
+    Time: O(n + m log n). Memory: a vector of n.
+    """
+    upto = np.cumsum(_rounded(sizes))
+    drawn = np.searchsorted(upto, random_state.random_sample(m) * upto[-1], side="right")
+    drawn = np.minimum(drawn, len(sizes) - 1)  # a product may round up to the sum of all
+    rows, first, counts = np.unique(drawn, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    return rows[order], counts[order]
+
+
+# Sensitivities ------------------------------------------------------------------------------
+
+
+def lightweight_sensitivity(X, weight):
+    """``1 / (2 W) + d(x, mu)^2 / (2 sum_i w_i d(x_i, mu)^2)``, with mu the weighted mean.
+
+    Parameters
+    ----------
+    X : array or csr of shape (n, n_features)
+    weight : ndarray of shape (n,)
+        Positive.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Times the weights it adds up to 1.
+
+    Notes
+    -----
+    Time: n d, X is read twice. Memory: a few vectors of n, and blocks.
+    """
+    rows = _Rows(X, may_copy=False)
+    xp, blocks = rows.xp, rows.blocks(3 * 8 * X.shape[1])
+    on_device = xp.asarray(weight, dtype=xp.float64, device=rows.device)
+    mean = sum(rows.fetch_wide(block).T @ on_device[block] for block in blocks)
+    mean = mean / float(weight.sum())
+
+    def square(block):
+        if not sparse.issparse(block):
+            return xp.vecdot(block - mean, block - mean)
+        # |x|^2 - 2 x mu + |mu|^2, so that zeros stay out; below 0 by rounding only.
+        own = np.asarray(block.multiply(block).sum(axis=1)).ravel()
+        return np.maximum(own - 2 * (block @ mean) + mean @ mean, 0)
+
+    squares = np.concatenate([to_numpy(square(rows.fetch_wide(block))) for block in blocks])
+    spread = weight @ squares
+    if spread == 0:  # all rows are alike
+        return np.full(len(squares), 1 / weight.sum())
+    return 1 / (2 * weight.sum()) + squares / (2 * spread)
+
+
+def kmeans_sensitivity(X, weight, n_clusters, random_state):
+    """Bound of the sensitivity for k-means by one D^2 sample of centres.
+
+    With c the mean squared distance to the nearest centre, B the rows of the cell of x, and
+    ``alpha = 16 (log2 k + 2)``,
+    ``s(x) = alpha d(x)^2 / c + 2 alpha sum_B d^2 / (|B| c) + 4 n / |B|``; sums, means and numbers
+    of rows are weighted.
+
+    Parameters
+    ----------
+    X : ndarray or csr of shape (n, n_features)
+    weight : ndarray of shape (n,)
+        Positive.
+    n_clusters : int
+        At most n.
+    random_state : RandomState
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Notes
+    -----
+    Time: n k d. Memory: blocks.
+    """
+    # One candidate a centre: plain D^2 sampling, for which alpha is the bound.
+    _, centers = kmeans_plusplus(
+        X, n_clusters, sample_weight=weight, random_state=random_state, n_local_trials=1
+    )
+    distances = pairs(X)
+    squares, cell = np.empty(X.shape[0]), np.empty(X.shape[0], dtype=np.intp)
+    for block in distances.blocks(3 * 8 * n_clusters):
+        D = distances.distances(centers, block)
+        cell[block] = D.argmin(axis=0)
+        squares[block] = D.min(axis=0).astype(np.float64) ** 2
+    mass = np.bincount(cell, weights=weight, minlength=n_clusters)
+    spread = np.bincount(cell, weights=weight * squares, minlength=n_clusters)
+    out = 4 * weight.sum() / mass[cell]
+    mean = spread.sum() / weight.sum()
+    if mean > 0:
+        alpha = 16 * (np.log2(n_clusters) + 2)
+        out += alpha * squares / mean
+        out += 2 * alpha * spread[cell] / mass[cell] / mean
+    return out
+
+
+def leverage(X, weight):
+    """``x_i (X^T W X)^+ x_i``: the diagonal of ``Q Q^T`` for an orthonormal basis Q of the columns.
+
+    By QR factors of blocks of rows, one after the other, and a singular value decomposition of the
+    last: columns that are combinations of others are left out. Columns are scaled before, so their
+    units do not matter.
+
+    Parameters
+    ----------
+    X : array or csr of shape (n, n_features)
+    weight : ndarray of shape (n,)
+        Positive.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Times the weights it adds up to the rank.
+
+    Notes
+    -----
+    Time: n d^2, X is read three times. Memory: d^2, and blocks of dense rows.
+    """
+    rows, d = _Rows(X, may_copy=False), X.shape[1]
+    xp, device = rows.xp, rows.device
+    root = xp.asarray(np.sqrt(weight), dtype=xp.float64, device=device)
+    # A block of fewer rows than columns would cost as much as one of more.
+    blocks = block_slices(X.shape[0], min(6 * 8 * d, 2**23 // (4 * d)))
+
+    def dense(block):
+        block = rows.fetch_wide(block)
+        return block.toarray() if sparse.issparse(block) else block
+
+    largest = xp.zeros(d, dtype=xp.float64, device=device)
+    for block in blocks:
+        of_block = xp.max(xp.abs(dense(block) * root[block][:, None]), axis=0)
+        largest = xp.maximum(largest, of_block)
+    scale = xp.where(largest > 0, largest, 1.0)
+
+    R = xp.zeros((0, d), dtype=xp.float64, device=device)
+    for block in blocks:
+        R = xp.concat([R, dense(block) / scale * root[block][:, None]])
+        # Without Q it takes half of the time, but the array API knows no such mode.
+        R = np.linalg.qr(R, mode="r") if isinstance(R, np.ndarray) else xp.linalg.qr(R).R
+    _, singular, V = xp.linalg.svd(R, full_matrices=False)
+    # What float32 columns lost when they were rounded is no rank.
+    rank = int(xp.sum(xp.astype(singular > 16 * d * rows.eps * xp.max(singular), xp.int64)))
+    to_basis = V[:rank, :].T / singular[:rank]
+    return np.concatenate(
+        [to_numpy(xp.sum(((dense(block) / scale) @ to_basis) ** 2, axis=1)) for block in blocks]
+    )

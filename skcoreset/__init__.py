@@ -1,6 +1,7 @@
 """skcoreset: the rows that stand for all the others, with weights, by published methods."""
 
 from skcoreset._baseline import Uniform
+from skcoreset._boundary import DeepFool
 from skcoreset._classifier import CoresetClassifier, CoresetRegressor
 from skcoreset._dynamics import (
     EL2N,
@@ -32,6 +33,7 @@ __all__ = [
     "CoresetRegressor",
     "CoverageCentric",
     "DataMap",
+    "DeepFool",
     "Entropy",
     "FacilityLocation",
     "Forgetting",

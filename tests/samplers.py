@@ -2,6 +2,7 @@
 
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 import skcoreset
@@ -15,6 +16,7 @@ from skcoreset import (
     CoresetRegressor,
     CoverageCentric,
     DataMap,
+    DeepFool,
     Entropy,
     FacilityLocation,
     Forgetting,
@@ -48,6 +50,7 @@ WITH_MODEL = [
     CRAIG(),
     GradMatch(),
     BlackBoxTeaching(coreset_size=0.1, random_state=0),
+    DeepFool(),
 ]
 DYNAMIC = [
     Forgetting(n_epochs=3, random_state=0),
@@ -67,6 +70,8 @@ VARIANTS = [
     FacilityLocation(optimizer="stochastic", random_state=0),
     GraphCut(n_neighbors=10, redundancy=2.0),
     Margin(cv=3),
+    DeepFool(SVC()),
+    DeepFool(DecisionTreeClassifier(random_state=0)),
     ImportanceSampling(sensitivity="kmeans", random_state=0),
     ImportanceSampling(sensitivity="leverage", random_state=0),
     ImportanceSampling(sensitivity="logistic", random_state=0),

@@ -13,15 +13,18 @@ from skcoreset._models._asking import (
     weight_keyword,
 )
 from skcoreset._models._gradient_factors import gradient_factors, last_layer_input
+from skcoreset._models._input_gradients import Decisions, is_linear
 from skcoreset._models._training import training_route, watch
 
 __all__ = [
+    "Decisions",
     "default_classifier",
     "features",
     "fit_with_weight",
     "gradient_factors",
     "host",
     "is_fitted",
+    "is_linear",
     "last_layer_input",
     "last_step",
     "output_method",

@@ -1,0 +1,94 @@
+"""
+How far each row is from the decision boundary
+==============================================
+
+``DeepFool`` measures how far a row must be moved until a classifier predicts another class, and
+keeps the rows that are nearest. Here it asks three classifiers on the same table: one that is
+linear, one with a smooth boundary, and a forest, which predicts in steps.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.collections import LineCollection
+from sklearn.datasets import make_moons
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import NearestNeighbors
+from sklearn.svm import SVC
+
+from skcoreset import DeepFool
+
+X, y = make_moons(300, noise=0.22, random_state=3)
+classifiers = {
+    "LogisticRegression": LogisticRegression(),
+    "SVC, RBF kernel": SVC(gamma=1.0),
+    "RandomForestClassifier": RandomForestClassifier(50, max_leaf_nodes=16, random_state=0),
+}
+samplers = {
+    name: DeepFool(classifier, 20, stratify=None, store_perturbations=True).fit(X, y)
+    for name, classifier in classifiers.items()
+}
+
+# %%
+# Distances, and what is kept
+# ---------------------------
+# The two classes that are predicted are white and grey. A thin line leads from each row to where
+# the other class begins; its length is the distance, and so is the colour of the row. (Lines longer
+# than 1 are left out.) The 20 rows kept are ringed.
+
+grid = np.meshgrid(np.linspace(-1.75, 2.75, 450), np.linspace(-1.3, 1.75, 305))
+points = np.stack(grid, axis=-1).reshape(-1, 2)
+fig, axes = plt.subplots(1, 3, figsize=(12, 3.5), layout="constrained")
+for ax, (name, sampler) in zip(axes, samplers.items(), strict=True):
+    short, kept = sampler.distances_ < 1, sampler.sample_indices_
+    regions = sampler.estimator_.predict(points).reshape(grid[0].shape)
+    ax.contourf(*grid, regions, levels=[-0.5, 0.5, 1.5], colors=["white", "0.9"])
+    ax.contour(*grid, regions, levels=[0.5], colors="black", linewidths=1.3)
+    ways = np.stack([X, X + sampler.perturbations_], axis=1)
+    color = plt.cm.plasma(np.minimum(sampler.distances_, 1.0) * 0.9)
+    ax.add_collection(LineCollection(ways[short], colors=color[short], linewidths=0.6, alpha=0.7))
+    ax.scatter(*X.T, c=color, s=14, linewidths=0, zorder=3)
+    ax.scatter(*X[kept].T, s=60, facecolors="none", edgecolors="black", linewidths=1.2, zorder=4)
+    ax.set(xticks=[], yticks=[], aspect="equal", xlim=(-1.75, 2.75), ylim=(-1.3, 1.75))
+    ax.set_title(f'{name}\nroute_ = "{sampler.route_}"', fontsize=11)
+scale = plt.cm.ScalarMappable(plt.Normalize(0, 1 / 0.9), "plasma")
+bar = fig.colorbar(scale, ax=axes, boundaries=np.linspace(0, 1, 200), ticks=[0, 0.5, 1], pad=0.01)
+bar.ax.set_yticklabels(["0", "0.5", "1 or\nmore"])
+bar.set_label("distance")
+plt.show()
+
+# %%
+# The linear classifier has its distances in closed form: all lines are parallel. The SVC is
+# followed along its gradient, and the forest by bisection between rows that it predicts
+# differently.
+#
+# How near to the truth
+# ---------------------
+# With two columns all points can be tried: the true distance is that to the nearest point of a
+# fine grid that is predicted differently.
+
+fine = np.meshgrid(np.linspace(-3, 4, 900), np.linspace(-2.6, 3, 720))
+fine = np.stack(fine, axis=-1).reshape(-1, 2)
+fig, axes = plt.subplots(1, 3, figsize=(12, 4), sharex=True, sharey=True, layout="constrained")
+for ax, (name, sampler) in zip(axes, samplers.items(), strict=True):
+    there, here = sampler.estimator_.predict(fine), sampler.estimator_.predict(X)
+    true = np.empty(len(X))
+    for label in (0, 1):
+        other = NearestNeighbors(n_neighbors=1).fit(fine[there != label])
+        true[here == label] = other.kneighbors(X[here == label])[0][:, 0]
+    found = sampler.converged_
+    ax.plot([0.01, 5], [0.01, 5], color="0.6", linewidth=1)
+    ax.scatter(true[found], sampler.distances_[found], s=12, alpha=0.6, linewidths=0)
+    ax.set(xscale="log", yscale="log", xlim=(0.01, 2.5), ylim=(0.01, 5))
+    ax.set_title(f"{name}, {found.mean():.0%} of the rows", fontsize=11)
+    ax.set_xlabel("true distance")
+    ax.grid(color="0.94")
+    ax.spines[["top", "right"]].set_visible(False)
+axes[0].set_ylabel("distances_")
+plt.show()
+
+# %%
+# Near the boundary, where rows are picked, the distances are right. Deep inside a class the
+# gradient of the SVC is nearly flat: its first step goes too far, the row arrives on the other side
+# by a long way, or does not arrive at all (``converged_`` is False, and the row comes last). For
+# the forest a shorter way may lie in a direction that was not tried.

@@ -1,0 +1,632 @@
+"""Decision values of classifiers, and how they change with the columns of a row.
+
+A row lies on the decision boundary where some class draws level with the one that is predicted.
+How far class k is from that is its *gap*: negative while another class wins, zero on the boundary.
+
+* With one decision value a class, ``gap_k = f_k - f_start``. Values are the decision function, the
+  logits of an MLPClassifier, or log-probabilities: never probabilities, which saturate.
+* SVC and NuSVC have one value a pair of classes, and votes. ``gap_k`` is by how much such values
+  must rise until class k has the more votes, see `_vote_gaps`.
+
+Either way the predicted class is the one against which no other has a positive gap.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from scipy import sparse
+from scipy.special import expit
+from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import BaggingClassifier, HistGradientBoostingClassifier
+from sklearn.feature_selection import SelectorMixin
+from sklearn.frozen import FrozenEstimator
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model._base import LinearClassifierMixin
+from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsOneClassifier, OutputCodeClassifier
+from sklearn.naive_bayes import (
+    BernoulliNB,
+    CategoricalNB,
+    ComplementNB,
+    GaussianNB,
+    MultinomialNB,
+)
+from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import (
+    Binarizer,
+    KBinsDiscretizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+    TargetEncoder,
+)
+from sklearn.svm import SVC, NuSVC
+from sklearn.tree import BaseDecisionTree
+from sklearn.utils.validation import _num_samples
+
+from skcoreset._backend import block_slices, to_numpy
+from skcoreset._models._asking import features, last_step, outputs
+
+__all__ = ["Decisions", "is_linear"]
+
+# Their decision values are X @ W.T + b.
+LINEAR = (LinearClassifierMixin, MultinomialNB, ComplementNB)
+SCALERS = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
+LINEAR_STEPS = (*SCALERS, PCA, IncrementalPCA, TruncatedSVD, SelectorMixin)
+# What they answer is constant almost everywhere, or jumps: no gradient leads to the boundary.
+JUMPS = (
+    BaseDecisionTree,
+    HistGradientBoostingClassifier,
+    KNeighborsClassifier,
+    RadiusNeighborsClassifier,
+    BernoulliNB,
+    CategoricalNB,
+    DummyClassifier,
+    OneVsOneClassifier,
+    OutputCodeClassifier,
+    FixedThresholdClassifier,
+    TunedThresholdClassifierCV,
+    IsotonicRegression,
+    Binarizer,
+    KBinsDiscretizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    TargetEncoder,
+)
+
+
+class Decisions:
+    """The gaps of a fitted classifier and their gradients, at any point.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+    X : ndarray or csr of shape (n_samples, n_features), finite floats
+        Rows to learn from how wide each column is and, for a classifier that is not known, whether
+        its answers move smoothly.
+    container : table, default=None
+        The user's own. If it is a data frame the classifier is asked by such frames.
+
+    Attributes
+    ----------
+    route : {"linear", "analytic", "differences", "bisection"}
+        Where gradients come from; "bisection": there are none, ask for predictions.
+    weights : ndarray of shape (n_values, n_features) or None
+        Gradient of each decision value, where they are the same everywhere.
+    widths : ndarray of shape (n_features,) or None
+        Standard deviation of each column, 1 where that is 0; None for "linear".
+    n_rows : int
+        Number of rows whose answers were computed so far.
+    """
+
+    def __init__(self, estimator, X, container=None):
+        self.estimator, self._frame = estimator, _Frame(container)
+        self.n_rows = 0
+        self.weights = self.widths = None
+        self._steps = _steps(estimator)
+        known = _is_linear_chain(self._steps)
+        heads = [] if _jumps(estimator) else _heads(estimator, last_step(estimator))
+        if heads and known and heads[0].weights is not None:
+            self.route, self._head = "linear", heads[0]
+            self.weights = self._back(self._head.weights)
+        elif heads and known and hasattr(heads[0], "gradients"):
+            self.route, self._head = "analytic", heads[0]
+            self.widths = _widths(X)
+        else:
+            self.widths = _widths(X)
+            self._head = self._agreeing(heads, X)
+            smooth = self._head is not None and self._moves_smoothly(X)
+            self.route = "differences" if smooth else "bisection"
+
+    def predict(self, X):
+        """Labels predicted of the rows of an array."""
+        self.n_rows += X.shape[0]
+        return to_numpy(self.estimator.predict(self._frame(X)))
+
+    def at(self, X):
+        """A `Point` for each row of an array or of the user's own table."""
+        self.n_rows += _num_samples(X)
+        values, cache = self._head.forward(self._frame(X))
+        return Point(self, X, values, cache)
+
+    def row_bytes(self, n_features):
+        """Memory that the gradients at one row take."""
+        C = self._head.n_classes
+        return 8 * (3 * C * n_features + 6 * C * C + 3 * self._head.n_inner)
+
+    def rows_a_step(self, n_features):
+        """Rows asked to know the gaps and their gradients at one row, and where a step leads."""
+        return 2 + 2 * n_features if self.route == "differences" else 2
+
+    def _back(self, gradient):
+        """Gradients in what reaches the classifier, (..., n_inner), become gradients in X."""
+        for step in reversed(self._steps):
+            gradient = _through(step, gradient)
+        return gradient
+
+    def _differences(self, X, start):
+        """Central differences of the gaps, (n, n_classes, n_features)."""
+        (n, d), C = X.shape, self._head.n_classes
+        width = np.cbrt(np.finfo(float).eps) * self.widths
+        width = 2.0 ** np.round(np.log2(np.maximum(width, 4 * np.spacing(np.abs(X)))))
+        slopes = np.empty((n, C, d))
+        for columns in block_slices(d, 8 * n * (6 * d + 3 * self._head.n_inner)):
+            some = np.arange(columns.start, columns.stop)
+            sides = []
+            for sign in (1, -1):
+                moved = np.repeat(X[:, None, :], len(some), axis=1)
+                moved[:, np.arange(len(some)), some] += sign * width[:, some]
+                gaps = self.at(moved.reshape(-1, d)).gaps(np.repeat(start, len(some)))
+                sides.append((gaps.reshape(n, len(some), C), X[:, some] + sign * width[:, some]))
+            (up, above), (down, below) = sides
+            with np.errstate(invalid="ignore"):
+                slope = (up - down) / (above - below)[:, :, None]
+            slopes[:, :, columns] = np.where(np.isfinite(slope), slope, 0).transpose(0, 2, 1)
+        return slopes
+
+    def _agreeing(self, heads, X, n_rows=128, enough=0.98):
+        """The head whose largest value is most often the class predicted; None if too seldom."""
+        X = _evenly(X, n_rows)
+        # Points between rows are nearer to the boundary, where answers are more likely to disagree.
+        X = np.vstack([X, (X + np.roll(X, len(X) // 2, axis=0)) / 2])
+        predicted = self.predict(X) if heads else None
+        best, agreement = None, enough
+        for head in heads:
+            self.n_rows += len(X)
+            codes = head.codes(head.forward(self._frame(X))[0])
+            share = (np.asarray(self.estimator.classes_)[codes] == predicted).mean()
+            if share > agreement or (best is None and share == agreement):
+                best, agreement = head, share
+        return best
+
+    def _moves_smoothly(self, X, n_rows=16, n_directions=4):
+        """Whether a small step moves the answers, and half of it half as far, at most rows."""
+        X = _evenly(X, n_rows)
+        start = self.at(X).codes()
+        signs = np.random.RandomState(0).choice([-1.0, 1.0], size=(n_directions, X.shape[1]))
+        smooth = np.zeros(len(X), dtype=bool)
+        for direction in signs * np.cbrt(np.finfo(float).eps) * self.widths:
+            moves = []
+            for share in (1, 0.5):
+                ends = [self.at(X + s * share * direction).gaps(start) for s in (1, -1)]
+                with np.errstate(invalid="ignore"):
+                    move = ends[0] - ends[1]
+                moves.append(np.where(np.isfinite(move), move, 0))
+            size = np.linalg.norm(moves[0], axis=1)
+            smooth |= (size > 0) & (np.linalg.norm(moves[0] - 2 * moves[1], axis=1) < 0.1 * size)
+        return bool(smooth.mean() > 0.5)
+
+
+class Point:
+    """Rows, the decision values there, and what is needed for their gradients."""
+
+    def __init__(self, decisions, X, values, cache):
+        self.decisions, self.X, self.values, self.cache = decisions, X, values, cache
+        self.head = decisions._head
+
+    def codes(self):
+        """Predicted class of each row, as a position in `classes_`."""
+        return self.head.codes(self.values)
+
+    def gaps(self, start):
+        """(n, n_classes): by how much each class is short of class `start`; -inf at its own."""
+        return self.head.gaps(self.values, start)[0]
+
+    def slopes(self, start):
+        """Gradients of the gaps in the columns, (n, n_classes, n_features); 0 at the own class."""
+        if self.decisions.route == "differences":
+            return self.decisions._differences(self.X, start)
+        _, choice = self.head.gaps(self.values, start)
+        return self.decisions._back(self.head.gradients(self.cache, start, choice))
+
+
+class _Frame:
+    """Makes of arrays what `container` is, if it is a data frame: steps may select by name."""
+
+    def __init__(self, container):
+        self.columns = getattr(container, "column_names", getattr(container, "columns", None))
+        self.kind = None if self.columns is None else type(container)
+
+    def __call__(self, rows):
+        if self.kind is None or not isinstance(rows, np.ndarray):
+            return rows
+        if hasattr(self.kind, "iloc"):  # pandas
+            return self.kind(rows, columns=self.columns)
+        if hasattr(self.kind, "from_arrays"):  # pyarrow
+            return self.kind.from_arrays(list(rows.T), names=self.columns)
+        return self.kind(rows, schema=self.columns)  # polars
+
+
+# heads: what is asked of the classifier itself ------------------------------------------------
+
+
+class _OneAClass:
+    """Decision values by a method of the estimator, one a class."""
+
+    weights = None
+    n_inner = 0  # numbers that are kept or made for one row, apart from its gradients
+
+    def __init__(self, estimator, method):
+        self.estimator, self.method = estimator, method
+        self.n_classes = len(estimator.classes_)
+
+    def forward(self, X):
+        values = outputs(self.estimator, X, self.method)
+        if self.method == "predict_proba":
+            with np.errstate(divide="ignore"):
+                values = np.log(values)
+        return _two_columns(values), ()
+
+    def codes(self, values):
+        return values.argmax(axis=1)
+
+    def gaps(self, values, start):
+        at = np.arange(len(values)), start
+        with np.errstate(invalid="ignore"):
+            gaps = values - values[at][:, None]
+        gaps[np.isnan(gaps)] = -np.inf  # both classes have probability 0
+        gaps[at] = -np.inf
+        return gaps, None
+
+
+class _Linear(_OneAClass):
+    def __init__(self, estimator, method, weights):
+        super().__init__(estimator, method)
+        weights = np.atleast_2d(_dense(weights))
+        if len(weights) == 1:
+            weights = np.vstack([np.zeros_like(weights), weights])
+        self.weights = weights
+
+    def gradients(self, cache, start, choice):
+        return self.weights - self.weights[start][:, None, :]
+
+
+class _MLP(_OneAClass):
+    """Logits of an MLPClassifier."""
+
+    def __init__(self, estimator, model):
+        self.estimator, self.model = estimator, model
+        self.n_classes = len(model.classes_)
+        self.n_inner = self.n_classes * max(map(len, model.coefs_))
+        self._coefs = [np.asarray(w, dtype=np.float64) for w in model.coefs_]
+
+    def forward(self, X):
+        h = _dense(features(self.estimator, X))
+        hidden = []
+        activate = {"relu": lambda z: np.maximum(z, 0), "logistic": expit, "tanh": np.tanh}
+        activate = activate.get(self.model.activation, lambda z: z)
+        for weight, intercept in zip(self._coefs[:-1], self.model.intercepts_[:-1], strict=True):
+            h = activate(h @ weight + intercept)
+            hidden.append(h)
+        values = h @ self._coefs[-1] + self.model.intercepts_[-1]
+        return _two_columns(values[:, 0] if values.shape[1] == 1 else values), tuple(hidden)
+
+    def gradients(self, cache, start, choice):
+        last = self._coefs[-1].T
+        last = np.vstack([np.zeros_like(last), last]) if len(last) == 1 else last
+        gradient = last - last[start][:, None, :]
+        derivative = {
+            "relu": lambda h: (h > 0).astype(np.float64),
+            "logistic": lambda h: h * (1 - h),
+            "tanh": lambda h: 1 - h * h,
+        }.get(self.model.activation, np.ones_like)
+        for h, weight in zip(reversed(cache), reversed(self._coefs[:-1]), strict=True):
+            gradient = (gradient * derivative(h)[:, None, :]) @ weight.T
+        return gradient
+
+
+class _ByJacobian(_OneAClass):
+    """Where the gradient of each value is known at each row: ``jacobian(cache)``."""
+
+    def gradients(self, cache, start, choice):
+        jacobian = self.jacobian(cache)
+        return jacobian - jacobian[np.arange(len(start)), start][:, None, :]
+
+
+class _GaussianNB(_ByJacobian):
+    """Log-probabilities of class and row together, up to a constant of the row."""
+
+    def __init__(self, estimator, model):
+        super().__init__(estimator, "predict_log_proba")
+        self.model = model
+        self.n_inner = self.n_classes * model.n_features_in_
+
+    def forward(self, X):
+        Z = _dense(features(self.estimator, X))
+        return self.model.predict_joint_log_proba(Z), (Z,)
+
+    def jacobian(self, cache):
+        return -(cache[0][:, None, :] - self.model.theta_) / self.model.var_
+
+
+class _QDA(_ByJacobian):
+    """Log-posteriors of QuadraticDiscriminantAnalysis."""
+
+    def __init__(self, estimator, model):
+        super().__init__(estimator, "decision_function")
+        self.model = model
+        self.n_inner = self.n_classes * model.n_features_in_
+
+    def forward(self, X):
+        Z = _dense(features(self.estimator, X))
+        return _two_columns(self.model.decision_function(Z)), (Z,)
+
+    def jacobian(self, cache):
+        parts = zip(self.model.means_, self.model.rotations_, self.model.scalings_, strict=True)
+        return np.stack([-((cache[0] - m) @ R / S) @ R.T for m, R, S in parts], axis=1)
+
+
+class _SVM:
+    """SVC and NuSVC: a value for each pair of classes; whoever wins most pairs is predicted."""
+
+    weights = None
+
+    def __init__(self, estimator, model):
+        self.estimator, self.model = estimator, model
+        self.n_classes = C = len(model.classes_)
+        self.vectors = _dense(model.support_vectors_)
+        self.n_inner = len(self.vectors) + self.vectors.shape[1]
+        dual = _dense(model.dual_coef_)
+        # Of two classes scikit-learn publishes the value of the second against the first.
+        sign = -1.0 if C == 2 else 1.0
+        self.intercept = sign * np.asarray(model.intercept_, dtype=np.float64)
+        ends = np.concatenate([[0], np.cumsum(model.n_support_)])
+        own = [slice(a, b) for a, b in pairwise(ends)]
+        self.pairs = [(i, j) for i in range(C) for j in range(i + 1, C)]
+        self.number = np.zeros((C, C), dtype=np.intp)
+        # The coefficients of the vectors of class i against class j, as libsvm keeps them.
+        self.parts = []
+        for p, (i, j) in enumerate(self.pairs):
+            self.number[i, j] = self.number[j, i] = p
+            mine, theirs = sign * dual[j - 1, own[i]], sign * dual[i, own[j]]
+            self.parts.append([(own[i], mine), (own[j], theirs)])
+
+    def forward(self, X):
+        Z = _dense(features(self.estimator, X))
+        K, derivative = _kernel(self.model, Z, self.vectors)
+        values = np.empty((len(Z), len(self.pairs)))
+        for p, parts in enumerate(self.parts):
+            values[:, p] = sum(K[:, at] @ a for at, a in parts) + self.intercept[p]
+        return values, (Z, derivative)
+
+    def _signed(self, values):
+        """(n, C, C): value of class i against class j; -inf for a class against itself."""
+        signed = np.full((len(values), self.n_classes, self.n_classes), -np.inf)
+        for p, (i, j) in enumerate(self.pairs):
+            signed[:, i, j], signed[:, j, i] = values[:, p], -values[:, p]
+        return signed
+
+    def codes(self, values):
+        return (self._signed(values) > 0).sum(axis=2).argmax(axis=1)
+
+    def gaps(self, values, start):
+        return _vote_gaps(self._signed(values), start)
+
+    def gradients(self, cache, start, choice):
+        Z, derivative = cache
+        winner, loser = choice
+        number = self.number[winner, loser]
+        number[np.arange(len(start)), start] = -1
+        gradients = np.zeros((*number.shape, self.vectors.shape[1]))
+        for p, parts in enumerate(self.parts):
+            rows, classes = np.nonzero(number == p)
+            if not len(rows):
+                continue
+            distinct, back = np.unique(rows, return_inverse=True)
+            gradient = 0.0
+            for at, a in parts:
+                A = derivative[distinct, at] * a
+                gradient = gradient + A @ self.vectors[at]
+                if self.model.kernel == "rbf":
+                    gradient -= A.sum(axis=1)[:, None] * Z[distinct]
+            sign = np.where(winner[rows, classes] < loser[rows, classes], 1.0, -1.0)
+            gradients[rows, classes] = sign[:, None] * gradient[back]
+        return gradients
+
+
+def _vote_gaps(signed, start):
+    """By how much pairwise values must rise until each class outvotes class `start`.
+
+    Class k has at least m votes where the m-th largest of its values is positive. So it wins over
+    the class y where for some m its m-th largest value is positive and that of y is not (for k < y,
+    which wins a draw, the m-th and the (m + 1)-th): the gap is the largest, over m, of the
+    smaller of its m-th largest value and minus that of y. It is continuous, and wherever it is
+    smooth it is one pairwise value, whose winner and loser are the second answer.
+
+    Parameters
+    ----------
+    signed : ndarray of shape (n, C, C)
+        Value of each class against each other, -inf on the diagonal.
+    start : ndarray of int of shape (n,)
+
+    Returns
+    -------
+    gaps : ndarray of shape (n, C)
+        -inf at `start` itself.
+    winner, loser : ndarrays of int of shape (n, C)
+    """
+    n, C, _ = signed.shape
+    rows = np.arange(n)
+    order = np.argsort(-signed, axis=2, kind="stable")
+    rank = np.take_along_axis(signed, order, axis=2)  # the last is -inf: C votes are never had
+    rank = np.concatenate([np.full((n, C, 1), np.inf), rank], axis=2)  # 0 votes always
+    wins_draws = (np.arange(C) < start[:, None])[:, :, None]
+    rises = np.where(wins_draws, rank[:, :, :-1], rank[:, :, 1:])
+    falls = -rank[rows, start, 1:][:, None, :]
+    both = np.minimum(rises, falls)
+    m = both.argmax(axis=2)[:, :, None]
+    gaps = np.take_along_axis(both, m, axis=2)[:, :, 0]
+    by_rise = np.take_along_axis(rises <= falls, m, axis=2)[:, :, 0]
+    m = m[:, :, 0]
+    beaten = order[rows[:, None], np.arange(C), np.maximum(m - wins_draws[:, :, 0], 0)]
+    beater = order[rows[:, None], start[:, None], m]
+    winner = np.where(by_rise, np.arange(C), beater)
+    loser = np.where(by_rise, beaten, start[:, None])
+    gaps[rows, start] = -np.inf
+    return gaps, (winner, loser)
+
+
+def _kernel(model, Z, S):
+    """Kernel values (n, n_vectors), and factors: the gradient of the sum of a K is (a factor) @ S.
+
+    (For "rbf" it is the sum of a factor (s - z).)
+    """
+    gamma = model._gamma  # what "scale" came to is published nowhere else
+    if model.kernel == "rbf":
+        K = np.exp(-gamma * euclidean_distances(Z, S, squared=True))
+        return K, 2 * gamma * K
+    product = Z @ S.T
+    if model.kernel == "linear":
+        return product, np.ones_like(product)
+    product = gamma * product + model.coef0
+    if model.kernel == "sigmoid":
+        K = np.tanh(product)
+        return K, gamma * (1 - K * K)
+    if model.degree == 0:
+        return np.ones_like(product), np.zeros_like(product)
+    powers = product ** (model.degree - 1)
+    return powers * product, gamma * model.degree * powers
+
+
+def _heads(estimator, model):
+    """What can be asked of the classifier; nothing where there is no more than predictions.
+
+    Subclasses of scikit-learn's classifiers may compute something else: they are asked, too, but
+    not taken for what they derive from.
+    """
+    if isinstance(model, (SVC, NuSVC)):
+        two, linear = len(model.classes_) == 2, model.kernel == "linear"
+        if _own(model, (SVC, NuSVC)) and model.kernel in ("linear", "poly", "rbf", "sigmoid"):
+            if two and linear:
+                return [_Linear(estimator, "decision_function", model.coef_)]
+            if two or not model.break_ties:
+                return [_SVM(estimator, model)]
+        return [_OneAClass(estimator, "decision_function")] if two else []  # votes jump
+    analytic = {
+        MLPClassifier: _MLP,
+        GaussianNB: _GaussianNB,
+        QuadraticDiscriminantAnalysis: _QDA,
+    }
+    for kind, head in analytic.items():
+        if _own(model, kind):
+            return [head(estimator, model)]
+    if _own(model, LinearClassifierMixin):
+        return [_Linear(estimator, "decision_function", model.coef_)]
+    if _own(model, (MultinomialNB, ComplementNB)):
+        return [_Linear(estimator, "predict_log_proba", model.feature_log_prob_)]
+    methods = ["decision_function", "predict_proba"]
+    if isinstance(model, BaggingClassifier):  # averages both, and predicts by probabilities
+        methods.reverse()
+    return [_OneAClass(estimator, method) for method in methods if hasattr(estimator, method)]
+
+
+# what is known of a classifier by its kind ------------------------------------------------------
+
+
+def is_linear(estimator):
+    """Whether decision values are linear in the columns, fitted or not (False: it may yet be)."""
+    return _own(last_step(estimator), LINEAR) and _is_linear_chain(_steps(estimator))
+
+
+def _own(thing, kinds):
+    return isinstance(thing, kinds) and type(thing).__module__.startswith("sklearn.")
+
+
+def _is_linear_chain(steps):
+    return all(_own(s, LINEAR_STEPS) and not getattr(s, "clip", False) for s in steps)
+
+
+def _steps(estimator):
+    """The transformers before the classifier itself, flat and in order."""
+    model, steps = last_step(estimator), []
+    while estimator is not model:
+        if isinstance(estimator, Pipeline):
+            steps += [inner for _, step in estimator.steps[:-1] for inner in _flat(step)]
+            estimator = estimator.steps[-1][1]
+        else:
+            estimator = getattr(estimator, "best_estimator_", None) or estimator.estimator
+    return steps
+
+
+def _flat(step):
+    if step in (None, "passthrough") or hasattr(step, "fit_resample"):  # samplers: only in fit
+        return []
+    if isinstance(step, FrozenEstimator):
+        return _flat(step.estimator)
+    if isinstance(step, Pipeline):
+        return [inner for _, part in step.steps for inner in _flat(part)]
+    return [step]
+
+
+def _jumps(thing, seen=None):
+    """Whether a model of a kind that jumps is in it, however deep."""
+    seen = set() if seen is None else seen
+    if id(thing) in seen:
+        return False
+    seen.add(id(thing))
+    if isinstance(thing, JUMPS):
+        return True
+    if isinstance(thing, (list, tuple)):
+        return any(_jumps(inner, seen) for inner in thing)
+    if isinstance(thing, np.ndarray) and thing.dtype == object:
+        return any(_jumps(inner, seen) for inner in thing.ravel())
+    asked = ("predict", "predict_proba", "transform")
+    if isinstance(thing, type) or not any(hasattr(thing, name) for name in asked):
+        return False
+    inside = getattr(thing, "__dict__", {})
+    if hasattr(thing, "get_params") and not isinstance(
+        thing, (Pipeline, FeatureUnion, FrozenEstimator)
+    ):
+        parameters = thing.get_params(deep=False)  # not fitted, and perhaps not even used
+        inside = {name: value for name, value in inside.items() if name not in parameters}
+    return any(_jumps(value, seen) for value in inside.values())
+
+
+def _through(step, gradient):
+    """Gradients in what a linear step gives become gradients in what it takes."""
+    if isinstance(step, MinMaxScaler):
+        return gradient * step.scale_
+    if isinstance(step, SCALERS):
+        return gradient if step.scale_ is None else gradient / step.scale_
+    if isinstance(step, SelectorMixin):
+        support = step.get_support()
+        wide = np.zeros((*gradient.shape[:-1], len(support)))
+        wide[..., support] = gradient
+        return wide
+    if getattr(step, "whiten", False):
+        scale = np.sqrt(step.explained_variance_)
+        gradient = gradient / np.maximum(scale, np.finfo(scale.dtype).eps)
+    return gradient @ step.components_
+
+
+def _widths(X):
+    """How far each column spreads: steps of differences are taken in proportion."""
+    if sparse.issparse(X):
+        mean = np.asarray(X.mean(axis=0), dtype=np.float64).ravel()
+        square = np.asarray(X.multiply(X).mean(axis=0), dtype=np.float64).ravel()
+        spread = np.sqrt(np.maximum(square - mean**2, 0))
+    else:
+        spread = X.std(axis=0, dtype=np.float64)
+    return np.where(spread > 0, spread, 1.0)
+
+
+def _evenly(X, n_rows):
+    """At most `n_rows` rows from all over `X`, dense."""
+    return _dense(X[np.unique(np.linspace(0, X.shape[0] - 1, n_rows).astype(int))])
+
+
+def _two_columns(values):
+    """The value of the second class against the first becomes one value a class."""
+    return values if values.ndim == 2 else np.column_stack([np.zeros_like(values), values])
+
+
+def _dense(X):
+    return np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)

@@ -3,6 +3,7 @@
 from skcoreset._baseline import Uniform
 from skcoreset._boundary import DeepFool
 from skcoreset._classifier import CoresetClassifier, CoresetRegressor
+from skcoreset._contrastive import ContrastiveActiveLearning
 from skcoreset._dynamics import (
     EL2N,
     AreaUnderMargin,
@@ -28,6 +29,7 @@ __all__ = [
     "EL2N",
     "AreaUnderMargin",
     "BlackBoxTeaching",
+    "ContrastiveActiveLearning",
     "CoresetClassifier",
     "CoresetNystroem",
     "CoresetRegressor",

@@ -11,6 +11,7 @@ from skcoreset import (
     EL2N,
     AreaUnderMargin,
     BlackBoxTeaching,
+    ContrastiveActiveLearning,
     CoresetClassifier,
     CoresetNystroem,
     CoresetRegressor,
@@ -51,6 +52,7 @@ WITH_MODEL = [
     GradMatch(),
     BlackBoxTeaching(coreset_size=0.1, random_state=0),
     DeepFool(),
+    ContrastiveActiveLearning(n_neighbors=3),
 ]
 DYNAMIC = [
     Forgetting(n_epochs=3, random_state=0),
@@ -70,6 +72,7 @@ VARIANTS = [
     FacilityLocation(optimizer="stochastic", random_state=0),
     GraphCut(n_neighbors=10, redundancy=2.0),
     Margin(cv=3),
+    ContrastiveActiveLearning(metric="cosine", features="model"),
     DeepFool(SVC()),
     DeepFool(DecisionTreeClassifier(random_state=0)),
     ImportanceSampling(sensitivity="kmeans", random_state=0),

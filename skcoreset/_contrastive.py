@@ -1,0 +1,289 @@
+"""Contrast: rows that a classifier sees otherwise than the rows around them."""
+
+from numbers import Integral
+
+import numpy as np
+from scipy import sparse
+from sklearn.neural_network import MLPClassifier
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+from skcoreset import _models
+from skcoreset._backend import block_slices, is_foreign, take, to_numpy
+from skcoreset._geometry import METRICS
+from skcoreset._kernels.distances import pairs
+from skcoreset._kernels.neighbors import nearest_neighbors
+from skcoreset._models._gradient_factors import _last_hidden_layer
+from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, check_numbers, check_table
+
+__all__ = ["ContrastiveActiveLearning"]
+
+SMALLEST = 2.0**-52  # smaller probabilities count as this one in logarithms
+DECIMALS = 12  # what comes after is rounding error, which must not break ties
+
+
+class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
+    r"""Rows whose nearest neighbours the classifier sees otherwise (CAL).
+
+    .. math:: s(x) = \frac{1}{k} \sum_{x_i \in N_k(x)}
+        \mathrm{KL} \big( p(\cdot | x_i) \, \| \, p(\cdot | x) \big)
+        = \frac{1}{k} \sum_{x_i \in N_k(x)} \sum_c p_c(x_i) \ln \frac{p_c(x_i)}{p_c(x)} ,
+
+    where :math:`N_k(x)` are the k nearest other rows, of whatever class, and p the predicted
+    probabilities. The largest scores are kept first: rows near to others in the feature space
+    that get different predictions, on either side of the decision boundary. It is 0 where all
+    neighbours agree with the row, however unsure all of them are.
+
+    Parameters
+    ----------
+    estimator : classifier, default=None
+        A classifier with ``predict_proba``, or a Pipeline that ends in one. Fitted (or in a
+        :class:`~sklearn.frozen.FrozenEstimator`) it is used as it is, unfitted a clone is fitted
+        on the data. None is ``LogisticRegression(max_iter=1000)``.
+
+    coreset_size : int, float or dict, default=0.1
+        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
+        least 1), or a number for each class ``{class: int}``.
+
+    n_neighbors : int, default=10
+        k, at most the number of other rows (of the rows of `reference`, if there are any).
+
+    metric : str or callable, default="euclidean"
+        A metric of :func:`sklearn.metrics.pairwise_distances`.
+
+    features : {"input", "model"}, default="input"
+        Where neighbours are near to each other: in the columns, which must be numbers then; or
+        in what the classifier makes of them, that is the last hidden layer of an
+        :class:`~sklearn.neural_network.MLPClassifier` and otherwise what reaches the last step
+        of a Pipeline.
+
+    reference : table of shape (n_reference, n_features), default=None
+        Rows among which neighbours are looked for instead, as in the paper: those that have
+        labels, where the table is a pool that has none. They are never kept. All of them count
+        as other rows, so one that is in the table too is a neighbour of itself.
+
+    stratify : {"proportional", "balanced"} or None, default="proportional"
+        Rows of each class: its share (largest remainder, at least one), equal numbers, or
+        whatever comes (None). Without `y` it is None. It has no effect on the neighbours.
+
+    Attributes
+    ----------
+    sample_indices_ : ndarray of shape (n_coreset,)
+        Rows kept, in order of selection, classes interleaved in proportion.
+
+    sample_weight_ : ndarray of shape (n_coreset,)
+        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
+        with weights keep their proportion.
+
+    scores_ : ndarray of shape (n_samples,)
+        Mean divergence in nats, from 0 (all neighbours agree) to about 36, rounded to 12
+        decimals.
+
+    neighbors_ : ndarray of shape (n_samples, n_neighbors)
+        The neighbours of each row, ascending: rows of the table, or of `reference`.
+
+    estimator_ : classifier
+        The classifier that was asked.
+
+    sampling_strategy_ : dict
+        Number of rows kept of each class.
+
+    classes_ : ndarray of shape (n_classes,)
+        The classes; only where `y` is given.
+
+    n_features_in_ : int
+        Number of columns.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns; only where they are all strings.
+
+    device_ : str
+        Where the work was done.
+
+    See Also
+    --------
+    Margin : Rows near the decision boundary, at far less cost.
+    KCenterGreedy : Rows that are far from each other, whatever a classifier says.
+
+    Notes
+    -----
+    The columns count as they are: scale them if their units differ. A probability below 2**-52
+    counts as that in the logarithms, so that no score is infinite. Distances that are equal up
+    to rounding are ties and go to the lowest row; a duplicate of a row is another row, and so a
+    neighbour. Rows of weight 0 have a score but are nobody's neighbour.
+
+    There is no `cv`: clones that have seen different rows differ in what they say, and that would
+    count as contrast. For predictions on rows that were not learned by heart give a classifier
+    that was fitted on others.
+
+    Time: asking the classifier, the search for neighbours, n^2 d in matrix products (by a tree,
+    in about n log n, for Euclidean distances in up to 6 columns), and n k C for the divergences.
+    Memory: n (k + C), and blocks within scikit-learn's `working_memory`; with `reference` and in
+    `score_samples`, a copy of both tables. The fitted object holds on to the rows among which
+    neighbours are looked for.
+
+    References
+    ----------
+    .. [1] Margatina, K., Vernikos, G., Barrault, L., Aletras, N. "Active learning by acquiring
+       contrastive examples." EMNLP 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skcoreset import ContrastiveActiveLearning
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = LogisticRegression(max_iter=1000).fit(X, y)
+    >>> sampler = ContrastiveActiveLearning(classifier, coreset_size=3, stratify=None).fit(X, y)
+    >>> y[sampler.sample_indices_]
+    array([2, 2, 1])
+    >>> sampler.score_samples(X[:1]).round(3)
+    array([0.001])
+    """
+
+    _parameter_constraints = {
+        **BaseModelCoreset._parameter_constraints,
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "metric": [StrOptions(METRICS - {"precomputed"}), callable],
+        "features": [StrOptions({"input", "model"})],
+        "reference": ["array-like", "sparse matrix", None],
+    }
+
+    _needs = "proba"
+
+    def __init__(
+        self,
+        estimator=None,
+        coreset_size=0.1,
+        *,
+        n_neighbors=10,
+        metric="euclidean",
+        features="input",
+        reference=None,
+        stratify="proportional",
+    ):
+        self.estimator = estimator
+        self.coreset_size = coreset_size
+        self.n_neighbors = n_neighbors
+        self.metric = metric
+        self.features = features
+        self.reference = reference
+        self.stratify = stratify
+
+    def _check_X(self, X):
+        if self.features == "input":
+            check_numbers(self, X)
+        return super()._check_X(X)  # the classifier gets the user's own table
+
+    def _check_target(self, table):
+        super()._check_target(table)
+        if self.reference is None:
+            others = np.count_nonzero(table.sample_weight) - 1
+            of = "a row has as other rows (of positive weight)"
+        else:
+            others, of = _num_samples(self.reference), "reference has rows"
+            try:
+                check_table(self, self.reference, reset=False)
+                if self.features == "input":
+                    self._numbers(self.reference)
+            except ValueError as error:
+                raise ValueError(f"reference: {error}") from error
+        if self.n_neighbors > others:
+            raise ValueError(
+                f"n_neighbors={self.n_neighbors} is more than {of}: {others}. Give at most that."
+            )
+
+    def _scores(self, table):
+        self._fit_estimator(table)
+        space, proba = self._seen(table.X)
+        if self.reference is None:
+            present = np.flatnonzero(table.sample_weight)
+            near = pairs(space, self.metric)
+            neighbors, _ = nearest_neighbors(near, self.n_neighbors, among=present)
+            scores = _mean_divergence(proba, neighbors, proba)
+            around = space, proba
+            if len(present) < len(proba):
+                around = take(space, present), proba[present]
+        else:
+            around = self._seen(self.reference)
+            neighbors = self._search(space, around[0])
+            scores = _mean_divergence(around[1], neighbors, proba)
+        self.neighbors_ = neighbors
+        self._around = to_numpy(around[0]), around[1]
+        return scores
+
+    def score_samples(self, X, y=None):
+        """Score rows by the classifier and the neighbours that were fitted; larger: more contrast.
+
+        Neighbours are looked for among the rows of `fit`, or those of `reference`. All of them
+        count as other rows: a row of `fit` finds itself here, and has its score among the others
+        in `scores_`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows, such as a pool that is not labelled.
+
+        y : None
+            Not used.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Score of each row.
+        """
+        check_is_fitted(self)
+        check_table(self, X, reset=False)
+        space, proba = self._seen(X)
+        around, theirs = self._around
+        return _mean_divergence(theirs, self._search(space, around), proba)
+
+    def _seen(self, X):
+        """(features, probabilities) of the rows of `X`."""
+        estimator = self.estimator_
+        space = self._numbers(X) if self.features == "input" else _model_features(estimator, X)
+        return space, _models.outputs(estimator, X, self._method(estimator))
+
+    def _numbers(self, X):
+        if is_foreign(X):
+            return check_numbers(self, X, reset=False)
+        return check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
+
+    def _search(self, space, around):
+        """Neighbours of the rows of `space` among other rows, by their positions there."""
+        both, n = _stacked(to_numpy(around), to_numpy(space)), around.shape[0]
+        near = pairs(both, self.metric)
+        return nearest_neighbors(near, self.n_neighbors, slice(n, None), slice(0, n))[0]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if self.features == "input":
+            tags.input_tags.allow_nan = False
+            tags.input_tags.string = False
+            tags.input_tags.categorical = False
+        return tags
+
+
+def _model_features(estimator, X):
+    model, space = _models.last_step(estimator), _models.features(estimator, X)
+    return _last_hidden_layer(model, space) if isinstance(model, MLPClassifier) else space
+
+
+def _stacked(above, below):
+    if sparse.issparse(above) or sparse.issparse(below):
+        return sparse.vstack([sparse.csr_array(above), sparse.csr_array(below)], format="csr")
+    return np.concatenate([above, below])
+
+
+def _mean_divergence(theirs, neighbors, proba):
+    """``mean_i KL(theirs[neighbors[:, i]] || proba)``, (n,), in blocks."""
+    log_theirs, log_proba = (np.log(np.maximum(p, SMALLEST)) for p in (theirs, proba))
+    out = np.empty(len(proba))
+    for block in block_slices(len(proba), 4 * 8 * neighbors.shape[1] * proba.shape[1]):
+        near = neighbors[block]
+        # The difference of logarithms is exactly 0 where both agree.
+        ratio = log_theirs[near] - log_proba[block][:, None, :]
+        divergence = np.maximum((theirs[near] * ratio).sum(axis=2), 0)  # rounding may fall below
+        out[block] = divergence.mean(axis=1)
+    return out.round(DECIMALS)

@@ -91,7 +91,7 @@ plt.show()
 # Rows near the boundary are worth more labels than random ones: with 300 labels Margin and DeepFool
 # are about as good as with all, and random rows are not. The two differ by less than the splits do.
 # ContrastiveActiveLearning asks for rows that are predicted otherwise than their neighbours. While
-# the classifier knows little that is no better than random here, and with more labels it catches
+# the classifier knows little that is worse than random here, and with more labels it catches
 # up half of the way.
 #
 # What that saves

@@ -212,8 +212,9 @@ class TrainingDynamics:
             Rows for each ``partial_fit``.
 
         count : {"presentation", "epoch"}, default="presentation"
-            Of ``partial_fit``: ask for each batch right before it is learned, or for all rows after
-            each epoch. The others are always asked after each step.
+            Of ``partial_fit``: ask for each batch right before it is learned (for the very first
+            one right after, as nothing has been learned before), or for all rows after each epoch.
+            The others are always asked after each step.
 
         early_epoch : int, default=None
             As for the class.
@@ -414,14 +415,25 @@ class TrainingDynamics:
     def error_norm_(self):
         self._need_probabilities("error_norm_")
         now = self._error_now
-        return (self._error + np.nan_to_num(now)) / (self._error_runs + ~np.isnan(now))
+        runs = self._error_runs + ~np.isnan(now)
+        missing = np.flatnonzero(runs == 0)
+        if len(missing):
+            raise ValueError(
+                f"{len(missing)} rows have no record up to early_epoch={self.early_epoch}, the "
+                f"first of them row {missing[0]}; give a later one."
+            )
+        return (self._error + np.nan_to_num(now)) / runs
 
     @property
     def gradient_norm_(self):
         self._need_probabilities("gradient_norm_")
         out = (self._gradient + self._gradient_now) / self.n_runs_
-        if np.isnan(out).all():
-            raise ValueError("gradient_norm_ needs `features`, which were never recorded.")
+        missing = np.flatnonzero(np.isnan(out))
+        if len(missing):
+            raise ValueError(
+                f"gradient_norm_ needs `features` of every row in every run, up to early_epoch; "
+                f"{len(missing)} rows have none, the first of them row {missing[0]}."
+            )
         return out
 
     def _recorded(self):
@@ -1184,7 +1196,7 @@ class CoverageCentric(BaseCoreset):
     ----------
     sampler : score sampler, default=None
         Whose scores say how hard a row is; a clone of it is fitted. Its own `coreset_size` is not
-        used. None is ``AreaUnderMargin()``. Of a sampler that is not of this package larger
+        used. None is ``EL2N()``. Of a sampler that is not of this package larger
         scores are harder.
 
     coreset_size : int, float or dict, default=0.1
@@ -1192,8 +1204,8 @@ class CoverageCentric(BaseCoreset):
         least 1), or a number for each class ``{class: int}``.
 
     cutoff : float, default=0.1
-        Share of each class that is left out, in [0, 1): the larger the smaller the coreset, and the
-        noisier the labels.
+        Share of each class that is left out, in [0, 1): larger for smaller coresets and for noisier
+        labels.
 
     n_bins : int, default=50
         Number of bins.
@@ -1297,7 +1309,7 @@ class CoverageCentric(BaseCoreset):
                 )
 
     def _represent(self, table):
-        sampler = AreaUnderMargin() if self.sampler is None else clone(self.sampler)
+        sampler = EL2N() if self.sampler is None else clone(self.sampler)
         if "coreset_size" in sampler.get_params(deep=False):
             sampler.set_params(coreset_size=1.0)  # only its scores are wanted
         weight = table.sample_weight if table.weighted else None

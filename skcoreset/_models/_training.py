@@ -143,10 +143,13 @@ def _watch_partial_fit(
         order = random_state.permutation(len(y))
         for start in range(0, len(y), batch_size):
             rows = order[start : start + batch_size]
-            if not per_epoch and is_fitted(model):  # it cannot be asked before the first batch
+            can_say = is_fitted(model)  # before its very first batch it cannot
+            if not per_epoch and can_say:
                 _tell(record, model, X, y, rows, epoch)
             weight = {} if sample_weight is None else {"sample_weight": sample_weight[rows]}
             model.partial_fit(take(X, rows), y[rows], classes=classes, **weight)
+            if not per_epoch and not can_say:
+                _tell(record, model, X, y, rows, epoch)
         if per_epoch:
             _tell(record, model, X, y, every, epoch)
 

@@ -73,7 +73,7 @@ VARIANTS = [
     GraphCut(n_neighbors=10, redundancy=2.0),
     Margin(cv=3),
     ContrastiveActiveLearning(metric="cosine", features="model"),
-    DeepFool(SVC()),
+    DeepFool(SVC(random_state=0)),
     DeepFool(DecisionTreeClassifier(random_state=0)),
     ImportanceSampling(sensitivity="kmeans", random_state=0),
     ImportanceSampling(sensitivity="leverage", random_state=0),

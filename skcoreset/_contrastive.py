@@ -277,13 +277,15 @@ def _stacked(above, below):
 
 
 def _mean_divergence(theirs, neighbors, proba):
-    """``mean_i KL(theirs[neighbors[:, i]] || proba)``, (n,), in blocks."""
-    log_theirs, log_proba = (np.log(np.maximum(p, SMALLEST)) for p in (theirs, proba))
+    """``mean_i KL(theirs[neighbors[:, i]] || proba)``, (n,), in blocks.
+
+    As ``mean_i sum_c p_i log p_i - sum_c (mean_i p_i) log p``, which looks at each neighbour once.
+    """
+    own = (theirs * np.log(np.maximum(theirs, SMALLEST))).sum(axis=1)
+    log_proba = np.log(np.maximum(proba, SMALLEST))
     out = np.empty(len(proba))
-    for block in block_slices(len(proba), 4 * 8 * neighbors.shape[1] * proba.shape[1]):
+    for block in block_slices(len(proba), 4 * 8 * (neighbors.shape[1] + proba.shape[1])):
         near = neighbors[block]
-        # The difference of logarithms is exactly 0 where both agree.
-        ratio = log_theirs[near] - log_proba[block][:, None, :]
-        divergence = np.maximum((theirs[near] * ratio).sum(axis=2), 0)  # rounding may fall below
-        out[block] = divergence.mean(axis=1)
-    return out.round(DECIMALS)
+        mean = sum(theirs[column] for column in near.T) / near.shape[1]
+        out[block] = own[near].mean(axis=1) - (mean * log_proba[block]).sum(axis=1)
+    return np.maximum(out, 0).round(DECIMALS)  # rounding may fall below 0

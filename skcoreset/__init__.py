@@ -4,21 +4,14 @@ from skcoreset._baseline import Uniform
 from skcoreset._boundary import DeepFool
 from skcoreset._classifier import CoresetClassifier, CoresetRegressor
 from skcoreset._contrastive import ContrastiveActiveLearning
-from skcoreset._dynamics import (
-    EL2N,
-    AreaUnderMargin,
-    CoverageCentric,
-    DataMap,
-    Forgetting,
-    GraNd,
-    Moderate,
-    TrainingDynamics,
-)
+from skcoreset._coverage import CoverageCentric, Moderate
+from skcoreset._dynamics import EL2N, AreaUnderMargin, DataMap, Forgetting, GraNd
 from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
 from skcoreset._importance import ImportanceSampling
 from skcoreset._submodular import FacilityLocation, GraphCut
 from skcoreset._teaching import BlackBoxTeaching
+from skcoreset._training_dynamics import TrainingDynamics
 from skcoreset._transformers import CoresetNystroem, GradientEmbedding
 from skcoreset._uncertainty import Entropy, LeastConfidence, Margin
 

@@ -4,7 +4,6 @@ from numbers import Integral
 
 import numpy as np
 from scipy import sparse
-from sklearn.neural_network import MLPClassifier
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
@@ -14,7 +13,6 @@ from skcoreset._backend import block_slices, is_foreign, take, to_numpy
 from skcoreset._geometry import METRICS
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.neighbors import nearest_neighbors
-from skcoreset._models._gradient_factors import _last_hidden_layer
 from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, check_numbers, check_table
 
 __all__ = ["ContrastiveActiveLearning"]
@@ -266,8 +264,8 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
 
 
 def _model_features(estimator, X):
-    model, space = _models.last_step(estimator), _models.features(estimator, X)
-    return _last_hidden_layer(model, space) if isinstance(model, MLPClassifier) else space
+    seen, _ = _models.last_layer_input(estimator, X)
+    return _models.features(estimator, X) if seen is None else seen
 
 
 def _stacked(above, below):

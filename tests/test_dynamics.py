@@ -230,6 +230,17 @@ def test_presentations_are_asked_before_they_are_learned(table):
     np.testing.assert_allclose(got.margin_, plain.margin_)
 
 
+def test_progress_is_told(table):
+    """From 0 towards 1, over all epochs and repeats."""
+    told = []
+    TrainingDynamics.from_estimator(
+        GaussianNB(), *table, n_epochs=4, n_repeats=2, random_state=0, progress=told.append
+    )
+    assert told == sorted(told)
+    assert told[0] == 0
+    assert told[-1] == 7 / 8
+
+
 def test_count_by_epoch(table):
     X, y = table
     got = TrainingDynamics.from_estimator(

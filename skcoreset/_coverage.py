@@ -1,0 +1,267 @@
+"""Neither the hardest rows nor the easiest: coverage of all difficulties, and the middle."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from skcoreset._backend import to_numpy
+from skcoreset._budget import interleave
+from skcoreset._dynamics import EL2N
+from skcoreset._geometry import METRICS
+from skcoreset._kernels.distances import pairs
+from skcoreset._kernels.top_k import top_k
+from skcoreset.base import BaseCoreset, check_numbers
+
+__all__ = ["CoverageCentric", "Moderate"]
+
+
+class CoverageCentric(BaseCoreset):
+    """Rows of every difficulty but the hardest, after the scores of another method.
+
+    The hardest rows of each class, a share `cutoff`, are left out. The range of the scores of the
+    others is cut into `n_bins` bins of equal width, and the places are shared out from the bin with
+    fewest rows up: each bin gets an equal part of the places that are left, or all its rows if they
+    are fewer. Within a bin rows are drawn at random.
+
+    Parameters
+    ----------
+    sampler : score sampler, default=None
+        Whose scores say how hard a row is; a clone of it is fitted. Its own `coreset_size` is not
+        used. None is ``EL2N()``. Of a sampler that is not of this package larger
+        scores are harder.
+
+    coreset_size : int, float or dict, default=0.1
+        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
+        least 1), or a number for each class ``{class: int}``.
+
+    cutoff : float, default=0.1
+        Share of each class that is left out, in [0, 1): larger for smaller coresets and for noisier
+        labels.
+
+    n_bins : int, default=50
+        Number of bins.
+
+    stratify : {"proportional", "balanced"} or None, default="proportional"
+        Rows of each class: its share (largest remainder, at least one), equal numbers, or
+        whatever comes (None).
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draw. The sampler has its own.
+
+    Attributes
+    ----------
+    sample_indices_ : ndarray of shape (n_coreset,)
+        Rows kept, bins and classes interleaved in proportion.
+
+    sample_weight_ : ndarray of shape (n_coreset,)
+        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
+        with weights keep them in proportion.
+
+    scores_ : ndarray of shape (n_samples,)
+        Scores of the sampler.
+
+    sampler_ : sampler
+        The sampler, fitted.
+
+    sampling_strategy_ : dict
+        Number of rows kept of each class.
+
+    classes_ : ndarray of shape (n_classes,)
+        The classes; only where `y` has any.
+
+    n_features_in_ : int
+        Number of columns.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns; only where they are all strings.
+
+    device_ : str
+        Where the work was done.
+
+    See Also
+    --------
+    EL2N, Forgetting, AreaUnderMargin : Scores to start from.
+
+    Notes
+    -----
+    Time: that of the sampler, and n log n. Memory: O(n).
+
+    References
+    ----------
+    .. [1] Zheng, H., Liu, R., Lai, F., Prakash, A. "Coverage-centric coreset selection for high
+       pruning rates." ICLR 2023.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skcoreset import EL2N, CoverageCentric
+    >>> X, y = load_digits(return_X_y=True)
+    >>> sampler = CoverageCentric(EL2N(random_state=0), coreset_size=100, random_state=0)
+    >>> X_small, y_small = sampler.fit_resample(X / 16, y)
+    >>> X_small.shape
+    (100, 64)
+    """
+
+    _parameter_constraints = {
+        **BaseCoreset._parameter_constraints,
+        "sampler": [HasMethods("fit_resample"), None],
+        "cutoff": [Interval(Real, 0, 1, closed="left")],
+        "n_bins": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        sampler=None,
+        coreset_size=0.1,
+        *,
+        cutoff=0.1,
+        n_bins=50,
+        stratify="proportional",
+        random_state=None,
+    ):
+        self.sampler = sampler
+        self.coreset_size = coreset_size
+        self.cutoff = cutoff
+        self.n_bins = n_bins
+        self.stratify = stratify
+        self.random_state = random_state
+
+    def _check_groups(self, table, groups):
+        for group in groups:
+            rows = slice(None) if group.rows is None else group.rows
+            n_rows = len(table.sample_weight[rows])
+            left = n_rows - int(self.cutoff * n_rows)
+            if group.size > left:
+                of = "" if group.label is None else f" of the class {group.label}"
+                raise ValueError(
+                    f"cutoff={self.cutoff} leaves {left} of {n_rows} rows{of}; {group.size} are to "
+                    "be kept. Give a smaller cutoff or coreset_size."
+                )
+
+    def _represent(self, table):
+        sampler = EL2N() if self.sampler is None else clone(self.sampler)
+        if "coreset_size" in sampler.get_params(deep=False):
+            sampler.set_params(coreset_size=1.0)  # only its scores are wanted
+        weight = table.sample_weight if table.weighted else None
+        self.sampler_ = sampler.fit(table.X, table.y, sample_weight=weight)
+        if not hasattr(sampler, "scores_"):
+            raise TypeError(f"{sampler!r} gives no scores_; CoverageCentric needs a score sampler.")
+        self.scores_ = sampler.scores_
+        return getattr(sampler, "_harder", 1) * self.scores_
+
+    def _pick(self, hardness, contest):
+        hardness = hardness if contest.rows is None else hardness[contest.rows]
+        n_left = len(hardness) - int(self.cutoff * len(hardness))
+        left = np.sort(top_k(-hardness, n_left))
+        edges = np.linspace(hardness[left].min(), hardness[left].max(), self.n_bins + 1)
+        bins = np.searchsorted(edges[1:-1], hardness[left], side="right")
+        rows = [left[bins == b] for b in np.unique(bins)]
+        counts, places = np.zeros(len(rows), dtype=int), contest.size
+        for done, b in enumerate(np.argsort([len(some) for some in rows], kind="stable")):
+            counts[b] = min(len(rows[b]), places // (len(rows) - done))
+            places -= counts[b]
+        drawn = [
+            contest.random_state.permutation(some)[:count]
+            for some, count in zip(rows, counts, strict=True)
+        ]
+        return np.concatenate(drawn)[interleave(counts)]
+
+
+class Moderate(BaseCoreset):
+    r"""Rows whose distance to the centre of their class is nearest the median distance.
+
+    .. math:: s(x) = - \big| \, d(x, \mu_y) - \mathrm{median} \, \big|
+
+    Neither the rows near the centre, which are all alike, nor the far ones, which may be noise.
+
+    Parameters
+    ----------
+    coreset_size : int, float or dict, default=0.1
+        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
+        least 1), or a number for each class ``{class: int}``.
+
+    metric : str or callable, default="euclidean"
+        A metric of :func:`sklearn.metrics.pairwise_distances`. The centre is the mean of the rows.
+
+    stratify : {"proportional", "balanced"} or None, default="proportional"
+        Rows of each class: its share (largest remainder, at least one), equal numbers, or
+        whatever comes, with one centre for all rows (None). Without classes (`y` absent or
+        continuous) it is None.
+
+    Attributes
+    ----------
+    sample_indices_ : ndarray of shape (n_coreset,)
+        Rows kept, in order of selection, classes interleaved in proportion. A class's picks are a
+        prefix of those for a larger coreset.
+
+    sample_weight_ : ndarray of shape (n_coreset,)
+        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
+        with weights keep them in proportion.
+
+    sampling_strategy_ : dict
+        Number of rows kept of each class.
+
+    classes_ : ndarray of shape (n_classes,)
+        The classes; only where `y` has any.
+
+    n_features_in_ : int
+        Number of columns.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns; only where they are all strings.
+
+    device_ : str
+        Where the work was done.
+
+    See Also
+    --------
+    Herding : Keeps the mean instead.
+
+    Notes
+    -----
+    The columns count as they are: scale them if their units differ. The paper takes the features of
+    a trained network; give those as X. Time: n d. Memory: O(n).
+
+    References
+    ----------
+    .. [1] Xia, X., et al. "Moderate coreset: a universal method of data selection for real-world
+       data-efficient deep learning." ICLR 2023.
+
+    Examples
+    --------
+    >>> from skcoreset import Moderate
+    >>> X = [[0.0], [1.0], [2.0], [3.0], [10.0]]
+    >>> Moderate(coreset_size=2).fit(X).sample_indices_
+    array([1, 0])
+    """
+
+    _parameter_constraints = {
+        **BaseCoreset._parameter_constraints,
+        "metric": [StrOptions(METRICS - {"precomputed"}), callable],
+    }
+
+    def __init__(self, coreset_size=0.1, *, metric="euclidean", stratify="proportional"):
+        self.coreset_size = coreset_size
+        self.metric = metric
+        self.stratify = stratify
+
+    def _check_X(self, X):
+        return check_numbers(self, X)
+
+    def _represent(self, table):
+        return table.X
+
+    def _pick(self, X, contest):
+        near = pairs(X, self.metric, rows=contest.rows)
+        distances = near.distance(to_numpy(near.to_mean(contest.sample_weight)))
+        order = np.argsort(distances, kind="stable")
+        half = np.cumsum(contest.sample_weight[order])
+        middle = np.searchsorted(half, [half[-1] / 2, np.nextafter(half[-1] / 2, np.inf)])
+        median = distances[order][middle].mean()
+        score = -np.abs(distances - median)
+        # Rows at the same distance up to rounding tie.
+        digits = 10 - int(np.ceil(np.log10(distances.max() + near.eps)))
+        return top_k(np.round(score, digits), contest.size)

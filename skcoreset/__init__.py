@@ -3,6 +3,7 @@
 from skcoreset._baseline import Uniform
 from skcoreset._boundary import DeepFool
 from skcoreset._classifier import CoresetClassifier, CoresetRegressor
+from skcoreset._config import config_context, get_config, set_config
 from skcoreset._contrastive import ContrastiveActiveLearning
 from skcoreset._coverage import CoverageCentric, Moderate
 from skcoreset._dynamics import EL2N, AreaUnderMargin, DataMap, Forgetting, GraNd
@@ -44,4 +45,7 @@ __all__ = [
     "Moderate",
     "TrainingDynamics",
     "Uniform",
+    "config_context",
+    "get_config",
+    "set_config",
 ]

@@ -1,8 +1,12 @@
 """Arrays: which library, which device, moving, taking rows, sizes of blocks.
 
 The only file that may know array libraries by name. Kernels ask it for a namespace and for
-block sizes; samplers ask it to take rows out of whatever container the user brought.
+block sizes; samplers ask it to take rows out of whatever container the user brought, and by
+`on_device` to do their work on a GPU where there is one. cupy is not imported before that.
 """
+
+import gc
+from contextlib import ExitStack, nullcontext
 
 import array_api_compat
 import array_api_compat.numpy
@@ -12,17 +16,29 @@ from array_api_compat import device, is_array_api_obj, is_numpy_array
 from scipy import sparse
 from sklearn.utils import _safe_indexing
 
+from skcoreset._config import get_config
+
 __all__ = [
+    "Streamed",
     "block_slices",
+    "check_device",
     "clip_below_zero",
     "device_name",
     "device_of",
+    "device_scope",
     "is_foreign",
     "namespace",
+    "on_device",
     "put",
     "take",
     "to_numpy",
 ]
+
+# Multiplications from which on device="auto" moves a table to the GPU. A CPU does so many in about
+# half a second, which is what the import of cupy, the transfer and the first launches may take.
+WORTH_MOVING = 5e10
+# A table that takes more than this share of the free memory of a GPU stays on the host.
+MOST_OF_MEMORY = 0.8
 
 
 def is_foreign(x):
@@ -67,6 +83,8 @@ def to_numpy(x):
         return x.get()
     if array_api_compat.is_torch_array(x):
         return x.detach().cpu().numpy()
+    if isinstance(x, Streamed):
+        return x.host
     xp = namespace(x)
     # array_api_strict names its host "CPU_DEVICE"; the other libraries take "cpu".
     host = xp.Device("CPU_DEVICE") if hasattr(xp, "Device") else "cpu"
@@ -77,17 +95,27 @@ def device_name(x):
     """ "cpu" or "cuda:0": where the work on `x` is done."""
     if not is_foreign(x):
         return "cpu"
-    if array_api_compat.is_cupy_array(x):
-        return f"cuda:{x.device.id}"
-    return str(device(x)).lower()
+    where = device(x)
+    return f"cuda:{where.id}" if _is_cupy_device(where) else str(where).lower()
+
+
+def device_scope(x):
+    """Context in which cupy makes new arrays where `x` is, and not on the current GPU."""
+    where = device(x) if is_foreign(x) else None
+    return where if _is_cupy_device(where) else nullcontext()
+
+
+def _is_cupy_device(where):
+    return hasattr(where, "id") and hasattr(where, "__enter__")
 
 
 def take(container, indices):
     """Rows `indices` of the user's own container, in that order and of the same type."""
     if is_foreign(container):
         xp = namespace(container)
-        at = xp.asarray(indices, device=device(container))
-        return xp.take(container, at, axis=0)
+        with device_scope(container):
+            at = xp.asarray(indices, device=device(container))
+            return xp.take(container, at, axis=0)
     if sparse.issparse(container) and container.format not in ("csr", "csc"):
         return container.tocsr()[indices].asformat(container.format)
     if isinstance(container, tuple):
@@ -106,3 +134,235 @@ def block_slices(n_rows, row_bytes, most_bytes=2**23):
     budget = min(most_bytes, sklearn.get_config()["working_memory"] * 2**20)
     rows = max(1, int(budget // max(1, row_bytes)))
     return [slice(a, min(a + rows, n_rows)) for a in range(0, n_rows, rows)]
+
+
+# Which device ---------------------------------------------------------------------------------
+
+
+def on_device(compute, beside=None):
+    """``compute(place)``, and the name of the device where it worked (None: it placed nothing).
+
+    In `compute`, ``place(X, work)`` gives `X` where it is to be worked on, see `_Place`. If that
+    device runs out of memory, `compute` is called once more, with tables left on the host that
+    are fetched in parts (`Streamed`), and with smaller blocks. What it does must be the same
+    each time, and must keep no array of the first.
+
+    Parameters
+    ----------
+    compute : callable
+    beside : array, optional
+        The user's own table: where it is on a device, what is made of it is worked on there.
+    """
+    place = _Place(beside)
+    try:
+        with place:
+            return compute(place), place.device
+    except Exception as error:
+        if place.library is None or not _is_out_of_memory(error):
+            raise
+    # Only here, where the error no longer holds on to the arrays of the calls that failed.
+    place.library.free_pool()
+    memory = place.library.free_bytes() / 8 / 2**20
+    memory = min(sklearn.get_config()["working_memory"], max(1, memory))
+    place = _Place(beside, streamed=True)
+    with place, sklearn.config_context(working_memory=memory):
+        return compute(place), place.device
+
+
+def check_device(X, host_only=None):
+    """Raise if the work on `X` is asked for on a device that is not there, or that cannot do it."""
+    asked = get_config()["device"]
+    if asked.startswith("cuda") and not is_foreign(X):
+        _library_asked_for(asked, host_only)
+
+
+class _Place:
+    """``place(X, work)``: `X` where it is to be worked on.
+
+    - An array on a device stays where it is, and what is made of the user's table goes where
+      that is. A tensor of torch becomes a cupy array or NumPy, without a copy.
+    - What is on the host goes where the configuration says. Under "auto" it moves if `work`, a
+      number of multiplications, is large enough, nothing keeps it on the host, and there is a GPU.
+    - It is `Streamed` where it would take more than `MOST_OF_MEMORY`.
+
+    Parameters
+    ----------
+    beside : array, optional
+    streamed : bool
+        Whether all that would be moved is streamed.
+    """
+
+    def __init__(self, beside=None, streamed=False):
+        self.beside, self.streamed = beside, streamed
+        self.library = self.device = None
+        self.scope = ExitStack()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return self.scope.__exit__(*error)
+
+    def __call__(self, X, work, host_only=None):
+        """`X`, an array or a tuple of arrays and None that go together.
+
+        `host_only` says why the work cannot be done on a GPU, if it cannot.
+        """
+        arrays = X if isinstance(X, tuple) else (X,)
+        arrays = tuple(_without_torch(array) for array in arrays)
+        library = self._destination(arrays, work, host_only)
+        if library is not None:
+            arrays = self._moved(arrays, library)
+        self.as_it_is(arrays[0])
+        self.device = self.device or "cpu"
+        return arrays if isinstance(X, tuple) else arrays[0]
+
+    def as_it_is(self, X):
+        """`X`, which is worked on where it is."""
+        if is_foreign(X):
+            self.library = self.library or _library_of(X)
+            self.scope.enter_context(device_scope(X))
+            self.device = device_name(X)
+        return X
+
+    def _destination(self, arrays, work, host_only):
+        """The library to move to, or None."""
+        asked, beside = get_config()["device"], _without_torch(self.beside)
+        stored_sparse = any(sparse.issparse(array) for array in arrays)
+        if any(is_foreign(array) for array in arrays):
+            return None
+        if is_foreign(beside):
+            return None if host_only or stored_sparse else _library_of(beside)
+        if asked not in ("auto", "cpu"):
+            if stored_sparse:
+                raise TypeError(
+                    f"device={asked!r}, but a sparse table is worked on by the host only. Give a "
+                    "dense one, or leave it there with device='auto'."
+                )
+            return _library_asked_for(asked, host_only)
+        if asked == "cpu" or host_only or stored_sparse or work < WORTH_MOVING:
+            return None
+        try:
+            return _device_library("cuda")
+        except RuntimeError:
+            return None
+
+    def _moved(self, arrays, library):
+        self.library = library
+        needed = sum(0 if array is None else array.nbytes for array in arrays)
+        if not self.streamed and needed <= MOST_OF_MEMORY * library.free_bytes():
+            try:
+                return tuple(None if a is None else library.asarray(a) for a in arrays)
+            except Exception as error:
+                if not _is_out_of_memory(error):
+                    raise
+            library.free_pool()
+        return tuple(None if a is None else Streamed(a, library.xp, library.device) for a in arrays)
+
+
+def _without_torch(x):
+    """A tensor of torch as a cupy array or NumPy that shares its memory; all else as it is."""
+    if not array_api_compat.is_torch_array(x):
+        return x
+    x = x.detach()
+    if not x.is_cuda:
+        return x.numpy()
+    library = _device_library(f"cuda:{x.device.index}")
+    with library.device:
+        return library.from_dlpack(x)
+
+
+def _library_asked_for(asked, host_only):
+    if host_only:
+        raise ValueError(f"device={asked!r}, but {host_only}. It stays there with device='auto'.")
+    return _device_library(asked)
+
+
+def _device_library(name):
+    """What is needed of the GPU `name`, "cuda" or "cuda:<n>"; RuntimeError if it is not there."""
+    return _Cupy(name)
+
+
+def _library_of(X):
+    """The same for the device where `X` is."""
+    if array_api_compat.is_cupy_array(X):
+        return _Cupy(device_name(X))
+    return _Library(namespace(X), device_of(X))
+
+
+class _Library:
+    """A device, as `_Place` needs it: any of the array API, with no end to its memory."""
+
+    def __init__(self, xp, device):
+        self.xp, self.device = xp, device
+
+    def asarray(self, x):
+        return self.xp.asarray(x, device=self.device)
+
+    def free_bytes(self):
+        return float("inf")
+
+    def free_pool(self):
+        """Give back what is held but not used."""
+
+
+class _Cupy(_Library):
+    def __init__(self, name):
+        try:
+            import cupy
+        except ImportError as error:
+            raise RuntimeError(
+                f"{name!r} is asked for, and cupy cannot be imported. Install skcoreset[cuda13] or "
+                "skcoreset[cuda12], whichever CUDA your driver is for."
+            ) from error
+        try:
+            count = cupy.cuda.runtime.getDeviceCount()
+        except cupy.cuda.runtime.CUDARuntimeError as error:
+            raise RuntimeError(f"{name!r} is asked for, and cupy finds no GPU: {error}.") from error
+        number = int(name[5:]) if ":" in name else None
+        if count == 0 or (number is not None and number >= count):
+            there = f"the last one is 'cuda:{count - 1}'" if count else "cupy finds no GPU"
+            raise RuntimeError(f"{name!r} is asked for, and {there}.")
+        import array_api_compat.cupy as xp
+
+        super().__init__(xp, cupy.cuda.Device(number))
+        self.cupy = cupy
+
+    def from_dlpack(self, x):
+        return self.cupy.from_dlpack(x)
+
+    def free_bytes(self):
+        with self.device:
+            return self.device.mem_info[0] + self.cupy.get_default_memory_pool().free_bytes()
+
+    def free_pool(self):
+        gc.collect()  # arrays in circles of references would stay
+        with self.device:
+            self.cupy.get_default_memory_pool().free_all_blocks()
+
+
+def _is_out_of_memory(error):
+    """Whether a device ran out of memory: cupy's own error, or one of the libraries it calls."""
+    words = ("ALLOC_FAILED", "cudaErrorMemoryAllocation")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+
+
+class Streamed:
+    """A table on the host whose rows come as arrays of a device, where it would not fit in whole.
+
+    It has the namespace, device, dtype and shape of such an array. ``X[at]`` and ``X[at, :]`` with
+    a slice or an array of positions copies these rows to the device.
+    """
+
+    def __init__(self, host, xp, device):
+        self.host, self.xp, self.device = host, xp, device
+        self.shape, self.ndim = host.shape, host.ndim
+        self.dtype = getattr(xp, host.dtype.name)
+
+    def __array_namespace__(self, *, api_version=None):
+        return self.xp
+
+    def __getitem__(self, at):
+        at = at[0] if isinstance(at, tuple) else at
+        rows = self.host[at if isinstance(at, slice) else to_numpy(at)]
+        return self.xp.asarray(rows, device=self.device)

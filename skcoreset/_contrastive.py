@@ -9,8 +9,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset import _models
-from skcoreset._backend import block_slices, is_foreign, take, to_numpy
-from skcoreset._geometry import METRICS
+from skcoreset._backend import check_device, is_foreign, on_device, take, to_numpy
+from skcoreset._geometry import METRICS, metric_on_host, search_work
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.neighbors import nearest_neighbors
 from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, check_numbers, check_table
@@ -149,6 +149,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     }
 
     _needs = "proba"
+    _uses_device = True
 
     def __init__(
         self,
@@ -192,20 +193,23 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
                 f"n_neighbors={self.n_neighbors} is more than {of}: {others}. Give at most that."
             )
 
+    def _host_only(self):
+        return metric_on_host(self.metric)
+
     def _scores(self, table):
         self._fit_estimator(table)
         space, proba = self._seen(table.X)
         if self.reference is None:
             present = np.flatnonzero(table.sample_weight)
-            near = pairs(space, self.metric)
-            neighbors, _ = nearest_neighbors(near, self.n_neighbors, among=present)
+            search = self._search(space, among=present)
+            neighbors = self._on_device(search, table.X)
             scores = _mean_divergence(proba, neighbors, proba)
             around = space, proba
             if len(present) < len(proba):
                 around = take(space, present), proba[present]
         else:
             around = self._seen(self.reference)
-            neighbors = self._search(space, around[0])
+            neighbors = self._on_device(self._search_around(space, around[0]), table.X)
             scores = _mean_divergence(around[1], neighbors, proba)
         self.neighbors_ = neighbors
         self._around = to_numpy(around[0]), around[1]
@@ -233,9 +237,11 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         """
         check_is_fitted(self)
         check_table(self, X, reset=False)
+        check_device(X, self._host_only())
         space, proba = self._seen(X)
         around, theirs = self._around
-        return _mean_divergence(theirs, self._search(space, around), proba)
+        neighbors, _ = on_device(self._search_around(space, around), beside=X)
+        return _mean_divergence(theirs, neighbors, proba)
 
     def _seen(self, X):
         """(features, probabilities) of the rows of `X`."""
@@ -248,11 +254,21 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
             return check_numbers(self, X, reset=False)
         return check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
 
-    def _search(self, space, around):
-        """Neighbours of the rows of `space` among other rows, by their positions there."""
-        both, n = _stacked(to_numpy(around), to_numpy(space)), around.shape[0]
-        near = pairs(both, self.metric)
-        return nearest_neighbors(near, self.n_neighbors, slice(n, None), slice(0, n))[0]
+    def _search(self, space, of=slice(None), among=slice(None)):
+        """The search for the neighbours of the rows `of` of `space`, as `on_device` takes it."""
+
+        def search(place):
+            n_of, n_among = (len(np.arange(space.shape[0])[rows]) for rows in (of, among))
+            work = search_work(n_of, n_among, space.shape[1], self.metric)
+            near = pairs(place(space, work, self._host_only()), self.metric)
+            return nearest_neighbors(near, self.n_neighbors, of, among)[0]
+
+        return search
+
+    def _search_around(self, space, around):
+        """The same among other rows, by their positions there."""
+        n = around.shape[0]
+        return self._search(_stacked(to_numpy(around), to_numpy(space)), slice(n, None), slice(n))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -275,15 +291,16 @@ def _stacked(above, below):
 
 
 def _mean_divergence(theirs, neighbors, proba):
-    """``mean_i KL(theirs[neighbors[:, i]] || proba)``, (n,), in blocks.
+    """``mean_i KL(theirs[neighbors[:, i]] || proba)``, (n,).
 
     As ``mean_i sum_c p_i log p_i - sum_c (mean_i p_i) log p``, which looks at each neighbour once.
     """
-    own = (theirs * np.log(np.maximum(theirs, SMALLEST))).sum(axis=1)
     log_proba = np.log(np.maximum(proba, SMALLEST))
-    out = np.empty(len(proba))
-    for block in block_slices(len(proba), 4 * 8 * (neighbors.shape[1] + proba.shape[1])):
-        near = neighbors[block]
-        mean = sum(theirs[column] for column in near.T) / near.shape[1]
-        out[block] = own[near].mean(axis=1) - (mean * log_proba[block]).sum(axis=1)
+    log_theirs = log_proba if theirs is proba else np.log(np.maximum(theirs, SMALLEST))
+    n, n_neighbors = neighbors.shape
+    starts = np.arange(0, n * n_neighbors + 1, n_neighbors)
+    share = np.full(n * n_neighbors, 1 / n_neighbors)
+    mean = sparse.csr_array((share, neighbors.ravel(), starts), shape=(n, len(theirs)))
+    own = np.vecdot(theirs, log_theirs)
+    out = mean @ own - np.vecdot(mean @ theirs, log_proba)
     return np.maximum(out, 0).round(DECIMALS)  # rounding may fall below 0

@@ -9,6 +9,7 @@ from skcoreset._backend import is_foreign, namespace
 from skcoreset._kernels.distances import gram, pairs
 from skcoreset._kernels.farthest_first import farthest_first
 from skcoreset._kernels.herding import herd
+from skcoreset._kernels.neighbors import TREE_COLUMNS
 from skcoreset.base import BaseCoreset, Picks, check_numbers
 
 __all__ = ["Herding", "KCenterGreedy"]
@@ -16,6 +17,7 @@ __all__ = ["Herding", "KCenterGreedy"]
 # These take their scale from the rows they are called with, which are never all rows at once.
 _NOT_IN_BLOCKS = {"mahalanobis", "seuclidean", "nan_euclidean"}
 METRICS = {*_VALID_METRICS, "precomputed"} - _NOT_IN_BLOCKS
+_ON_DEVICE = {"euclidean", "l2", "cosine"}
 
 
 class Herding(BaseCoreset):
@@ -107,6 +109,8 @@ class Herding(BaseCoreset):
     array([5.83, 3.07, 3.74, 1.2 ])
     """
 
+    _uses_device = True
+
     _parameter_constraints = {
         **BaseCoreset._parameter_constraints,
         "kernel": [StrOptions(set(PAIRWISE_KERNEL_FUNCTIONS) - {"precomputed"}), callable, None],
@@ -131,6 +135,13 @@ class Herding(BaseCoreset):
 
     def _represent(self, table):
         return table.X
+
+    def _host_only(self):
+        if self.kernel not in (None, "linear"):
+            return f"kernel={self.kernel!r} is computed by the host only; None can run on a GPU"
+
+    def _place(self, X, place, contests):
+        return place(X, n_pairs(contests) * X.shape[1], self._host_only())
 
     def _pick(self, X, contest):
         features = gram(X, self.kernel, self.kernel_params, rows=contest.rows)
@@ -239,6 +250,8 @@ class KCenterGreedy(BaseCoreset):
     array([2., 1., 2.])
     """
 
+    _uses_device = True
+
     _parameter_constraints = {
         **BaseCoreset._parameter_constraints,
         "metric": [StrOptions(METRICS), callable],
@@ -286,6 +299,12 @@ class KCenterGreedy(BaseCoreset):
     def _represent(self, table):
         return table.X
 
+    def _host_only(self):
+        return metric_on_host(self.metric)
+
+    def _place(self, X, place, contests):
+        return place(X, n_pairs(contests) * X.shape[1], self._host_only())
+
     def _pick(self, X, contest):
         distances = pairs(X, self.metric, rows=contest.rows)
         first = self._first(distances, contest)
@@ -312,6 +331,25 @@ class KCenterGreedy(BaseCoreset):
         tags = super().__sklearn_tags__()
         tags.input_tags.pairwise = self.metric == "precomputed"
         return tags
+
+
+def n_pairs(contests):
+    """Number of pairs of a row and a pick of its group."""
+    return sum(len(contest.sample_weight) * contest.size for contest in contests)
+
+
+def search_work(n_of, n_among, n_columns, metric):
+    """Multiplications of a search for nearest neighbours, which on the host may be by a tree."""
+    if n_columns <= TREE_COLUMNS and metric != "cosine":
+        n_among = 1 + np.log2(n_among)
+    return n_of * n_among * n_columns
+
+
+def metric_on_host(metric):
+    """Why distances by `metric` are a matter of the host, or None if a GPU can have them."""
+    if isinstance(metric, str) and metric in _ON_DEVICE:
+        return None
+    return f"metric={metric!r} is computed by the host only; 'euclidean' and 'cosine' run on a GPU"
 
 
 def check_square(X, what):

@@ -8,11 +8,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length
 
 from skcoreset import _models
+from skcoreset._backend import to_numpy
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
-from skcoreset._kernels.set_functions import FacilityLocation, near_similarities
+from skcoreset._kernels.set_functions import FacilityLocation
+from skcoreset._kernels.similarities import near_similarities
 from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks, check_table, encode
 
 __all__ = ["CRAIG", "GradMatch"]
@@ -22,6 +24,7 @@ class _GradientCoreset(BaseModelCoreset):
     """What the two share: the gradient of each row, as factors."""
 
     _needs_labels = True
+    _uses_device = True
 
     def _represent(self, table):
         self._fit_estimator(table)
@@ -190,6 +193,11 @@ class CRAIG(_GradientCoreset):
 
     def _is_random(self):
         return self.optimizer == "stochastic"
+
+    def _place(self, factors, place, contests):
+        a, h, bias = factors
+        work = sum(len(contest.sample_weight) ** 2 for contest in contests) * _width(a, h)
+        return *place((a, h), work), bias
 
     def _pick(self, factors, contest):
         a, h, bias = factors
@@ -446,6 +454,16 @@ class GradMatch(_GradientCoreset):
         X_val, y_val = self._validation
         return factors, self._factors(X_val, y_val), y_val
 
+    def _place(self, represented, place, contests):
+        (a, h, bias), validation, y_val = represented
+        a_val, h_val, _ = validation or (None, None, bias)
+        work = sum(
+            len(contest.sample_weight) * contest.size * (_width(a, h) + contest.size)
+            for contest in contests
+        )
+        a, h, a_val, h_val = place((a, h, a_val, h_val), work)
+        return (a, h, bias), validation and (a_val, h_val, bias), y_val
+
     def _pick(self, represented, contest):
         (a, h, bias), validation, y_val = represented
         gradients = Factored(a, h, bias, rows=contest.rows)
@@ -466,12 +484,10 @@ class GradMatch(_GradientCoreset):
             report=contest.report,
         )
         if not len(picks):  # nothing to match: one row, so that no class is lost
-            start = gradients.correlate(target)
-            picks, weight = (
-                np.array([int(start.argmax())]),
-                contest.sample_weight.sum(keepdims=True),
-            )
-            norms = np.array([np.linalg.norm(target)])
+            start = to_numpy(gradients.correlate(target))
+            picks = np.array([start.argmax()])
+            weight = contest.sample_weight.sum(keepdims=True)
+            norms = np.array([np.linalg.norm(to_numpy(target))])
         if len(picks) < contest.size:
             of = "" if contest.label is None else f" of the class {contest.label}"
             warnings.warn(
@@ -482,3 +498,8 @@ class GradMatch(_GradientCoreset):
             )
         per_pick = {"residual_norms_": norms}
         return Picks(picks, weight, per_pick, scale="all" if self.positive else None)
+
+
+def _width(a, h):
+    """What one inner product of two gradients takes: multiplications."""
+    return a.shape[1] + (0 if h is None else h.shape[1])

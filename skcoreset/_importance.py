@@ -226,6 +226,14 @@ class ImportanceSampling(BaseModelCoreset):
     def _needs(self):
         return "proba" if self._is("loss") else "any"
 
+    @property
+    def _uses_device(self):
+        return self._is(*_OF_NUMBERS)
+
+    def _host_only(self):
+        if self._is("kmeans"):
+            return "sensitivity='kmeans' is computed by the host only"
+
     def _is(self, *names):
         return isinstance(self.sensitivity, str) and self.sensitivity in names
 
@@ -263,14 +271,15 @@ class ImportanceSampling(BaseModelCoreset):
         """Sensitivities of the rows `X`, those of the table that are `present`."""
         weight = table.sample_weight[present]
         if self.sensitivity == "lightweight":
-            return lightweight_sensitivity(X, weight)
+            work = 2 * X.shape[0] * X.shape[1]
+            return self._on_device(lambda p: lightweight_sensitivity(p(X, work), weight), X)
         if self.sensitivity == "kmeans":
             random_state = check_random_state(self.random_state)
             return kmeans_sensitivity(to_numpy(X), weight, self.n_clusters, random_state)
-        if self.sensitivity == "leverage":
-            return leverage(X, weight)
-        if self.sensitivity == "logistic":
-            return np.sqrt(leverage(X, weight)) + 1 / weight.sum()
+        if self.sensitivity in ("leverage", "logistic"):
+            work = 3 * X.shape[0] * X.shape[1] ** 2
+            values = self._on_device(lambda p: leverage(p(X, work), weight), X)
+            return values if self.sensitivity == "leverage" else np.sqrt(values) + 1 / weight.sum()
         self._fit_estimator(table)
         y = table.classes[table.codes[present]]
         return (_log_loss if self.sensitivity == "loss" else _gradient_norm)(self.estimator_, X, y)

@@ -5,14 +5,17 @@ from numbers import Integral, Real
 from scipy import sparse
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skcoreset._backend import device_of, is_foreign, namespace
 from skcoreset._geometry import (
     METRICS,
     check_initial,
     check_square,
     initial_rows,
+    metric_on_host,
     rows_within,
+    search_work,
 )
-from skcoreset._kernels import set_functions
+from skcoreset._kernels import set_functions, similarities
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.neighbors import nearest_neighbors
@@ -23,6 +26,8 @@ __all__ = ["FacilityLocation", "GraphCut"]
 
 class _SetFunction(BaseCoreset):
     """What set functions share: similarities, the greedy loop, cells. Adds ``_objective``."""
+
+    _uses_device = True
 
     _parameter_constraints = {
         **BaseCoreset._parameter_constraints,
@@ -63,6 +68,17 @@ class _SetFunction(BaseCoreset):
     def _represent(self, table):
         return table.X
 
+    def _host_only(self):
+        return metric_on_host(self.metric)
+
+    def _place(self, X, place, contests):
+        sizes, d = [len(contest.sample_weight) for contest in contests], X.shape[1]
+        if self.n_neighbors is None:
+            work = sum(n * n * d for n in sizes)
+        else:
+            work = sum(search_work(n, n, d, self.metric) for n in sizes)
+        return place(X, work, self._host_only())
+
     def _pick(self, X, contest):
         start = rows_within(self._initial, contest)
         similar = self._similarities(X, contest.rows)
@@ -81,20 +97,29 @@ class _SetFunction(BaseCoreset):
 
     def _similarities(self, X, rows):
         if self.metric == "precomputed":
-            X = X if rows is None else X[rows][:, rows]
-            return set_functions.given_similarities(X)
+            X = X if rows is None else _square(X, rows)
+            return similarities.given_similarities(X)
         if self.n_neighbors is None:
-            return set_functions.near_similarities(pairs(X, self.metric, rows=rows))
+            return similarities.near_similarities(pairs(X, self.metric, rows=rows))
         near = pairs(X, self.metric, rows=rows)
         if near.n == 1:
-            return set_functions.given_similarities(sparse.csr_array([[1.0]]))
+            return similarities.given_similarities(sparse.csr_array([[1.0]]))
         neighbors = nearest_neighbors(near, min(self.n_neighbors, near.n - 1))
-        return set_functions.graph_similarities(*neighbors)
+        return similarities.graph_similarities(*neighbors)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.pairwise = self.metric == "precomputed"
         return tags
+
+
+def _square(X, rows):
+    """The part of a square table that `rows` have among themselves."""
+    if not is_foreign(X):
+        return X[rows][:, rows]
+    xp = namespace(X)
+    at = xp.asarray(rows, device=device_of(X))
+    return xp.take(xp.take(X, at, axis=0), at, axis=1)
 
 
 class FacilityLocation(_SetFunction):

@@ -6,6 +6,7 @@ Everything else is here: checking what comes in, how many rows of which class, o
 taking rows out of the user's containers. This is the only file that imports imbalanced-learn.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from numbers import Integral
 
@@ -30,7 +31,15 @@ from sklearn.utils.validation import (
 )
 
 from skcoreset import _models
-from skcoreset._backend import device_name, is_foreign, namespace, take, to_numpy
+from skcoreset._backend import (
+    check_device,
+    device_scope,
+    is_foreign,
+    namespace,
+    on_device,
+    take,
+    to_numpy,
+)
 from skcoreset._budget import interleave, share_out
 from skcoreset._kernels.top_k import top_k
 from skcoreset._progress import CallbackSupportMixin, Progress
@@ -110,6 +119,19 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
 
     # What a family may want otherwise --------------------------------------------------------
 
+    _uses_device = False  # whether there is work that a GPU can do
+
+    def _host_only(self):
+        """Why that work can be done on the host only, as these parameters are; None if it can."""
+
+    def _place(self, represented, place, contests):
+        """`represented` where `_pick` is to work on it.
+
+        ``place(array, work, self._host_only())`` gives an array there; `work` is about the number
+        of multiplications. The default leaves all where it is.
+        """
+        return place.as_it_is(represented)
+
     def _check_X(self, X):
         """`X` as the method works on it. Default: any table, untouched."""
         check_table(self, X)
@@ -147,33 +169,8 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         self : object
             The fitted sampler.
         """
-        table = self._open(X, y, sample_weight)
-        groups = share_out(
-            self.coreset_size, self.stratify, table.codes, table.classes, table.sample_weight
-        )
-        self._check_groups(table, groups)
-        random_state = check_random_state(self.random_state if self._is_random() else 0)
-        progress = Progress(self, sum(group.size for group in groups))
-        represented = self._represent(replace(table, progress=progress.share))
-        picked = []
-        for group in groups:
-            everything = slice(None) if group.rows is None else group.rows
-            contest = Contest(
-                label=group.label,
-                rows=group.rows,
-                size=group.size,
-                sample_weight=table.sample_weight[everything],
-                total_weight=float(table.sample_weight.sum()),
-                random_state=np.random.RandomState(random_state.randint(2**31 - 1)),
-                report=progress,
-            )
-            picks = self._pick(represented, contest)
-            picks = picks if isinstance(picks, Picks) else Picks(picks)
-            picked.append(_globally(picks, contest))
-            progress.group_done(len(picked[-1].positions))
-        self._publish(table, groups, picked)
-        progress.close()
-        return self
+        with device_scope(X):
+            return self._select(X, y, sample_weight)
 
     def fit_resample(self, X, y=None, sample_weight=None):
         """Select the coreset and return its rows, in order of selection.
@@ -236,9 +233,47 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
 
     # How it is kept --------------------------------------------------------------------------
 
+    def _select(self, X, y, sample_weight):
+        table = self._open(X, y, sample_weight)
+        groups = share_out(
+            self.coreset_size, self.stratify, table.codes, table.classes, table.sample_weight
+        )
+        self._check_groups(table, groups)
+        random_state = check_random_state(self.random_state if self._is_random() else 0)
+        progress = Progress(self, sum(group.size for group in groups))
+        self.device_ = "cpu"
+        represented = self._represent(replace(table, progress=progress.share))
+        contests = [_contest(table, group, random_state, progress) for group in groups]
+
+        def pick_all(place):
+            progress.before = 0  # as this may be the second time
+            placed = self._place(represented, place, contests)
+            return [self._pick_one(placed, contest) for contest in contests]
+
+        picked = self._on_device(pick_all, table.X)
+        self._publish(table, groups, picked)
+        progress.close()
+        return self
+
+    def _pick_one(self, placed, contest):
+        """`Picks` of one group, in rows of the table."""
+        # A copy, so that a second time gives the same.
+        picks = self._pick(placed, replace(contest, random_state=deepcopy(contest.random_state)))
+        picks = _globally(picks if isinstance(picks, Picks) else Picks(picks), contest)
+        contest.report.group_done(len(picks.positions))
+        return picks
+
+    def _on_device(self, compute, X):
+        """``compute(place)``, see `on_device`; notes in `device_` where it worked."""
+        answer, device = on_device(compute, beside=X)
+        self.device_ = device or self.device_
+        return answer
+
     def _open(self, X, y, sample_weight):
         """Check all that came in, before any work is done."""
         checked = self._check_X(X)
+        if self._uses_device:
+            check_device(checked, self._host_only())
         n_samples = _num_samples(checked)
         if n_samples < 1:
             raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
@@ -266,7 +301,6 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         for name in picked[0].per_pick:
             setattr(self, name, np.concatenate([p.per_pick[name] for p in picked])[order])
         self.n_samples_in_ = len(table.sample_weight)
-        self.device_ = device_name(table.X)
         if table.classes is None:
             self.__dict__.pop("classes_", None)
             self.sampling_strategy_ = {None: len(self.sample_indices_)}
@@ -447,6 +481,19 @@ def check_numbers(estimator, X, reset=True):
     if not bool(xp.all(xp.isfinite(X))):
         raise ValueError("Input X contains NaN or infinity.")
     return X
+
+
+def _contest(table, group, random_state, progress):
+    everything = slice(None) if group.rows is None else group.rows
+    return Contest(
+        label=group.label,
+        rows=group.rows,
+        size=group.size,
+        sample_weight=table.sample_weight[everything],
+        total_weight=float(table.sample_weight.sum()),
+        random_state=np.random.RandomState(random_state.randint(2**31 - 1)),
+        report=progress,
+    )
 
 
 def _globally(picks, contest):

@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import pairwise_distances
 
 from skcoreset import FacilityLocation, GraphCut
-from skcoreset._kernels import set_functions
+from skcoreset._kernels import set_functions, similarities
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.neighbors import nearest_neighbors
@@ -125,7 +125,7 @@ def test_on_demand_equals_whole(rng, megabytes):
     w = rng.random(1500)
 
     def picks():
-        similar = set_functions.near_similarities(pairs(X))
+        similar = similarities.near_similarities(pairs(X))
         cover = set_functions.FacilityLocation(similar, w)
         return similar.whole, *greedy(cover, 60), cover.cells(w)
 

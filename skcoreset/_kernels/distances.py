@@ -24,7 +24,7 @@ from scipy import sparse
 from sklearn.metrics import pairwise_distances
 from sklearn.metrics.pairwise import pairwise_kernels
 
-from skcoreset._backend import block_slices, device_of, is_foreign, namespace
+from skcoreset._backend import Streamed, block_slices, device_of, is_foreign, namespace
 
 __all__ = ["gram", "pairs"]
 
@@ -37,7 +37,8 @@ class _Rows:
     def __init__(self, X, rows=None, may_copy=True):
         self.xp, self.device = namespace(X), device_of(X)
         # A few columns are copied, so that they can be shifted once and for all.
-        self.narrow = may_copy and not sparse.issparse(X) and X.shape[1] <= NARROW
+        whole = not sparse.issparse(X) and not isinstance(X, Streamed)
+        self.narrow = may_copy and whole and X.shape[1] <= NARROW
         single = "float32" in str(X.dtype)
         self.dtype = self.xp.float32 if single else self.xp.float64
         self.itemsize, self.eps = (4, 2.0**-23) if single else (8, 2.0**-52)
@@ -53,6 +54,11 @@ class _Rows:
         elif self.narrow:
             self.X = self._cast(X)
 
+    @property
+    def streamed(self):
+        """Whether each row fetched is a copy from the host to a device."""
+        return isinstance(self.X, Streamed)
+
     def _a_copy_fits(self):
         row_bytes = self.X.shape[1] * self.itemsize
         if sparse.issparse(self.X):
@@ -66,7 +72,7 @@ class _Rows:
         """Rows at positions `at` (a slice or an index array), shifted by `offset`."""
         if self.rows is not None:
             at = self.rows[at]
-        if isinstance(at, slice) or sparse.issparse(self.X):
+        if isinstance(at, slice) or sparse.issparse(self.X) or self.streamed:
             rows = self.X[at, :]
         else:
             rows = self.xp.take(self.X, at, axis=0)
@@ -105,7 +111,8 @@ class _Rows:
     def dot(self, vector):
         """Products of all rows with one dense float64 `vector`, float64."""
         vector = self._cast(vector)
-        if self.rows is None and self.offset is None and self.X.dtype == self.dtype:
+        in_place = self.rows is None and self.offset is None and not self.streamed
+        if in_place and self.X.dtype == self.dtype:
             return self.xp.astype(self.X @ vector, self.xp.float64, copy=False)
         return self.each(lambda rows: rows @ vector)
 
@@ -154,8 +161,21 @@ class _Rows:
 
     def products(self, left, at):
         """``left @ rows.T`` as (len(left), len(at)), for dense `left`."""
+        if self.streamed:
+            return self._products_in_parts(left, at)
         rows = self.fetch(at)
         return (rows @ left.T).T if sparse.issparse(rows) else left @ rows.T
+
+    def _products_in_parts(self, left, at):
+        """The same with few rows fetched at a time, as `at` may be all of them."""
+        start, stop = at.indices(self.n)[:2] if isinstance(at, slice) else (0, at.shape[0])
+        shape = left.shape[0], stop - start
+        out = self.xp.empty(shape, dtype=self.dtype, device=self.device)
+        for block in block_slices(stop - start, self.X.shape[1] * self.itemsize):
+            a_slice = slice(start + block.start, start + block.stop)
+            part = a_slice if isinstance(at, slice) else at[block]
+            out[:, block] = left @ self.fetch(part).T
+        return out
 
     def products_among(self, columns):
         rows = self.fetch_wide(columns)
@@ -246,7 +266,8 @@ class Euclidean(_Rows):
         return self.squares() - 2 * self.dot(mean) + mean @ mean
 
     def distance(self, values):
-        return np.sqrt(np.maximum(values, 0))
+        xp = namespace(values)
+        return xp.sqrt(xp.clip(values, min=0))
 
 
 class Cosine(_Rows):
@@ -289,7 +310,7 @@ class Cosine(_Rows):
         return 1 - self.dot(mean) * self.scale / norm
 
     def distance(self, values):
-        return np.maximum(values, 0)
+        return namespace(values).clip(values, min=0)
 
 
 class Measured(_Rows):
@@ -377,8 +398,8 @@ class Gram(_Rows):
         self.diagonal = self.squares()
 
     def feature(self, at):
-        row = self.fetch_dense(slice(at, at + 1))
-        return self.xp.astype(row[0, :], self.xp.float64)
+        """The feature of the one row at position ``at[0]``; `at` is an array."""
+        return self.xp.astype(self.fetch_dense(at)[0, :], self.xp.float64)
 
     def mean_feature(self, weight):
         return self.mean(weight)
@@ -388,8 +409,8 @@ class Gram(_Rows):
         return self.dot(vector)
 
     def rounding_of_value(self, vector, at, step):
-        square = float(vector @ vector) * float(self.diagonal[at])
-        return 16 * self.eps * (square**0.5 + float(self.diagonal[at]))
+        square = (vector @ vector) * self.diagonal[at]
+        return 16 * self.eps * (square**0.5 + self.diagonal[at])
 
 
 class KernelGram(_Rows):
@@ -418,7 +439,7 @@ class KernelGram(_Rows):
         return K.toarray() if sparse.issparse(K) else K
 
     def feature(self, at):
-        return self.block(slice(at, at + 1), slice(None))[0].astype(np.float64)
+        return self.block(at, slice(None))[0].astype(np.float64)
 
     def mean_feature(self, weight):
         """By all n x n kernel values, a block of them at a time."""
@@ -430,7 +451,7 @@ class KernelGram(_Rows):
         return vector
 
     def rounding_of_value(self, vector, at, step):
-        return 16 * self.eps * (step + 2) * float(self.diagonal[at])
+        return 16 * self.eps * (step + 2) * self.diagonal[at]
 
 
 def gram(X, kernel=None, params=None, rows=None):

@@ -120,8 +120,9 @@ class Factored:
             return a
         h = self.h.fetch_dense(every)
         if self.bias:
-            h = np.concatenate([np.ones((self.n, 1)), h], axis=1)
-        return (a[:, :, None] * h[:, None, :]).reshape(self.n, -1)
+            one = self.xp.ones((self.n, 1), dtype=self.xp.float64, device=self.device)
+            h = self.xp.concat([one, self.xp.astype(h, self.xp.float64)], axis=1)
+        return self.xp.reshape(a[:, :, None] * h[:, None, :], (self.n, -1))
 
 
 def _dots(left, right):

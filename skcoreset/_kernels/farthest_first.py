@@ -4,6 +4,7 @@ import numpy as np
 from array_api_extra import partition
 
 from skcoreset._backend import put, to_numpy
+from skcoreset._kernels.cuda.farthest_first import farthest_first_on
 
 __all__ = ["farthest_first"]
 
@@ -51,11 +52,17 @@ def farthest_first(pairs, size, first, *, pool_size=None, report=None):
     nearest = pairs.vector(0, xp.int64)
     picks, radii = [], []
     prune = _Prune(pairs)
+    on_gpu = farthest_first_on(pairs)  # its kernels, or None
 
     def add(new):
-        new_at = xp.asarray(new, device=pairs.device)
-        rows = prune.rows_in_reach(picks, new_at, gap, nearest)
-        _update(pairs, new_at, rows, gap, nearest, len(picks))
+        new_at = xp.asarray(new, dtype=xp.int64, device=pairs.device)
+        if on_gpu is not None:
+            on_gpu.update(new_at, gap, nearest, len(picks))
+        else:
+            rows = prune.rows_in_reach(picks, new_at, gap, nearest)
+            _update(pairs, new_at, rows, gap, nearest, len(picks))
+        put(gap, new_at, -xp.inf)
+        put(nearest, new_at, xp.arange(len(new), device=pairs.device) + len(picks))
         picks.extend(new)
         radii.append(float(xp.max(gap)))
         if report is not None:
@@ -68,8 +75,10 @@ def farthest_first(pairs, size, first, *, pool_size=None, report=None):
     while len(picks) < size:
         wanted = min(size - len(picks), pairs.most_columns())
         pool, outside = _farthest_rows(pairs, gap, position, pool_size)
-        new, farthest = _pick_in_pool(pairs, picks, gap, nearest, pool, outside, wanted)
-        if not new:  # ties across the edge of the pool: one step of the plain loop
+        among, upper, slack = _distances_in_pool(pairs, picks, gap, nearest, pool)
+        loop = _pool_loop if on_gpu is None else on_gpu.pool_loop
+        new, farthest = loop(among, upper, slack, pool, outside, wanted)
+        if len(new) == 0:  # ties across the edge of the pool: one step of the plain loop
             slack = _slack(pairs, gap, position)
             new, farthest = [_lowest_of_ties(to_numpy(gap + slack), to_numpy(slack))[0]], []
         radii.extend(farthest[1:])
@@ -124,10 +133,9 @@ def _farthest_rows(pairs, gap, position, most):
     return xp.sort(near[chosen]), (float(lower), float(xp.max(upper)), int(rival))
 
 
-def _pick_in_pool(pairs, picks, gap, nearest, pool, outside, wanted):
-    """The plain loop among `pool`, while no row outside can win. Returns picks and their gaps."""
+def _distances_in_pool(pairs, picks, gap, nearest, pool):
+    """Most that the distances among `pool` are, and those to the nearest pick; their rounding."""
     xp = pairs.xp
-    lower, highest, rival = outside
     reach = xp.astype(gap[pool], xp.float64)
     if pairs.cancels:  # what many products have worn down is measured afresh
         owner = xp.asarray(picks, device=pairs.device)[nearest[pool]]
@@ -136,9 +144,14 @@ def _pick_in_pool(pairs, picks, gap, nearest, pool, outside, wanted):
     else:
         exact = 1.0
     slack = _slack(pairs, reach, pool) * exact
-    upper = reach + slack
     among = pairs.among(pool)
     among += slack[None, :]  # a row j keeps its slack through every minimum
+    return among, reach + slack, slack
+
+
+def _pool_loop(among, upper, slack, pool, outside, wanted):
+    """The plain loop among `pool`, while no row outside can win. Returns picks and their gaps."""
+    lower, highest, rival = outside
     # Small and one step after the other: on the host, by the methods of its arrays.
     among, upper, slack, pool = (to_numpy(x) for x in (among, upper, slack, pool))
     new, farthest = [], []
@@ -206,5 +219,3 @@ def _update(pairs, new, rows, gap, nearest, label):
         put(gap, part, xp.minimum(value, before))
         moved = value + pairs.slack(value, part) < before
         put(nearest, part[moved], which[moved] + label)
-    put(gap, new, -xp.inf)
-    put(nearest, new, xp.arange(new.shape[0], device=pairs.device) + label)

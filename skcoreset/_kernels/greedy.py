@@ -30,6 +30,10 @@ def greedy(
     Stochastic (Mirzasoleiman et al. 2015): each step looks at a random ``n / size * ln(1 /
     epsilon)`` of the candidates only.
 
+    On a GPU some objectives have a lazy loop of their own (`on_gpu`), that makes the same picks. It
+    runs ahead of `report` and `stop`, which hear of every pick all the same; those behind the one
+    where `stop` says True are given up.
+
     Parameters
     ----------
     objective : object as described in :mod:`skcoreset._kernels.set_functions`
@@ -53,6 +57,9 @@ def greedy(
     gains : ndarray, float64
         What each pick added.
     """
+    on_gpu = objective.on_gpu() if optimizer == "lazy" else None
+    if on_gpu is not None:
+        return on_gpu.greedy(size, start, stop, report)
     picks, gains = [], []
     step = {"lazy": _Lazy, "stochastic": _Stochastic, "naive": _Naive}[optimizer](
         objective, size, epsilon, random_state

@@ -1,6 +1,7 @@
 """Herding (Welling 2009; Chen, Welling & Smola 2010) without repeats."""
 
-import numpy as np
+from skcoreset._backend import put, to_numpy
+from skcoreset._kernels.cuda.herding import herding_on
 
 __all__ = ["herd"]
 
@@ -32,20 +33,24 @@ def herd(gram, size, weight, *, report=None):
     Time: one product of the rows with a vector a pick (a kernel: one column of the kernel matrix
     a pick, and the whole of it once for the mean). Memory: a few vectors of n.
     """
+    on_gpu = herding_on(gram)
+    if on_gpu is not None:
+        return on_gpu.herd(size, weight, report)
     xp = gram.xp
     mean = gram.mean_feature(weight)
     total = 0 * mean
     cost = xp.asarray(gram.diagonal, copy=True)  # picked rows: inf
     picks = []
+    # Positions stay arrays: on a GPU an int would have to wait for each pick.
     for step in range(size):
         direction = 2 * ((step + 1) * mean - total)
         gain = gram.values(direction) - cost
-        top = int(xp.argmax(gain))
+        top = xp.argmax(gain)
         tied = gain >= gain[top] - gram.rounding_of_value(direction, top, step)
-        pick = int(xp.nonzero(tied)[0][0])
+        pick = xp.argmax(xp.astype(tied, xp.int8), keepdims=True)  # the first of them
         total = total + gram.feature(pick)
-        cost[pick] = xp.inf
+        put(cost, pick, xp.inf)
         picks.append(pick)
         if report is not None:
             report(len(picks))
-    return np.asarray(picks)
+    return to_numpy(xp.concat(picks))

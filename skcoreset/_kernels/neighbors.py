@@ -1,15 +1,23 @@
-"""Nearest neighbours, exact: by blocks of distances, or by a tree where columns are few."""
+"""Nearest neighbours, exact, by the fastest of three searches: tree, scikit-learn's, or blocks."""
+
+from hashlib import blake2b
+from itertools import pairwise
 
 import numpy as np
 from array_api_extra import partition
+from scipy import sparse
 from scipy.spatial import KDTree
+from sklearn.neighbors import NearestNeighbors
 
 from skcoreset._backend import block_slices, is_foreign, to_numpy
+from skcoreset._kernels.cuda.neighbors import search_on
+from skcoreset._kernels.distances import Precomputed
 
 __all__ = ["nearest_neighbors"]
 
 TREE_COLUMNS = 6  # up to so many columns a tree is faster; from about 10 on it is slower
-SPARE = 2  # rows that a tree is asked for beyond those wanted, to see whether others tie
+MATCHED_COLUMNS = 64  # up to so many float32 columns scikit-learn's search is as fast or faster
+SPARE = 2  # rows that a search is asked for beyond those wanted, to see whether others tie
 TIE = 2.0**-40  # distances without cancellation that are relatively closer than this are equal
 GROUPS = 32
 
@@ -38,13 +46,17 @@ def nearest_neighbors(pairs, n_neighbors, of=slice(None), among=slice(None)):
     Time: n_of n_among d; for Euclidean distances of at most `TREE_COLUMNS` columns on the host
     about n_of log(n_among) by a tree, but for rows with many ties. Memory: O(n n_neighbors) and
     blocks within `working_memory`.
+
+    Euclidean distances on the host are left to scikit-learn's search where it is the faster one:
+    in float64, and up to `MATCHED_COLUMNS` columns (of float32 it makes float64 for its products,
+    which wider tables feel); sparse tables where at most one value in ten is stored. On a GPU a
+    kernel keeps the nearest of each row as it goes through the table.
     """
     asked, among = np.arange(pairs.n)[of], np.arange(pairs.n)[among]
     neighbors = np.empty((len(asked), n_neighbors), dtype=np.intp)
     distances = np.empty((len(asked), n_neighbors))
     found = np.zeros(len(asked), dtype=bool)
-    few = pairs.cancels and not is_foreign(pairs.X) and pairs.X.shape[1] <= TREE_COLUMNS
-    for search in [_by_tree, _by_blocks] if few and pairs.narrow else [_by_blocks]:
+    for search in _searches(pairs):
         left = np.flatnonzero(~found)
         for at, rows, columns, values in search(pairs, n_neighbors, asked[left], among):
             at = left[at]
@@ -55,12 +67,31 @@ def nearest_neighbors(pairs, n_neighbors, of=slice(None), among=slice(None)):
     return neighbors, distances
 
 
+def _searches(pairs):
+    """The searches to try one after the other; the last one leaves no row out."""
+    on_gpu = search_on(pairs, SPARE, TIE)
+    if on_gpu is not None:
+        return [on_gpu, _by_blocks]
+    if pairs.cancels and not is_foreign(pairs.X):
+        if pairs.narrow and pairs.X.shape[1] <= TREE_COLUMNS:
+            return [_by_tree, _by_blocks]
+        if sparse.issparse(pairs.X):
+            fast = 10 * pairs.X.nnz <= pairs.X.shape[0] * pairs.X.shape[1]
+        else:
+            fast = pairs.itemsize == 8 or pairs.X.shape[1] <= MATCHED_COLUMNS
+        # A table far from the origin would lose its digits there.
+        if fast and pairs.offset is None and pairs.rows is None:
+            return [_by_scikit_learn, _by_blocks]
+    return [_by_blocks]
+
+
 # A search yields (at, rows, columns, values): rows at[0], at[1], ... of those asked about have the
 # candidates `columns` at `values`, the one at position i being of row at[rows[i]]; ascending by
 # row and column. All that may be among the nearest are there, and few others.
 
 
 def _by_blocks(pairs, n_neighbors, asked, among):
+    among = _fewer_alike(pairs, among, n_neighbors + 1)
     xp, n = pairs.xp, len(among)
     every = xp.asarray(among, device=pairs.device)
     whole = n > 0 and among[-1] - among[0] == n - 1
@@ -94,6 +125,32 @@ def _by_blocks(pairs, n_neighbors, asked, among):
         yield np.arange(len(asked))[block], to_numpy(rows), columns, to_numpy(values)
 
 
+def _fewer_alike(pairs, among, most):
+    """`among` without rows that are the same as `most` others before them.
+
+    These come before it in any list of neighbours, and thousands of rows without an entry, say,
+    would be candidates of each other.
+    """
+    if is_foreign(pairs.X) or isinstance(pairs, Precomputed):
+        return among
+    seen, keep = {}, np.ones(len(among), dtype=bool)
+    for block in block_slices(len(among), 2 * pairs.itemsize * pairs.X.shape[1]):
+        rows = pairs.fetch(among[block])
+        for i, row in enumerate(_row_bytes(rows), block.start):
+            key = blake2b(row, digest_size=16).digest()
+            seen[key] = seen.get(key, 0) + 1
+            keep[i] = seen[key] <= most
+    return among[keep]
+
+
+def _row_bytes(rows):
+    if not sparse.issparse(rows):
+        yield from np.ascontiguousarray(rows)
+        return
+    for start, stop in pairwise(rows.indptr):
+        yield rows.indices[start:stop].tobytes() + rows.data[start:stop].tobytes()
+
+
 def _about_kth_smallest(D, k, xp):
     """At least the k-th smallest value of each row, and mostly that value itself.
 
@@ -114,25 +171,58 @@ def _by_tree(pairs, n_neighbors, asked, among):
     tree = KDTree(pairs.fetch_wide(among))
     ask = min(n_neighbors + 1 + SPARE, len(among))
     for block in block_slices(len(asked), 6 * 8 * ask):
-        mine = asked[block]
-        values, columns = tree.query(pairs.fetch_wide(mine), k=np.arange(1, ask + 1))
-        values, columns = values**2, among[columns]
-        last = values[:, -1].copy() if ask < len(among) else np.inf
-        values[columns == mine[:, None]] = np.inf
-        edge = np.partition(values, n_neighbors - 1, axis=1)[:, n_neighbors - 1] * (1 + TIE)
-        settled = last > edge
-        near = (edge[:, None] >= values) & settled[:, None]
-        order = np.argsort(columns, axis=1)
-        near, values, columns = (np.take_along_axis(a, order, 1) for a in (near, values, columns))
-        rows = (np.cumsum(settled) - 1)[np.nonzero(near)[0]]
-        yield np.arange(len(asked))[block][settled], rows, columns[near], values[near]
+        values, columns = tree.query(pairs.fetch_wide(asked[block]), k=np.arange(1, ask + 1))
+        near = _near(pairs, n_neighbors, asked[block], among, values**2, columns)
+        yield np.arange(len(asked))[block][near[0]], *near[1:]
+
+
+def _by_scikit_learn(pairs, n_neighbors, asked, among):
+    """Leaves out the rows that tie with more than it was asked for."""
+    search = NearestNeighbors(algorithm="brute").fit(pairs.fetch(_as_slice(among)))
+    ask = min(n_neighbors + 1 + SPARE, len(among))
+    values, columns = search.kneighbors(pairs.fetch(_as_slice(asked)), ask)
+    for block in block_slices(len(asked), 6 * 8 * ask):
+        near = _near(
+            pairs, n_neighbors, asked[block], among, values[block] ** 2, columns[block], exact=False
+        )
+        yield np.arange(len(asked))[block][near[0]], *near[1:]
+
+
+def _as_slice(at):
+    """Consecutive positions as a slice, which takes a view of a table and not a copy."""
+    whole = len(at) and at[-1] - at[0] == len(at) - 1
+    return slice(int(at[0]), int(at[-1]) + 1) if whole else at
+
+
+def _near(pairs, n_neighbors, mine, among, values, columns, exact=True):
+    """(settled, rows, columns, values) of what a search found for `mine`, ascending in `values`.
+
+    A row is settled if all that may be among its nearest was found. What is not `exact` is off by
+    `pairs.slack`.
+    """
+    columns = among[columns]
+    last = values[:, -1].copy() if values.shape[1] < len(among) else np.inf
+    values[columns == mine[:, None]] = np.inf
+    edge = np.partition(values, n_neighbors - 1, axis=1)[:, n_neighbors - 1] * (1 + TIE)
+    if not exact:
+        edge += 4 * pairs.slack(edge, mine)
+    settled = last > edge
+    near = (edge[:, None] >= values) & settled[:, None]
+    order = np.argsort(columns, axis=1)
+    near, values, columns = (np.take_along_axis(a, order, 1) for a in (near, values, columns))
+    rows, values, columns = np.nonzero(near)[0], values[near], columns[near]
+    if not exact:
+        many = near.sum(axis=1) > n_neighbors
+        unsure = many[rows] | pairs.doubtful(values, mine[rows], columns)
+        values[unsure] = pairs.direct(mine[rows][unsure], columns[unsure])
+    return settled, (np.cumsum(settled) - 1)[rows], columns, values
 
 
 def _nearest(rows, values, n_neighbors, pairs):
     """Mask of the `n_neighbors` smallest `values` of each row, the first of those that tie."""
-    if not len(rows):
-        return np.zeros(0, dtype=bool)
     start = np.flatnonzero(np.diff(rows, prepend=-1))
+    if len(rows) == len(start) * n_neighbors:  # each row has at least so many: no choice
+        return np.ones(len(rows), dtype=bool)
     edge = values[np.lexsort((values, rows))][start + n_neighbors - 1]
     width = TIE * edge if pairs.cancels else pairs.slack(edge)
     tied = (edge + width)[rows] >= values

@@ -5,6 +5,7 @@ import sklearn
 from scipy.linalg import cho_factor, solve_triangular
 
 from skcoreset._backend import to_numpy
+from skcoreset._kernels.cuda.omp import pursuit_on
 
 __all__ = ["matching_pursuit"]
 
@@ -47,7 +48,14 @@ def matching_pursuit(
     Time for each step: one column of inner products, n(d + C); one product of the columns with
     the weights, n k; a triangular solve, k^2. Memory: n k, or n if that is more than a quarter of
     `working_memory`; then correlations come from the residual itself, at n d C a step.
+
+    On a GPU the columns are kept in the type of the table, and nothing waits for a single step;
+    `report` is then called after every 32 of them. Where the columns do not fit, the loop is the
+    one below, and waits for each.
     """
+    on_gpu = pursuit_on(atoms, size)
+    if on_gpu is not None:
+        return on_gpu.run(target, regularization, positive, tol, report)
     n = atoms.n
     start = to_numpy(atoms.correlate(target))
     norm_b = float((to_numpy(target) ** 2).sum())

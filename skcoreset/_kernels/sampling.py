@@ -33,8 +33,8 @@ class _Sizes:
     """
 
     def __init__(self, sizes):
+        sizes = _rounded(to_numpy(sizes))
         n = len(sizes)
-        sizes = _rounded(sizes)
         self.order = np.argsort(sizes, kind="stable")
         self.sorted = sizes[self.order]
         self.total = np.cumsum(self.sorted)
@@ -81,7 +81,7 @@ def inclusion_probabilities(sizes, m):
     Time: O(n log n). Memory: a few vectors of n.
     """
     of = _Sizes(sizes)
-    out = np.ones(len(sizes))
+    out = np.ones(len(of.order))
     unsure = of.not_certain(m)
     if unsure:
         out[of.order[:unsure]] = np.minimum(of.factor(m) * of.sorted[:unsure], 1)
@@ -115,7 +115,8 @@ def ranking(sizes, random_state):
     Time: O(n log n), and a plain loop over the sizes of sample in which some row is certain.
     Memory: about twenty vectors of n.
     """
-    of, n = _Sizes(sizes), len(sizes)
+    of = _Sizes(sizes)
+    n = len(of.order)
     # As samples shrink, rows cease to be certain, in ascending order of size. Row j does so in
     # the step to `step[j]` rows, and may be put out right there.
     step = np.ceil(of.certain_from).astype(np.intp) - 1
@@ -182,9 +183,9 @@ def draw_with_replacement(sizes, m, random_state):
     -----
     Time: O(n + m log n). Memory: a vector of n.
     """
-    upto = np.cumsum(_rounded(sizes))
+    upto = np.cumsum(_rounded(to_numpy(sizes)))
     drawn = np.searchsorted(upto, random_state.random_sample(m) * upto[-1], side="right")
-    drawn = np.minimum(drawn, len(sizes) - 1)  # a product may round up to the sum of all
+    drawn = np.minimum(drawn, len(upto) - 1)  # a product may round up to the sum of all
     rows, first, counts = np.unique(drawn, return_index=True, return_counts=True)
     order = np.argsort(first)
     return rows[order], counts[order]
@@ -256,6 +257,7 @@ def kmeans_sensitivity(X, weight, n_clusters, random_state):
     -----
     Time: n k d. Memory: blocks.
     """
+    X = to_numpy(X)  # kmeans_plusplus works on the host
     # One candidate a centre: plain D^2 sampling, for which alpha is the bound.
     _, centers = kmeans_plusplus(
         X, n_clusters, sample_weight=weight, random_state=random_state, n_local_trials=1

@@ -16,33 +16,25 @@ An objective answers
     relative and absolute error of a gain, below which two are a tie. The relative one is
     eps**0.7, as late gains are small differences of distances that have lost digits themselves;
 ``on_demand``
-    whether values are made anew each time, so that gains are dear.
+    whether values are made anew each time, so that gains are dear;
+``on_gpu()``
+    its own lazy loop, where it has one that picks on a GPU, else None.
 """
 
 from collections import OrderedDict
 
 import numpy as np
-import sklearn
 from scipy import sparse
 
-from skcoreset._backend import (
-    block_slices,
-    clip_below_zero,
-    device_of,
-    is_foreign,
-    namespace,
-    to_numpy,
-)
+from skcoreset._backend import block_slices, clip_below_zero, is_foreign, to_numpy
+from skcoreset._kernels.cuda.facility_location import cover_loop_on, cut_loop_on, gains_on
+from skcoreset._kernels.similarities import GraphSimilarities
 
 __all__ = [
     "FacilityLocation",
     "GraphCut",
     "GraphFacilityLocation",
-    "Similarities",
     "cover",
-    "given_similarities",
-    "graph_similarities",
-    "near_similarities",
 ]
 
 DENSE_PICKS = 4
@@ -57,7 +49,9 @@ class FacilityLocation:
     never count again, and after a few picks most pairs are of that kind. On the host the others
     are remembered: of a matrix that is held as a whole all of them, to keep the gains of all
     candidates up to date (`_Kept`); of rows made on demand those of each candidate that was
-    looked at (`_Reach`).
+    looked at (`_Reach`). On a GPU the loop over a matrix that is held as a whole never leaves it
+    (`on_gpu`). Over rows made on demand the host leads, and waits a few times for each block of
+    candidates.
 
     Parameters
     ----------
@@ -66,6 +60,8 @@ class FacilityLocation:
     """
 
     noise = 0.0
+    # Loss after the pick that `stop` is asked about, where a GPU is some picks ahead.
+    known_loss = None
 
     def __init__(self, similar, weight):
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
@@ -75,8 +71,14 @@ class FacilityLocation:
         self.covered = None  # similarity of each row to the nearest pick; None: no pick yet
         self.nearest = self.xp.zeros(self.n, dtype=self.xp.int64, device=self.device)
         self.picks = []
-        self.reach = None if is_foreign(self.weight) else _Reach(similar.spare_bytes)
+        self.first_gains = None
+        self.fused = gains_on(self.weight, self.xp, self.device)
+        on_host = self.fused is None and not is_foreign(self.weight)
+        self.reach = _Reach(similar.spare_bytes) if on_host else None
         self.kept = None
+
+    def on_gpu(self):
+        return cover_loop_on(self)
 
     @property
     def kept_gains(self):
@@ -87,9 +89,16 @@ class FacilityLocation:
             return self.kept.gains
         if self.covered is None:
             sums, lowest = self.similar.sums_and_lowest(self.weight)
-            return sums - lowest * float(self.xp.sum(self.weight))
+            self.first_gains = sums - lowest * float(self.xp.sum(self.weight))
+            return self.first_gains
         gains = self.xp.zeros(self.n, dtype=self.xp.float64, device=self.device)
         for rows, columns, block, mirrored in self.similar.tiles():
+            if self.fused is not None:
+                covered, weight = self.covered, self.weight
+                self.fused.of_rows(block, covered[columns], weight[columns], gains[rows])
+                if mirrored:
+                    self.fused.of_columns(block, covered[rows], weight[rows], gains[columns])
+                continue
             if mirrored:
                 more = block.T - self.covered[rows][None, :]
                 gains[columns] += self._total(more, self.weight[rows])
@@ -105,13 +114,22 @@ class FacilityLocation:
             return self.kept.gains[candidates]
         if self.covered is not None and self.reach is not None:
             return self._gains_in_reach(candidates)
+        if self.covered is None and self.first_gains is not None:
+            return self.first_gains[candidates]
         xp = self.xp
-        out = xp.empty(candidates.shape[0], dtype=xp.float64, device=self.device)
+        out = xp.zeros(candidates.shape[0], dtype=xp.float64, device=self.device)
+        lowest = float("inf")
         for block in block_slices(candidates.shape[0], 3 * 8 * self.n, most_bytes=2**26):
             rows = self.similar.rows(candidates[block])
-            # Before the first pick only the order matters; the lowest value seen will do.
-            covered = xp.min(rows) if self.covered is None else self.covered[None, :]
-            out[block] = self._total(rows - covered, self.weight)
+            if self.covered is None:
+                lowest = min(lowest, float(xp.min(rows)))
+                out[block] = xp.astype(rows @ self.weight, xp.float64)
+            elif self.fused is not None:
+                self.fused.of_rows(rows, self.covered, self.weight, out[block])
+            else:
+                out[block] = self._total(rows - self.covered[None, :], self.weight)
+        if self.covered is None:  # only the order matters; the lowest value seen will do
+            out -= lowest * float(xp.sum(self.weight))
         return out
 
     def _gains_in_reach(self, candidates):
@@ -174,6 +192,8 @@ class FacilityLocation:
 
     def loss(self):
         """``sum_i w_i min_{j in S} d_ij`` where similarities are minus distances."""
+        if self.known_loss is not None:
+            return self.known_loss
         return -float(self.xp.sum(self.weight * self.covered))
 
     def cells(self, weight):
@@ -338,6 +358,9 @@ class GraphFacilityLocation:
     def kept_gains(self):
         return self.kept.gains
 
+    def on_gpu(self):
+        return None
+
     def all_gains(self):
         return self.kept.gains
 
@@ -375,6 +398,7 @@ class GraphCut:
         self.rounding = similar.eps**0.7
         dtype = getattr(similar, "dtype", None)
         weight = self.xp.asarray(weight, dtype=dtype, device=self.device)
+        self.weight = weight
         sums, lowest = similar.sums_and_lowest(weight)
         # Similarities are measured from the lowest one, so that none is negative.
         self.lowest = lowest
@@ -382,6 +406,9 @@ class GraphCut:
             sums - lowest * float(self.xp.sum(weight)) - redundancy * (similar.diagonal() - lowest)
         )
         self.picks = []
+
+    def on_gpu(self):
+        return cut_loop_on(self)
 
     @property
     def kept_gains(self):
@@ -402,161 +429,20 @@ class GraphCut:
     def cells(self, weight):
         """As for `FacilityLocation`."""
         near = cover(self.similar, weight)
+        on_gpu = near.on_gpu()
+        if on_gpu is not None:
+            on_gpu.cover(self.picks)
+            return near.cells(weight)
         for pick in self.picks:
             near.add(pick)
         return near.cells(weight)
 
 
 def _cells(nearest, weight, picks):
-    nearest = np.array(to_numpy(nearest))
+    nearest, weight = np.array(to_numpy(nearest)), to_numpy(weight)
     nearest[picks] = np.arange(len(picks))  # each its own, whatever it is more similar to
     known = nearest >= 0
     return np.bincount(nearest[known], weights=weight[known], minlength=len(picks))
-
-
-class Similarities:
-    """Rows of a symmetric similarity matrix, held as a whole if it fits, else made on demand.
-
-    It fits if it takes no more than half of scikit-learn's `working_memory`.
-
-    Parameters
-    ----------
-    compute : callable
-        ``compute(candidates, rows)`` gives a new block (len(candidates), len(rows)); `candidates`
-        and `rows` are slices or index arrays.
-    n : int
-    like : object with xp, device, dtype, itemsize and eps
-        Of the blocks.
-    matrix : array of shape (n, n), optional
-        The matrix itself where it is there already.
-    floor : float, optional
-        What no similarity is below; None: found out.
-    """
-
-    def __init__(self, compute, n, like, matrix=None, floor=None):
-        self.compute, self.n, self.floor = compute, n, floor
-        self.xp, self.device = like.xp, like.device
-        self.dtype, self.itemsize, self.eps = like.dtype, like.itemsize, like.eps
-        memory = int(sklearn.get_config()["working_memory"] * 2**20)
-        needed = n * n * self.itemsize
-        if matrix is None and needed <= memory / 2:
-            memory -= needed
-            matrix = self.xp.empty((n, n), dtype=self.dtype, device=self.device)
-            for block in self._row_blocks():
-                matrix[block, :] = compute(block, slice(0, n))
-        self.matrix, self.whole = matrix, matrix is not None
-        self.spare_bytes = memory // 2  # for whoever uses the similarities
-
-    def _row_blocks(self):
-        return block_slices(self.n, 3 * self.n * self.itemsize, most_bytes=2**25)
-
-    def rows(self, candidates):
-        """Similarities of each candidate with all rows, (len(candidates), n), a new array."""
-        if self.whole:
-            return self.xp.take(self.matrix, candidates, axis=0)
-        n_new = candidates.shape[0]
-        out = self.xp.empty((n_new, self.n), dtype=self.dtype, device=self.device)
-        for block in block_slices(self.n, 4 * n_new * self.itemsize):
-            out[:, block] = self.compute(candidates, block)
-        return out
-
-    def each(self, candidates):
-        """The same rows one after the other; not to be written to."""
-        if self.whole:
-            for candidate in candidates:
-                yield self.matrix[candidate, :]
-            return
-        for block in block_slices(len(candidates), self.n * self.itemsize, most_bytes=2**26):
-            yield from self.rows(candidates[block])
-
-    def diagonal(self):
-        """Similarity of each row with itself, float64."""
-        out = self.xp.empty(self.n, dtype=self.xp.float64, device=self.device)
-        for i in range(self.n):
-            at = slice(i, i + 1)
-            out[i] = self.matrix[i, i] if self.whole else self.compute(at, at)[0, 0]
-        return out
-
-    def tiles(self):
-        """All values as (rows, columns, block, mirrored).
-
-        `mirrored` says that the transpose of the block is a part of its own that does not come
-        again: what is made on demand is made once for both.
-        """
-        if self.whole:
-            for rows in self._row_blocks():
-                yield rows, slice(0, self.n), self.matrix[rows, :], False
-        else:
-            cuts = block_slices(self.n, 1, most_bytes=2048)
-            for i, rows in enumerate(cuts):
-                for columns in cuts[i:]:
-                    yield rows, columns, self.compute(rows, columns), rows != columns
-
-    def sums_and_lowest(self, weight):
-        """``sum_i w_i s_ij`` of each row, float64, and the lowest value of all."""
-        xp = self.xp
-        sums = xp.zeros(self.n, dtype=xp.float64, device=self.device)
-        lowest = float("inf")
-        for rows, columns, block, mirrored in self.tiles():
-            sums[rows] += xp.astype(block @ weight[columns], xp.float64)
-            if mirrored:
-                sums[columns] += xp.astype(block.T @ weight[rows], xp.float64)
-            lowest = min(lowest, float(xp.min(block))) if self.floor is None else self.floor
-        return sums, lowest
-
-
-class GraphSimilarities:
-    """Similarities of some pairs, at least 0, in a symmetric csr array; all others are 0."""
-
-    xp, device, eps = np, "cpu", 2.0**-52
-
-    def __init__(self, graph):
-        self.graph, self.n = graph, graph.shape[0]
-
-    def rows(self, candidates):
-        return self.graph[candidates].toarray()
-
-    def diagonal(self):
-        return self.graph.diagonal()
-
-    def sums_and_lowest(self, weight):
-        return self.graph @ weight, 0.0
-
-
-def near_similarities(pairs):
-    """Minus the distance, for an object of :func:`skcoreset._kernels.distances.pairs`."""
-
-    def compute(candidates, rows):
-        values = pairs.distances(candidates, rows)
-        values *= -1
-        return values
-
-    return Similarities(compute, pairs.n, pairs)
-
-
-def given_similarities(matrix):
-    """Similarities that are there already: (n, n), symmetric, at least 0, dense or sparse."""
-    if sparse.issparse(matrix):
-        return GraphSimilarities(sparse.csr_array(matrix, dtype=np.float64))
-    like = _Like(namespace(matrix), device_of(matrix), matrix.dtype)
-    return Similarities(None, matrix.shape[0], like, matrix, floor=0.0)
-
-
-def graph_similarities(neighbors, distances):
-    """Similarities of rows and their neighbours, in either direction.
-
-    The largest of the distances minus that of the pair; a row with itself has the most.
-
-    Parameters
-    ----------
-    neighbors, distances : ndarray of shape (n, n_neighbors)
-    """
-    n, n_neighbors = neighbors.shape
-    most = distances.max()
-    starts = np.arange(0, n * n_neighbors + 1, n_neighbors)
-    near = sparse.csr_array(((most - distances).ravel(), neighbors.ravel(), starts), shape=(n, n))
-    near = near.maximum(near.T) + most * sparse.eye_array(n, format="csr")
-    return GraphSimilarities(sparse.csr_array(near))
 
 
 def cover(similar, weight):
@@ -564,12 +450,3 @@ def cover(similar, weight):
     if isinstance(similar, GraphSimilarities):
         return GraphFacilityLocation(similar, weight)
     return FacilityLocation(similar, weight)
-
-
-class _Like:
-    """What a matrix is made of."""
-
-    def __init__(self, xp, device, dtype):
-        self.xp, self.device, self.dtype = xp, device, dtype
-        single = "float32" in str(dtype)
-        self.itemsize, self.eps = (4, 2.0**-23) if single else (8, 2.0**-52)

@@ -1,0 +1,1 @@
+"""What the selection kernels do on an NVIDIA GPU: CUDA sources, and Python that launches them."""

@@ -1,0 +1,266 @@
+"""Greedy selection for facility location and graph cut on the GPU, and the gains of candidates.
+
+Picks stay on the device, where the next one is chosen. The host looks at them once for many.
+"""
+
+import numpy as np
+
+from skcoreset._backend import to_numpy
+from skcoreset._kernels.cuda.launch import launcher_of
+
+__all__ = ["CoverLoop", "CutLoop", "Gains", "cover_loop_on", "cut_loop_on", "gains_on"]
+
+SOURCE = "facility_location.cu"
+THREADS, TILE_COLUMNS, ROWS_EACH, PART_ROWS = 256, 1024, 8, 16  # as in the source
+STRETCH = 256  # rows of which a block takes care at least
+MOST_STRETCHES = 256  # at most THREADS
+BLOCKS = 2112  # sixteen for each multiprocessor of an H200
+MOST_PARTS = 64
+LOOK = 32  # picks between two looks of the host
+
+
+def _ceil(a, b):
+    return -(-a // b)
+
+
+def _most_parts(n_rows, n_columns):
+    """Parts of a sum over so many rows: enough to fill the GPU, few enough to add up."""
+    wanted = _ceil(BLOCKS, _ceil(n_columns, TILE_COLUMNS))
+    return min(MOST_PARTS, wanted, _ceil(n_rows, PART_ROWS))
+
+
+class Gains:
+    """``sum_i w_i (s_ij - covered_i)_+`` of candidates, from blocks of similarities.
+
+    Nothing of the size of a block is made. Sums are added to `out`, a float64 array.
+    """
+
+    def __init__(self, xp, device, launch):
+        self.xp, self.device, self.launch = xp, device, launch
+
+    def of_rows(self, block, covered, weight, out):
+        """The candidates are the rows of `block`, (len(out), n)."""
+        m, n = block.shape
+        tiles = _ceil(m, ROWS_EACH)
+        parts = max(1, min(_ceil(BLOCKS, tiles), n // (4 * THREADS)))
+        block, partial = self.xp.ascontiguousarray(block), self._partial(parts, m)
+        self.launch(
+            *("row_gains", tiles * parts, THREADS, block, m, n, covered, weight, parts, partial),
+        )
+        self._add(partial, out)
+
+    def of_columns(self, block, covered, weight, out):
+        """The candidates are its columns."""
+        n_rows, n = block.shape
+        parts = _most_parts(n_rows, n)
+        block, partial = self.xp.ascontiguousarray(block), self._partial(parts, n)
+        self.launch(
+            *("column_gains", _ceil(n, TILE_COLUMNS) * parts, THREADS, block, n_rows, n),
+            *(covered, weight, parts, partial),
+        )
+        self._add(partial, out)
+
+    def _partial(self, parts, n):
+        return self.xp.empty((parts, n), dtype=self.xp.float64, device=self.device)
+
+    def _add(self, partial, out):
+        parts, n = partial.shape
+        self.launch("add_parts", _ceil(n, THREADS), THREADS, partial, n, parts, out)
+
+
+class _Loop:
+    """The greedy loop of `objective`: `_begin`, then `_add` for each step.
+
+    Nothing is read back for a pick. Once for `LOOK` picks the host waits for them, so that
+    `report` and `stop` can be asked; those that were made behind the one where `stop` says True
+    are given up.
+    """
+
+    def __init__(self, objective, launch):
+        self.objective, self.launch = objective, launch
+        self.xp, self.device, self.n = objective.xp, objective.device, objective.n
+        n_best = min(2 * MOST_STRETCHES, _ceil(self.n, STRETCH))
+        self.best = self._empty(2 * n_best, self.xp.float64), n_best  # a value and a position each
+
+    def _empty(self, shape, dtype):
+        return self.xp.empty(shape, dtype=dtype, device=self.device)
+
+    def _full(self, value, dtype, size=None):
+        return self.xp.full(size or self.n, value, dtype=dtype, device=self.device)
+
+    def greedy(self, size, start=(), stop=None, report=None):
+        """Picks and gains, as :func:`skcoreset._kernels.greedy.greedy` returns them."""
+        xp, start = self.xp, np.asarray(start, dtype=np.int64)
+        self.picks, self.n_start = self._full(-1, xp.int64, size), len(start)
+        if len(start):
+            self.picks[: len(start)] = xp.asarray(start, device=self.device)
+        self.values, self.loss = self._empty(size, xp.float64), self._empty(size, xp.float64)
+        self._begin()
+        n_done, enough = 0, False
+        while n_done < size and not enough:
+            ahead = min(size, n_done + LOOK)
+            for step in range(n_done, ahead):
+                self._add(step)
+            n_done, enough = self._look(n_done, ahead, stop, report)
+        picks, gains = to_numpy(self.picks[:n_done]), to_numpy(self.values[:n_done])
+        self._end(picks.tolist(), n_done < ahead)
+        return np.array(picks), np.array(gains)
+
+    def _look(self, first, ahead, stop, report):
+        """How many picks there are, and whether that is enough."""
+        if (to_numpy(self.picks[first:ahead]) < 0).any():
+            raise FloatingPointError("Gains are not finite: similarities overflow.")
+        losses = to_numpy(self.loss[first:ahead])
+        for step in range(first, ahead):
+            if report is not None:
+                report(step + 1)
+            self.objective.known_loss = float(losses[step - first])
+            if stop is not None and stop():
+                return step + 1, True
+        return ahead, False
+
+    def _end(self, picks, went_ahead):
+        """Leave `picks` in the objective, and nothing of those given up if it `went_ahead`."""
+        self.objective.picks = picks
+
+
+class CoverLoop(_Loop):
+    """Facility location on similarities that are held as a whole.
+
+    The gains of all candidates are kept up to date, exactly. A step is three launches: the pick is
+    chosen, and the rows listed that it covers better; these rows of the matrix say what each
+    candidate loses; gains are settled, and the best of each stretch found. So the work of a step
+    is that of the rows whose nearest pick changes, about n / picks of them.
+    """
+
+    def __init__(self, objective, launch):
+        super().__init__(objective, launch)
+        xp, n = self.xp, self.n
+        self.matrix = xp.ascontiguousarray(objective.similar.matrix)
+        self.weight, real = objective.weight, objective.weight.dtype
+        self.n_stretches = min(MOST_STRETCHES, _ceil(n, STRETCH))
+        self.rows = self._empty(n, xp.int32)
+        self.low, self.high = self._empty(n, real), self._empty(n, real)
+        self.counts = self._full(0, xp.int32, self.n_stretches)
+        self.losses = self._empty(self.n_stretches, xp.float64)
+        self.n_parts = _most_parts(n, n)
+        self.n_lose = self.n_parts * _ceil(n, TILE_COLUMNS)
+        self.partial = self._empty((self.n_parts, n), xp.float64)
+
+    def _begin(self):
+        xp, similar = self.xp, self.objective.similar
+        self._uncover()
+        lowest = xp.min(self.matrix) if similar.floor is None else similar.floor
+        self._sum_up(self._full(0.0, self.weight.dtype) + lowest, -1)
+
+    def _uncover(self):
+        self.covered = self._full(-np.inf, self.weight.dtype)
+        self.nearest = self._full(0, self.xp.int64)
+        self.gains, self.carry = self._full(0.0, self.xp.float64), self._full(0.0, self.xp.float64)
+        self.noise = self._full(0.0, self.xp.float64, 1)
+
+    def _sum_up(self, covered, step):
+        """All gains anew, where rows are covered by so much."""
+        self.launch(
+            *("column_gains", self.n_lose, THREADS, self.matrix, self.n, self.n, covered),
+            *(self.weight, self.n_parts, self.partial),
+        )
+        self._settle(True, step)
+
+    def _settle(self, anew, step):
+        self.launch(
+            *("settle", self.best[1], THREADS, self.partial, self.n, anew, self.counts),
+            *(self.n_stretches, self.n_parts, self.picks, step, self.losses, self.loss),
+            *(self.gains, self.carry, self.best[0]),
+        )
+
+    def _cover(self, step):
+        self.launch(
+            *("cover", self.n_stretches, THREADS, self.matrix, self.n, step, self.n_start),
+            *(self.gains, *self.best, self.objective.rounding, self.noise, self.weight),
+            *(self.picks, self.values, self.covered, self.nearest),
+            *(self.rows, self.low, self.high, self.counts, self.losses),
+        )
+
+    def _add(self, step):
+        self._cover(step)
+        if step == 0:
+            self._sum_up(self.covered, step)
+            # Gains are differences of what was added up here.
+            most = 64 * 2.0**-52 * self.xp.max(self.gains)
+            self.noise = self.xp.reshape(most, (1,))
+            return
+        self.launch(
+            *("lose", self.n_lose, THREADS, self.matrix, self.n, self.rows, self.low, self.high),
+            *(self.counts, self.n_stretches, self.weight, self.n_parts, self.partial),
+        )
+        self._settle(False, step)
+
+    def cover(self, picks):
+        """Take in `picks`, no more: which of them each row is the most similar to."""
+        self.n_start = len(picks)
+        self.picks = self.xp.asarray(picks, dtype=self.xp.int64, device=self.device)
+        self.values = self._empty(len(picks), self.xp.float64)
+        self._uncover()
+        for step in range(len(picks)):
+            self._cover(step)
+        self._end(picks, False)
+
+    def _end(self, picks, went_ahead):
+        super()._end(picks, went_ahead)
+        if went_ahead:
+            self.cover(picks)
+        self.objective.covered = self.xp.astype(self.covered, self.xp.float64)
+        self.objective.nearest = self.nearest
+
+
+class CutLoop(_Loop):
+    """Graph cut. A step is two launches: the pick is chosen, and its row is subtracted.
+
+    Where similarities are made on demand, what makes the row may wait for the device.
+    """
+
+    def _begin(self):
+        self.gains = self.xp.asarray(self.objective.value, copy=True)
+        self.similar = self.objective.similar
+        self.loss[:] = 0.0  # of no use here
+        if self.similar.whole:
+            self.matrix = self.xp.ascontiguousarray(self.similar.matrix)
+        else:
+            self.matrix = self._empty(1, self.similar.dtype)
+        self._cut(self.matrix, -1)
+
+    def _cut(self, rows, step):
+        of = self.objective
+        self.launch(
+            *("cut", self.best[1], THREADS, rows, self.similar.whole, self.n, self.picks, step),
+            *(2.0 * of.redundancy, float(of.lowest), self.gains, self.best[0]),
+        )
+
+    def _add(self, step):
+        self.launch(
+            *("choose", 1, THREADS, self.gains, self.n, step, self.n_start, *self.best),
+            *(self.objective.rounding, self.picks, self.values),
+        )
+        rows = self.matrix
+        if not self.similar.whole:
+            rows = self.xp.ascontiguousarray(self.similar.rows(self.picks[step : step + 1]))
+        self._cut(rows, step)
+
+
+def cover_loop_on(objective):
+    """The loop for facility location; None unless similarities are whole, and on a GPU."""
+    launch = launcher_of(objective.weight, SOURCE) if objective.similar.whole else None
+    return None if launch is None else CoverLoop(objective, launch)
+
+
+def cut_loop_on(objective):
+    """The loop for graph cut, or None."""
+    launch = launcher_of(objective.weight, SOURCE)
+    return None if launch is None else CutLoop(objective, launch)
+
+
+def gains_on(weight, xp, device):
+    """`Gains` where `weight` is on a GPU, else None."""
+    launch = launcher_of(weight, SOURCE)
+    return None if launch is None else Gains(xp, device, launch)

@@ -1,0 +1,57 @@
+"""Herding on the GPU: two launches a pick, and the host waits once, for all picks together."""
+
+from skcoreset._backend import to_numpy
+from skcoreset._kernels.cuda.rows import (
+    THREADS,
+    RowsOnDevice,
+    blocks_of,
+    lanes_of,
+    launcher_for,
+)
+
+__all__ = ["Herding", "herding_on"]
+
+SOURCE = "herding.cu"
+
+
+class Herding:
+    """The loop of :func:`skcoreset._kernels.herding.herd` for `gram` of a table on the device.
+
+    Memory: a few vectors of n and of d.
+    """
+
+    def __init__(self, gram, launch):
+        self.gram, self.launch = gram, launch
+        self.table = RowsOnDevice(gram, gram.dtype)
+
+    def herd(self, size, weight, report):
+        gram, xp, n = self.gram, self.gram.xp, self.gram.n
+        d, n_blocks = gram.X.shape[1], blocks_of(n)
+        mean = xp.ascontiguousarray(gram.mean_feature(weight))
+        total, direction = 0 * mean, 2 * mean
+        cost = xp.asarray(gram.diagonal, copy=True)  # picked rows: inf
+        gain = gram.vector(0.0, xp.float64)
+        best = xp.empty((n_blocks, 2), dtype=xp.float64, device=gram.device)
+        picks = xp.empty(size, dtype=xp.int64, device=gram.device)
+        lanes = lanes_of(d, gram.itemsize)
+        rounding = 16 * gram.eps  # as in Gram.rounding_of_value
+        table = self.table.arguments
+        for step in range(size):
+            self.launch(
+                *("gains", n_blocks, THREADS, *table, n, d, lanes, direction, cost, gain, best)
+            )
+            self.launch(
+                *("pick", 1, THREADS, *table, n, d, step, rounding, gram.diagonal, mean),
+                *(gain, best, n_blocks, cost, total, direction, picks),
+            )
+            if report is not None:
+                report(step + 1)
+        return to_numpy(picks)
+
+
+def herding_on(gram):
+    """The loop on the GPU for `gram`, or None if it is not a dense table there that fits."""
+    launch = launcher_for(gram, SOURCE)
+    if launch is None or not RowsOnDevice.fits(gram, gram.dtype):
+        return None
+    return Herding(gram, launch)

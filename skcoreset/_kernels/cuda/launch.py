@@ -1,0 +1,77 @@
+"""Compiling the CUDA sources of this folder, and launching their kernels.
+
+A kernel takes arrays (contiguous, of the device), ``int`` and ``double``. ``REAL`` in a source is
+the type of the table: a source is compiled once for float and once for double.
+"""
+
+import re
+from functools import cache
+from importlib.resources import files
+
+import array_api_compat
+import numpy as np
+
+__all__ = ["OPTIONS", "free_bytes", "launcher_of", "source"]
+
+OPTIONS = ("-std=c++17",)
+TYPES = {"float32": "float", "float64": "double"}
+
+
+def source(name):
+    """Text of the source `name`, with the files of this folder that it includes put in place."""
+    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+    def include(match):
+        return f'#line 1 "{match[1]}"\n{source(match[1])}\n#line 1 "{name}"\n'
+
+    return re.sub(r'^#include "(\w+\.cuh)"\n', include, text, flags=re.MULTILINE)
+
+
+@cache
+def _module(name, real):
+    import cupy
+
+    return cupy.RawModule(code=source(name), options=(*OPTIONS, f"-DREAL={real}"))
+
+
+class CupyLauncher:
+    """Launches kernels on the current CUDA device, in the current stream; nothing waits for it.
+
+    Parameters
+    ----------
+    name : str
+        File of the source.
+    dtype : "float32" or "float64"
+        Type of the table.
+    """
+
+    def __init__(self, name, dtype):
+        self.name, self.real = name, TYPES[dtype]
+
+    def __call__(self, kernel, n_blocks, n_threads, *args, shared=0):
+        """Launch `kernel`; `shared` are the bytes of its dynamic shared memory (at most 48 KiB)."""
+        function = _module(self.name, self.real).get_function(kernel)
+        function((n_blocks,), (n_threads,), tuple(map(as_argument, args)), shared_mem=shared)
+
+
+def as_argument(value):
+    """Python numbers as what the kernels take: ``int`` and ``double``."""
+    if isinstance(value, bool | int):
+        return np.int32(value)
+    return np.float64(value) if isinstance(value, float) else value
+
+
+def launcher_of(x, name):
+    """What launches the kernels of `name` on arrays such as `x`; None if there is no such thing."""
+    if array_api_compat.is_cupy_array(x) and x.dtype.name in TYPES:
+        return CupyLauncher(name, x.dtype.name)
+    return None
+
+
+def free_bytes(xp):
+    """Memory free on the current CUDA device; None where `xp` is not cupy."""
+    if not array_api_compat.is_cupy_namespace(xp):
+        return None
+    import cupy
+
+    return cupy.cuda.Device().mem_info[0] + cupy.get_default_memory_pool().free_bytes()

@@ -1,0 +1,97 @@
+"""Nearest neighbours on the GPU: lists of the nearest candidates, and the choice among them.
+
+The host waits once for each block of rows that are asked about, some hundred thousand of them.
+"""
+
+import numpy as np
+import sklearn
+
+from skcoreset._backend import block_slices, to_numpy
+from skcoreset._kernels.cuda.launch import launcher_of
+
+__all__ = ["search_on"]
+
+SOURCE = "neighbors.cu"
+TILE_ROWS, TILE_THREADS = 128, 256  # as in tiles.cuh
+MOST, CHOOSING_WARPS = 64, 4  # as in the source
+# Where few rows are asked about, several blocks share the candidates of each.
+ENOUGH_BLOCKS = 1024  # several for each multiprocessor
+LEAST_CANDIDATES = 1024  # of a part: each fills lists of its own, at some hundred insertions
+
+
+class Search:
+    """A search as :mod:`skcoreset._kernels.neighbors` has others, for a dense table on the device.
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+        Rows of the `pairs` it will be asked about, shifted as these shift them.
+    launch : launcher
+    spare : int
+        Rows that are looked for beyond those wanted, to see whether others tie.
+    tie : float
+        Exact distances that are relatively closer than this are equal.
+    """
+
+    def __init__(self, X, launch, spare, tie):
+        self.X, self.launch, self.spare, self.tie = X, launch, spare, tie
+
+    def __call__(self, pairs, n_neighbors, asked, among):
+        """Leaves out the rows that tie with more than are kept of each."""
+        length = n_neighbors + self.spare
+        if length > MOST:
+            return
+        among = pairs.xp.asarray(among, dtype=pairs.xp.int64, device=pairs.device)
+        row_bytes = length * (pairs.itemsize + 4) + 12 * n_neighbors
+        for block in block_slices(len(asked), row_bytes, most_bytes=2**28):
+            found = self._nearest(pairs, n_neighbors, length, asked[block], among)
+            neighbors, distances, settled = (to_numpy(x) for x in found)
+            settled = settled.astype(bool)
+            rows = np.repeat(np.arange(np.count_nonzero(settled)), n_neighbors)
+            at = np.arange(len(asked))[block][settled]
+            yield at, rows, neighbors[settled].reshape(-1), distances[settled].reshape(-1)
+
+    def _nearest(self, pairs, n_neighbors, length, asked, among):
+        """(neighbors, distances, settled) of rows `asked`, on the device."""
+        xp, n_of, n_among = pairs.xp, len(asked), among.shape[0]
+        n_tiles = -(-n_of // TILE_ROWS)
+        n_parts = max(1, min(ENOUGH_BLOCKS // n_tiles, n_among // LEAST_CANDIDATES))
+
+        def empty(shape, dtype):
+            return xp.empty(shape, dtype=dtype, device=pairs.device)
+
+        lists = (
+            empty((n_of, n_parts, length), pairs.dtype),
+            empty((n_of, n_parts, length), xp.int32),
+        )
+        found = (
+            empty((n_of, n_neighbors), xp.int32),
+            empty((n_of, n_neighbors), xp.float64),
+            empty(n_of, xp.int32),
+        )
+        asked = xp.asarray(asked, dtype=xp.int64, device=pairs.device)
+        square = pairs.sq if pairs.cancels else pairs.scale
+        table = self.X, square, not pairs.cancels, self.X.shape[1], asked, n_of
+        self.launch(
+            *("nearest", n_tiles * n_parts, TILE_THREADS, *table),
+            *(among, n_among, n_parts, length, *lists),
+        )
+        self.launch(
+            *("choose", -(-n_of // CHOOSING_WARPS), 32 * CHOOSING_WARPS, *table),
+            *(n_parts, length, n_neighbors, pairs.rounding, self.tie, *lists, *found),
+        )
+        return found
+
+
+def search_on(pairs, spare, tie):
+    """The search for `pairs`, or None if it is not a dense table on a GPU that fits there."""
+    launch = launcher_of(pairs.X, SOURCE)
+    if launch is None:
+        return None
+    X = pairs.X
+    if pairs.rows is not None or pairs.offset is not None or X.dtype != pairs.dtype:
+        needed = pairs.n * X.shape[1] * pairs.itemsize
+        if needed > sklearn.get_config()["working_memory"] * 2**20:
+            return None
+        X = pairs.fetch(slice(0, pairs.n))
+    return Search(pairs.xp.ascontiguousarray(X), launch, spare, tie)

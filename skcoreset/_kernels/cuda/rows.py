@@ -1,0 +1,65 @@
+"""Tables as the kernels of rows.cuh take them."""
+
+import sklearn
+
+from skcoreset._kernels.cuda.launch import launcher_of
+
+__all__ = ["THREADS", "RowsOnDevice", "blocks_of", "lanes_of", "launcher_for"]
+
+THREADS = 256
+MOST_BLOCKS = 4096  # many times what a GPU runs at once, so that all of it is busy to the end
+
+
+class RowsOnDevice:
+    """A dense table on the device, or some rows of it, less an offset.
+
+    Parameters
+    ----------
+    of : _Rows
+    dtype : dtype
+        Type of the copy that is made where the table is of another, or not stored by rows.
+    """
+
+    def __init__(self, of, dtype):
+        xp = of.xp
+        self.X, self.positions, self.offset = of.X, of.rows, of.offset
+        if self.positions is not None:
+            self.positions = xp.astype(self.positions, xp.int64, copy=False)
+        if not _as_it_is(of, dtype):
+            X = xp.astype(of.fetch(slice(0, of.n)), dtype)
+            self.X, self.positions, self.offset = xp.ascontiguousarray(X), None, None
+
+    @staticmethod
+    def fits(of, dtype):
+        """Whether the table is whole on the device, with memory for a copy if it takes one."""
+        if of.streamed:
+            return False
+        memory = sklearn.get_config()["working_memory"] * 2**20
+        return _as_it_is(of, dtype) or of.n * of.X.shape[1] * of.itemsize <= memory
+
+    @property
+    def arguments(self):
+        """What kernels take for it; arrays that it does not have are passed and not looked at."""
+        some, shifted = self.positions is not None, self.offset is not None
+        positions, offset = self.positions if some else self.X, self.offset if shifted else self.X
+        return self.X, positions, some, offset, shifted
+
+
+def _as_it_is(of, dtype):
+    return of.X.dtype == dtype and of.X.flags.c_contiguous
+
+
+def launcher_for(of, name):
+    """What launches the kernels of `name` for tables of the type that `of` works in, or None."""
+    return launcher_of(of.xp.empty(0, dtype=of.dtype, device=of.device), name)
+
+
+def lanes_of(d, itemsize):
+    """Threads for a row of `d` numbers: a power of 2 that reads them at once, a warp at most."""
+    width = 16 // itemsize if d * itemsize % 16 == 0 else 1
+    return min(32, 1 << (-(-d // width) - 1).bit_length())
+
+
+def blocks_of(n):
+    """Blocks for a launch over all `n` rows."""
+    return max(1, min(MOST_BLOCKS, n // 32))

@@ -1,0 +1,178 @@
+"""Similarities of the rows of a table: held as a whole, made on demand, or of some pairs only."""
+
+import numpy as np
+import sklearn
+from scipy import sparse
+
+from skcoreset._backend import block_slices, device_of, namespace
+from skcoreset._kernels.cuda.launch import free_bytes
+
+__all__ = [
+    "GraphSimilarities",
+    "Similarities",
+    "given_similarities",
+    "graph_similarities",
+    "near_similarities",
+]
+
+
+class Similarities:
+    """Rows of a symmetric similarity matrix, held as a whole if it fits, else made on demand.
+
+    It fits if it takes no more than half of scikit-learn's `working_memory`, or of the memory that
+    is free on a GPU.
+
+    Parameters
+    ----------
+    compute : callable
+        ``compute(candidates, rows)`` gives a new block (len(candidates), len(rows)); `candidates`
+        and `rows` are slices or index arrays.
+    n : int
+    like : object with xp, device, dtype, itemsize and eps
+        Of the blocks.
+    matrix : array of shape (n, n), optional
+        The matrix itself where it is there already.
+    floor : float, optional
+        What no similarity is below; None: found out.
+    """
+
+    def __init__(self, compute, n, like, matrix=None, floor=None):
+        self.compute, self.n, self.floor = compute, n, floor
+        self.xp, self.device = like.xp, like.device
+        self.dtype, self.itemsize, self.eps = like.dtype, like.itemsize, like.eps
+        free = free_bytes(self.xp)
+        self.on_cuda = free is not None
+        memory = int(free if self.on_cuda else sklearn.get_config()["working_memory"] * 2**20)
+        needed = n * n * self.itemsize
+        if matrix is None and needed <= memory / 2:
+            memory -= needed
+            matrix = self.xp.empty((n, n), dtype=self.dtype, device=self.device)
+            for block in self._row_blocks():
+                matrix[block, :] = compute(block, slice(0, n))
+        self.matrix, self.whole = matrix, matrix is not None
+        self.spare_bytes = memory // 2  # for whoever uses the similarities
+
+    def _row_blocks(self):
+        most = 2**28 if self.on_cuda else 2**25
+        return block_slices(self.n, 3 * self.n * self.itemsize, most_bytes=most)
+
+    def rows(self, candidates):
+        """Similarities of each candidate with all rows, (len(candidates), n), a new array."""
+        if self.whole:
+            return self.xp.take(self.matrix, candidates, axis=0)
+        n_new = candidates.shape[0]
+        out = self.xp.empty((n_new, self.n), dtype=self.dtype, device=self.device)
+        for block in block_slices(self.n, 4 * n_new * self.itemsize):
+            out[:, block] = self.compute(candidates, block)
+        return out
+
+    def each(self, candidates):
+        """The same rows one after the other; not to be written to."""
+        if self.whole:
+            for candidate in candidates:
+                yield self.matrix[candidate, :]
+            return
+        for block in block_slices(len(candidates), self.n * self.itemsize, most_bytes=2**26):
+            yield from self.rows(candidates[block])
+
+    def diagonal(self):
+        """Similarity of each row with itself, float64."""
+        xp = self.xp
+        if self.whole:
+            return xp.astype(xp.linalg.diagonal(self.matrix), xp.float64)
+        out = xp.empty(self.n, dtype=xp.float64, device=self.device)
+        for at in block_slices(self.n, 1, most_bytes=64):  # squares of 64 rows
+            out[at] = xp.astype(xp.linalg.diagonal(self.compute(at, at)), xp.float64)
+        return out
+
+    def tiles(self):
+        """All values as (rows, columns, block, mirrored).
+
+        `mirrored` says that the transpose of the block is a part of its own that does not come
+        again: what is made on demand is made once for both.
+        """
+        if self.whole:
+            for rows in self._row_blocks():
+                yield rows, slice(0, self.n), self.matrix[rows, :], False
+        else:
+            cuts = block_slices(self.n, 1, most_bytes=4096 if self.on_cuda else 2048)
+            for i, rows in enumerate(cuts):
+                for columns in cuts[i:]:
+                    yield rows, columns, self.compute(rows, columns), rows != columns
+
+    def sums_and_lowest(self, weight):
+        """``sum_i w_i s_ij`` of each row, float64, and the lowest value of all."""
+        xp = self.xp
+        sums = xp.zeros(self.n, dtype=xp.float64, device=self.device)
+        lows = []
+        for rows, columns, block, mirrored in self.tiles():
+            sums[rows] += xp.astype(block @ weight[columns], xp.float64)
+            if mirrored:
+                sums[columns] += xp.astype(block.T @ weight[rows], xp.float64)
+            if self.floor is None:
+                lows.append(xp.min(block))
+        # Read once: each number that is read from a GPU makes the host wait.
+        return sums, float(xp.min(xp.stack(lows))) if lows else self.floor
+
+
+class GraphSimilarities:
+    """Similarities of some pairs, at least 0, in a symmetric csr array; all others are 0."""
+
+    xp, device, eps = np, "cpu", 2.0**-52
+
+    def __init__(self, graph):
+        self.graph, self.n = graph, graph.shape[0]
+
+    def rows(self, candidates):
+        return self.graph[candidates].toarray()
+
+    def diagonal(self):
+        return self.graph.diagonal()
+
+    def sums_and_lowest(self, weight):
+        return self.graph @ weight, 0.0
+
+
+def near_similarities(pairs):
+    """Minus the distance, for an object of :func:`skcoreset._kernels.distances.pairs`."""
+
+    def compute(candidates, rows):
+        values = pairs.distances(candidates, rows)
+        values *= -1
+        return values
+
+    return Similarities(compute, pairs.n, pairs)
+
+
+def given_similarities(matrix):
+    """Similarities that are there already: (n, n), symmetric, at least 0, dense or sparse."""
+    if sparse.issparse(matrix):
+        return GraphSimilarities(sparse.csr_array(matrix, dtype=np.float64))
+    like = _Like(namespace(matrix), device_of(matrix), matrix.dtype)
+    return Similarities(None, matrix.shape[0], like, matrix, floor=0.0)
+
+
+def graph_similarities(neighbors, distances):
+    """Similarities of rows and their neighbours, in either direction.
+
+    The largest of the distances minus that of the pair; a row with itself has the most.
+
+    Parameters
+    ----------
+    neighbors, distances : ndarray of shape (n, n_neighbors)
+    """
+    n, n_neighbors = neighbors.shape
+    most = distances.max()
+    starts = np.arange(0, n * n_neighbors + 1, n_neighbors)
+    near = sparse.csr_array(((most - distances).ravel(), neighbors.ravel(), starts), shape=(n, n))
+    near = near.maximum(near.T) + most * sparse.eye_array(n, format="csr")
+    return GraphSimilarities(sparse.csr_array(near))
+
+
+class _Like:
+    """What a matrix is made of."""
+
+    def __init__(self, xp, device, dtype):
+        self.xp, self.device, self.dtype = xp, device, dtype
+        single = "float32" in str(dtype)
+        self.itemsize, self.eps = (4, 2.0**-23) if single else (8, 2.0**-52)

@@ -30,6 +30,7 @@ __all__ = [
     "namespace",
     "on_device",
     "put",
+    "row_products",
     "take",
     "to_numpy",
 ]
@@ -73,6 +74,16 @@ def clip_below_zero(x):
     if is_numpy_array(x):
         return np.maximum(x, 0, out=x)
     return namespace(x).clip(x, min=0)
+
+
+def row_products(left, right):
+    """Inner product of each row of `left` with that of `right`."""
+    xp = namespace(left)
+    if array_api_compat.is_cupy_array(left):
+        # Its vecdot is a batch of matrix products, one a row, and not every cuBLAS takes more than
+        # 65535 of them.
+        return xp.sum(left * right, axis=1)
+    return xp.vecdot(left, right)
 
 
 def to_numpy(x):
@@ -343,7 +354,7 @@ class _Cupy(_Library):
 
 def _is_out_of_memory(error):
     """Whether a device ran out of memory: cupy's own error, or one of the libraries it calls."""
-    words = ("ALLOC_FAILED", "cudaErrorMemoryAllocation")
+    words = ("ALLOC_FAILED", "cudaErrorMemoryAllocation", "CUDA_ERROR_OUT_OF_MEMORY")
     return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 

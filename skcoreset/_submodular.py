@@ -44,7 +44,7 @@ class _SetFunction(BaseCoreset):
         raise NotImplementedError
 
     def _check_X(self, X):
-        X = check_numbers(self, X)
+        X = check_numbers(self, X, finite=self.metric != "precomputed")
         if self.metric == "precomputed":
             check_square(X, "similarities")
             if self.n_neighbors is not None:

@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from skcoreset import _models
-from skcoreset._backend import take
+from skcoreset._backend import take, to_numpy
 from skcoreset._submodular import FacilityLocation
 from skcoreset.base import check_finite_target, check_numbers, check_table
 
@@ -272,7 +272,9 @@ class CoresetNystroem(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             kernel_params=self.kernel_params,
             n_components=landmarks.shape[0],
             random_state=0,  # only shuffles the landmarks: all of them are taken
-        ).fit(landmarks.astype(np.float64))  # its inverse root would blow up noise of float32
+        )
+        # In float64, as its inverse root would blow up noise of float32.
+        self.nystroem_.fit(to_numpy(landmarks).astype(np.float64))
         self._n_features_out = landmarks.shape[0]
         return self
 
@@ -290,7 +292,7 @@ class CoresetNystroem(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             The map.
         """
         check_is_fitted(self)
-        X = check_numbers(self, X, reset=False)
+        X = to_numpy(check_numbers(self, X, reset=False))
         return self.nystroem_.transform(X.astype(np.float64)).astype(X.dtype, copy=False)
 
     def __sklearn_tags__(self):

@@ -469,16 +469,21 @@ def check_finite_target(y):
     return y
 
 
-def check_numbers(estimator, X, reset=True):
-    """`X` as a 2-D table of finite floats: NumPy or csr, or the array of another library."""
+def check_numbers(estimator, X, reset=True, finite=True):
+    """`X` as a 2-D table of finite floats: NumPy or csr, or the array of another library.
+
+    Not `finite`: whoever calls looks for NaN and infinity in NumPy and csr.
+    """
     if not is_foreign(X):
-        dtype = [np.float64, np.float32]
-        return validate_data(estimator, X, accept_sparse="csr", dtype=dtype, reset=reset)
+        kinds = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+        return validate_data(estimator, X, reset=reset, ensure_all_finite=finite, **kinds)
     xp = namespace(X)
     check_table(estimator, X, reset=reset)
-    if not xp.isdtype(X.dtype, "real floating"):
-        X = xp.astype(X, xp.float64)
-    if not bool(xp.all(xp.isfinite(X))):
+    with device_scope(X):
+        if X.dtype not in (xp.float32, xp.float64):
+            X = xp.astype(X, xp.float64)
+        finite = bool(xp.all(xp.isfinite(X)))
+    if not finite:
         raise ValueError("Input X contains NaN or infinity.")
     return X
 

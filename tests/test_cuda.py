@@ -53,6 +53,44 @@ def test_an_error_in_a_source_is_found():
         compile_for(80, 'extern "C" __global__ void f(int* x) { *x = undefined_thing; }', "float")
 
 
+# launches -----------------------------------------------------------------------------------
+
+
+def test_numbers_are_what_kernels_take():
+    """Also those of NumPy: a kernel reads the bytes that it is given as what it expects."""
+    for value in (True, np.bool_(True), 1, np.int64(1), np.uint8(1)):
+        argument = launch.as_argument(value)
+        assert (argument, argument.dtype) == (1, np.int32)
+    for value in (1.5, np.float32(1.5), np.float64(1.5)):
+        argument = launch.as_argument(value)
+        assert (argument, argument.dtype) == (1.5, np.float64)
+    with pytest.raises(OverflowError):
+        launch.as_argument(2**31)
+    x = np.ones(2)
+    assert launch.as_argument(x) is x
+
+
+@with_compiler
+def test_wrong_types_are_found():
+    """The emulation takes what a GPU takes: numbers and arrays of the very type."""
+    run = HostLauncher("facility_location.cu", "float32")
+    gains, picks, best = np.zeros(3), np.zeros(3, dtype=np.int64), np.zeros((1, 2))
+
+    def cut(similar, factor, picks):
+        run("cut", 1, 32, similar, True, 3, picks, 0, factor, 0.0, gains, best)
+
+    cut(np.ones((3, 3), dtype=np.float32), 1.0, picks)
+    assert gains[1] == -1
+    for wrong in (
+        (np.ones((3, 3)), 1.0, picks),
+        (np.ones((3, 3), dtype=np.float32), 1, picks),
+        (np.ones((3, 3), dtype=np.float32), 1.0, picks.astype(np.int32)),
+        (np.asfortranarray(np.ones((3, 3), dtype=np.float32)), 1.0, picks),
+    ):
+        with pytest.raises(AssertionError):
+            cut(*wrong)
+
+
 # farthest first -----------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ import array_api_strict
 import numpy as np
 import pytest
 import sklearn
-from samplers import SHORT, params_of
+from samplers import META, SHORT, TRANSFORMERS, params_of
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -22,6 +22,7 @@ import skcoreset
 from skcoreset import (
     CRAIG,
     ContrastiveActiveLearning,
+    CoresetNystroem,
     FacilityLocation,
     GradMatch,
     GraphCut,
@@ -554,6 +555,29 @@ def test_scores_of_new_rows(table, gpu, in_reference):
     assert reference.device_ == "cpu"
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("estimator", META + TRANSFORMERS, ids=params_of)
+def test_estimators_take_tables_and_targets_of_a_device(estimator, weighted, table, gpu):
+    X, y = table
+    weighted = weighted and not isinstance(estimator, CoresetNystroem)
+    weight = {"sample_weight": 1.0 + y} if weighted else {}
+    reference = clone(estimator).fit(X, y, **weight)
+    on_gpu = [array_api_strict.asarray(x, device=GPU) for x in (X, y, *weight.values())]
+    got = clone(estimator).fit(*on_gpu)
+    ask = "transform" if hasattr(estimator, "transform") else "predict"
+    wanted = getattr(reference, ask)(X)
+    np.testing.assert_allclose(getattr(got, ask)(on_gpu[0]), wanted, atol=1e-9)
+
+
+@each([KCenterGreedy(9), FacilityLocation(9)])
+def test_rows_to_begin_with_may_be_on_a_device(sampler, table, gpu):
+    X, y = table
+    reference = clone(sampler).set_params(init=[1, 2, 3]).fit(X, y)
+    sampler = clone(sampler).set_params(init=array_api_strict.asarray([1, 2, 3], device=GPU))
+    got = sampler.fit(array_api_strict.asarray(X, device=GPU), y)
+    np.testing.assert_array_equal(got.sample_indices_, reference.sample_indices_)
+
+
 def test_a_matching_that_has_nothing_to_match(gpu):
     """The one row that is kept then is found on the device too."""
     X, y = np.ones((6, 2)), np.array([0, 1] * 3)
@@ -758,6 +782,7 @@ def test_libraries_of_cuda_run_out_of_memory_too():
         OutOfMemory(),
         RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"),
         RuntimeError("cudaErrorMemoryAllocation: out of memory"),
+        RuntimeError("CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
     ):
         assert _backend._is_out_of_memory(error)
     assert not _backend._is_out_of_memory(RuntimeError("CUBLAS_STATUS_INVALID_VALUE"))

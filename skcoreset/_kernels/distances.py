@@ -24,7 +24,14 @@ from scipy import sparse
 from sklearn.metrics import pairwise_distances
 from sklearn.metrics.pairwise import pairwise_kernels
 
-from skcoreset._backend import Streamed, block_slices, device_of, is_foreign, namespace
+from skcoreset._backend import (
+    Streamed,
+    block_slices,
+    device_of,
+    is_foreign,
+    namespace,
+    row_products,
+)
 
 __all__ = ["gram", "pairs"]
 
@@ -122,7 +129,7 @@ class _Rows:
     def _squares(self, rows):
         if sparse.issparse(rows):
             return np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
-        return self.xp.vecdot(rows, rows)
+        return row_products(rows, rows)
 
     def mean(self, weight=None):
         """(Weighted) mean of the shifted rows: dense; added up in float64 over the blocks."""

@@ -7,7 +7,7 @@ numbers. An inner product is ``(a_i . a_j) (1 + h_i . h_j)``, and all the rest f
 import numpy as np
 from scipy import sparse
 
-from skcoreset._backend import namespace
+from skcoreset._backend import row_products
 from skcoreset._kernels.distances import _Rows
 
 __all__ = ["Factored"]
@@ -65,7 +65,7 @@ class Factored:
         a, b = self.a.fetch_wide(left), self.a.fetch_wide(right)
         da = a - b
         if self.h is None:
-            return self.xp.vecdot(da, da)
+            return row_products(da, da)
         h, g = self.h.fetch_wide(left), self.h.fetch_wide(right)
         dh = h - g
         out = (
@@ -129,4 +129,4 @@ def _dots(left, right):
     """Inner product of each row of `left` with that of `right`."""
     if sparse.issparse(left):
         return np.asarray(left.multiply(right).sum(axis=1)).ravel()
-    return namespace(left).vecdot(left, right)
+    return row_products(left, right)

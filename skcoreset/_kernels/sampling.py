@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.cluster import kmeans_plusplus
 
-from skcoreset._backend import block_slices, to_numpy
+from skcoreset._backend import block_slices, row_products, to_numpy
 from skcoreset._kernels.distances import _Rows, pairs
 
 __all__ = [
@@ -220,7 +220,7 @@ def lightweight_sensitivity(X, weight):
 
     def square(block):
         if not sparse.issparse(block):
-            return xp.vecdot(block - mean, block - mean)
+            return row_products(block - mean, block - mean)
         # |x|^2 - 2 x mu + |mu|^2, so that zeros stay out; below 0 by rounding only.
         own = np.asarray(block.multiply(block).sum(axis=1)).ravel()
         return np.maximum(own - 2 * (block @ mean) + mean @ mean, 0)

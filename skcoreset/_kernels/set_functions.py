@@ -37,7 +37,7 @@ __all__ = [
     "cover",
 ]
 
-DENSE_PICKS = 4
+DENSE_PICKS = 8
 
 
 class FacilityLocation:
@@ -223,15 +223,18 @@ class _Kept:
         self.picks = self.work = 0
         self._sum_up()
         # Gains are differences of what was first added up.
-        self.noise = 64 * 2.0**-52 * float(self.gains.max())
+        added_up = self.gains.max() + (0 if similar is None else self.weight @ abs(covered))
+        self.noise = 64 * 2.0**-52 * float(added_up)
 
     def _sum_up(self):
         if self.pairs is None:
+            matrix, covered = self.similar.matrix, self._as_in_matrix(self.covered)
 
-            def more(rows):
-                return self.similar.matrix[rows] - self.covered[rows, None]
+            def reached(rows):
+                return np.maximum(matrix[rows], covered[rows])
 
-            self.gains = self._add_up(len(self.covered), more, self.weight)
+            self.gains = self._add_up(len(self.covered), reached, self.weight)
+            self.gains -= self.weight @ self.covered
             return
         counts = np.diff(self.pairs.indptr)
         more = self.pairs.data - np.repeat(self.covered, counts)
@@ -254,18 +257,24 @@ class _Kept:
             self._leave_out()
 
     def _take_off_dense(self, rows, values):
-        def less(at):
-            out = np.minimum(self.similar.matrix[rows[at]], values[at, None])
-            return np.subtract(out, self.covered[rows[at], None], out=out)
+        low, high = self._as_in_matrix(self.covered[rows]), self._as_in_matrix(values)
 
-        self.gains -= self._add_up(len(rows), less, self.weight[rows])
+        def reached(at):
+            out = self.similar.matrix.take(rows[at], axis=0)
+            return np.clip(out, low[at], high[at], out=out)
+
+        self.gains -= self._add_up(len(rows), reached, self.weight[rows])
+        self.gains += self.weight[rows] @ self.covered[rows]
+
+    def _as_in_matrix(self, values):
+        """Values that are from the matrix, as a column of its type."""
+        return values.astype(self.similar.dtype)[:, None]
 
     def _add_up(self, n_rows, function, weight):
-        """Weighted sum of the rows of ``function(rows)``, where they are above 0."""
+        """Weighted sum of the rows of ``function(rows)``."""
         total = np.zeros(len(self.covered))
         for rows in block_slices(n_rows, 8 * len(total), most_bytes=2**20):
-            some = function(rows)
-            total += weight[rows] @ np.maximum(some, 0, out=some)
+            total += weight[rows] @ function(rows)
         return total
 
     def _take_off(self, rows, values):
@@ -285,15 +294,16 @@ class _Kept:
     def _leave_out_dense(self):
         """Hold only the pairs that matter, if they fit in memory; else try again later."""
         matrix, n = self.similar.matrix, len(self.covered)
+        covered = self._as_in_matrix(self.covered)
         some = slice(0, n, max(1, n // 64))
-        share = np.mean(matrix[some] > self.covered[some, None])
+        share = np.mean(matrix[some] > covered[some])
         if 3 * share * n**2 * (self.similar.itemsize + 4) > self.similar.spare_bytes:
             self.picks = -3 * DENSE_PICKS
             return
         values, candidates, counts = [], [], []
         for rows in block_slices(n, 8 * n, most_bytes=2**20):
             block = matrix[rows]
-            at = np.flatnonzero(block > self.covered[rows, None])
+            at = np.flatnonzero(block > covered[rows])
             ends = np.arange(len(block) + 1) * n
             counts.append(np.diff(np.searchsorted(at, ends)))
             values.append(block.ravel()[at])

@@ -80,7 +80,7 @@ def weight_keyword(estimator):
 def fit_with_weight(estimator, X, y, sample_weight=None):
     """Fit `estimator` in place; with weights if there are any, which it must be able to take."""
     if sample_weight is None:
-        return estimator.fit(host(X), y)
+        return estimator.fit(host(X), host(y))
     keyword = weight_keyword(estimator)
     if keyword is None:
         raise ValueError(
@@ -90,7 +90,7 @@ def fit_with_weight(estimator, X, y, sample_weight=None):
     # Under metadata routing every step would have to say whether it wants the weights; here it is
     # known where they go.
     with sklearn.config_context(enable_metadata_routing=False):
-        return estimator.fit(host(X), y, **{keyword: sample_weight})
+        return estimator.fit(host(X), host(y), **{keyword: host(sample_weight)})
 
 
 def output_method(estimator, needs, asked_by):

@@ -23,6 +23,8 @@ SIGNATURE = re.compile(r'extern "C" __global__ (?:\w+ )?void\s+(\w+)\(([^)]*)\)'
 # Not a number, and a signalling one: whoever adds to it makes another of it.
 GUARDS = {"float32": np.uint32(0x7FA00001), "float64": np.uint64(0x7FF4000000000001)}
 C_TYPES = {"int": ctypes.c_int, "double": ctypes.c_double}
+# What numbers and arrays must be; a Best is a value and a position, 16 bytes.
+DTYPES = {"int": "int32", "i64": "int64", "double": "float64", "Best": "float64"}
 
 
 @cache
@@ -36,7 +38,7 @@ def library(name, real):
     text, calls, types = source(name), [], {}
     for kernel, parameters in SIGNATURE.findall(text):
         parameters = [" ".join(p.split()) for p in parameters.split(",")]
-        types[kernel] = [p.rsplit(" ", 1)[0] if "*" not in p else "pointer" for p in parameters]
+        types[kernel] = [p.removeprefix("const ").rsplit(" ", 1)[0] for p in parameters]
         names = ", ".join(re.split(r"[\s*]", p)[-1] for p in parameters)
         calls.append(
             f'extern "C" int run_{kernel}(unsigned blocks, unsigned threads, size_t shared, '
@@ -56,19 +58,25 @@ class HostLauncher:
 
     def __init__(self, name, dtype, seed=0):
         self.functions, self.types = library(name, TYPES[dtype])
+        self.dtypes = {**DTYPES, "real": dtype}
         self.random = np.random.default_rng(seed)
         self.launches = []
 
     def __call__(self, kernel, n_blocks, n_threads, *args, shared=0):
         assert shared <= 48 * 1024, "more dynamic shared memory than every GPU has"
-        types, values, guarded = self.types[kernel], [], []
+        types, values, guarded, before = self.types[kernel], [], [], None
         assert len(args) == len(types), (kernel, len(args), types)
         for arg, kind in zip(map(as_argument, args), types, strict=True):
-            if kind == "pointer":
+            if kind.endswith("*"):
                 assert arg.flags.c_contiguous
+                # An array that is not looked at is stood in for by the one before.
+                assert arg is before or arg.dtype == self.dtypes[kind[:-1]], (kernel, kind, arg)
+                before = arg
                 guarded.append(_Guarded(arg))
                 values.append(ctypes.c_void_p(guarded[-1].address))
             else:
+                # A launch on a GPU reads the bytes as they are, and converts nothing.
+                assert arg.dtype == DTYPES[kind], (kernel, kind, arg)
                 values.append(C_TYPES[kind](arg))
         self.launches.append(kernel)
         run = getattr(self.functions, f"run_{kernel}")

@@ -7,6 +7,7 @@ the type of the table: a source is compiled once for float and once for double.
 import re
 from functools import cache
 from importlib.resources import files
+from numbers import Integral, Real
 
 import array_api_compat
 import numpy as np
@@ -34,6 +35,12 @@ def _module(name, real):
     return cupy.RawModule(code=source(name), options=(*OPTIONS, f"-DREAL={real}"))
 
 
+@cache
+def _function(name, real, kernel):
+    """The kernel; cupy loads it on each device where it is launched."""
+    return _module(name, real).get_function(kernel)
+
+
 class CupyLauncher:
     """Launches kernels on the current CUDA device, in the current stream; nothing waits for it.
 
@@ -50,15 +57,15 @@ class CupyLauncher:
 
     def __call__(self, kernel, n_blocks, n_threads, *args, shared=0):
         """Launch `kernel`; `shared` are the bytes of its dynamic shared memory (at most 48 KiB)."""
-        function = _module(self.name, self.real).get_function(kernel)
+        function = _function(self.name, self.real, kernel)
         function((n_blocks,), (n_threads,), tuple(map(as_argument, args)), shared_mem=shared)
 
 
 def as_argument(value):
-    """Python numbers as what the kernels take: ``int`` and ``double``."""
-    if isinstance(value, bool | int):
+    """Numbers of Python and NumPy as what the kernels take: ``int`` and ``double``."""
+    if isinstance(value, Integral | np.bool_):
         return np.int32(value)
-    return np.float64(value) if isinstance(value, float) else value
+    return np.float64(value) if isinstance(value, Real) else value
 
 
 def launcher_of(x, name):

@@ -58,6 +58,8 @@ def nearest_neighbors(pairs, n_neighbors, of=slice(None), among=slice(None)):
     found = np.zeros(len(asked), dtype=bool)
     for search in _searches(pairs):
         left = np.flatnonzero(~found)
+        if len(left) == 0:
+            break
         for at, rows, columns, values in search(pairs, n_neighbors, asked[left], among):
             at = left[at]
             nearest = _nearest(rows, values, n_neighbors, pairs)

@@ -3,10 +3,9 @@
 The host waits once for each round of picks, never for a single one.
 """
 
-import sklearn
-
 from skcoreset._backend import to_numpy
 from skcoreset._kernels.cuda.launch import launcher_of
+from skcoreset._kernels.cuda.rows import whole_table
 
 __all__ = ["FarthestFirst", "farthest_first_on"]
 
@@ -22,13 +21,13 @@ class FarthestFirst:
     ----------
     pairs : Euclidean or Cosine
     X : array of shape (n, d)
-        Its rows, shifted as it shifts them.
+        As of `whole_table`.
     launch : launcher
     """
 
     def __init__(self, pairs, X, launch):
         self.pairs, self.launch = pairs, launch
-        self.X = pairs.xp.ascontiguousarray(X)
+        self.X = X
         self.square = pairs.sq if pairs.cancels else pairs.scale
 
     def pool_loop(self, among, upper, slack, pool, outside, wanted):
@@ -62,10 +61,5 @@ class FarthestFirst:
 def farthest_first_on(pairs):
     """The kernels for `pairs`, or None if it is not a dense table on a GPU that fits there."""
     launch = launcher_of(pairs.X, SOURCE)
-    if launch is None:
-        return None
-    if pairs.rows is None and pairs.offset is None and pairs.X.dtype == pairs.dtype:
-        return FarthestFirst(pairs, pairs.X, launch)
-    if pairs.n * pairs.X.shape[1] * pairs.itemsize > sklearn.get_config()["working_memory"] * 2**20:
-        return None
-    return FarthestFirst(pairs, pairs.fetch(slice(0, pairs.n)), launch)
+    X = None if launch is None else whole_table(pairs)
+    return None if X is None else FarthestFirst(pairs, X, launch)

@@ -11,8 +11,9 @@ from numbers import Integral, Real
 
 import array_api_compat
 import numpy as np
+import sklearn
 
-__all__ = ["OPTIONS", "free_bytes", "launcher_of", "source"]
+__all__ = ["OPTIONS", "free_bytes", "launcher_of", "room", "source"]
 
 OPTIONS = ("-std=c++17",)
 TYPES = {"float32": "float", "float64": "double"}
@@ -82,3 +83,12 @@ def free_bytes(xp):
     import cupy
 
     return cupy.cuda.Device().mem_info[0] + cupy.get_default_memory_pool().free_bytes()
+
+
+def room(xp, share=1.0):
+    """Bytes that arrays may take which are kept for a whole selection.
+
+    Half of what is free on the current CUDA device; elsewhere that share of `working_memory`.
+    """
+    free = free_bytes(xp)
+    return sklearn.get_config()["working_memory"] * 2**20 * share if free is None else free / 2

@@ -4,10 +4,10 @@ The host waits once for each block of rows that are asked about, some hundred th
 """
 
 import numpy as np
-import sklearn
 
 from skcoreset._backend import block_slices, to_numpy
 from skcoreset._kernels.cuda.launch import launcher_of
+from skcoreset._kernels.cuda.rows import whole_table
 
 __all__ = ["search_on"]
 
@@ -86,12 +86,5 @@ class Search:
 def search_on(pairs, spare, tie):
     """The search for `pairs`, or None if it is not a dense table on a GPU that fits there."""
     launch = launcher_of(pairs.X, SOURCE)
-    if launch is None:
-        return None
-    X = pairs.X
-    if pairs.rows is not None or pairs.offset is not None or X.dtype != pairs.dtype:
-        needed = pairs.n * X.shape[1] * pairs.itemsize
-        if needed > sklearn.get_config()["working_memory"] * 2**20:
-            return None
-        X = pairs.fetch(slice(0, pairs.n))
-    return Search(pairs.xp.ascontiguousarray(X), launch, spare, tie)
+    X = None if launch is None else whole_table(pairs)
+    return None if X is None else Search(X, launch, spare, tie)

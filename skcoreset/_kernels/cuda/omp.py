@@ -1,9 +1,9 @@
 """Matching pursuit on the GPU: four launches a step, and the host looks in every 32 steps."""
 
 import numpy as np
-import sklearn
 
 from skcoreset._backend import to_numpy
+from skcoreset._kernels.cuda.launch import room
 from skcoreset._kernels.cuda.rows import (
     THREADS,
     RowsOnDevice,
@@ -96,12 +96,11 @@ def _arguments(of, dtype, itemsize):
 def pursuit_on(atoms, size):
     """The loop on the GPU, or None if `atoms` are no dense tables there, or do not fit.
 
-    What must fit are the columns, in a quarter of `working_memory`, and copies of tables that the
-    kernels cannot take as they are.
+    What must fit are the columns, in half of the memory that is free there, and copies of tables
+    that the kernels cannot take as they are.
     """
     launch = launcher_for(atoms, SOURCE)
-    memory = sklearn.get_config()["working_memory"] * 2**20 / 4
-    if launch is None or atoms.n * size * atoms.itemsize > memory:
+    if launch is None or atoms.n * size * atoms.itemsize > room(atoms.xp, share=1 / 4):
         return None
     factors = [atoms.a] if atoms.h is None else [atoms.a, atoms.h]
     if not all(RowsOnDevice.fits(of, atoms.dtype) for of in factors):

@@ -1,10 +1,8 @@
 """Tables as the kernels of rows.cuh take them."""
 
-import sklearn
+from skcoreset._kernels.cuda.launch import launcher_of, room
 
-from skcoreset._kernels.cuda.launch import launcher_of
-
-__all__ = ["THREADS", "RowsOnDevice", "blocks_of", "lanes_of", "launcher_for"]
+__all__ = ["THREADS", "RowsOnDevice", "blocks_of", "lanes_of", "launcher_for", "whole_table"]
 
 THREADS = 256
 MOST_BLOCKS = 4096  # many times what a GPU runs at once, so that all of it is busy to the end
@@ -34,8 +32,7 @@ class RowsOnDevice:
         """Whether the table is whole on the device, with memory for a copy if it takes one."""
         if of.streamed:
             return False
-        memory = sklearn.get_config()["working_memory"] * 2**20
-        return _as_it_is(of, dtype) or of.n * of.X.shape[1] * of.itemsize <= memory
+        return _as_it_is(of, dtype) or of.n * of.X.shape[1] * of.itemsize <= room(of.xp)
 
     @property
     def arguments(self):
@@ -43,6 +40,15 @@ class RowsOnDevice:
         some, shifted = self.positions is not None, self.offset is not None
         positions, offset = self.positions if some else self.X, self.offset if shifted else self.X
         return self.X, positions, some, offset, shifted
+
+
+def whole_table(of):
+    """All rows of `of`, shifted as it shifts them, stored by rows; None if a copy has no room."""
+    if of.rows is None and of.offset is None and _as_it_is(of, of.dtype):
+        return of.X
+    if of.n * of.X.shape[1] * of.itemsize > room(of.xp):
+        return None
+    return of.xp.ascontiguousarray(of.fetch(slice(0, of.n)))
 
 
 def _as_it_is(of, dtype):

@@ -4,6 +4,7 @@ from hashlib import blake2b
 from itertools import pairwise
 
 import numpy as np
+import sklearn
 from array_api_extra import partition
 from scipy import sparse
 from scipy.spatial import KDTree
@@ -20,6 +21,7 @@ MATCHED_COLUMNS = 64  # up to so many float32 columns scikit-learn's search is a
 SPARE = 2  # rows that a search is asked for beyond those wanted, to see whether others tie
 TIE = 2.0**-40  # distances without cancellation that are relatively closer than this are equal
 GROUPS = 32
+MOST_MEMORY = 128  # MiB, for scikit-learn's search
 
 
 def nearest_neighbors(pairs, n_neighbors, of=slice(None), among=slice(None)):
@@ -182,7 +184,10 @@ def _by_scikit_learn(pairs, n_neighbors, asked, among):
     """Leaves out the rows that tie with more than it was asked for."""
     search = NearestNeighbors(algorithm="brute").fit(pairs.fetch(_as_slice(among)))
     ask = min(n_neighbors + 1 + SPARE, len(among))
-    values, columns = search.kneighbors(pairs.fetch(_as_slice(asked)), ask)
+    # Larger parts of a sparse product are no faster, but for the time to get the memory.
+    memory = min(sklearn.get_config()["working_memory"], MOST_MEMORY)
+    with sklearn.config_context(working_memory=memory):
+        values, columns = search.kneighbors(pairs.fetch(_as_slice(asked)), ask)
     for block in block_slices(len(asked), 6 * 8 * ask):
         near = _near(
             pairs, n_neighbors, asked[block], among, values[block] ** 2, columns[block], exact=False

@@ -26,6 +26,7 @@ __all__ = [
     "device_name",
     "device_of",
     "device_scope",
+    "free_bytes",
     "is_foreign",
     "namespace",
     "on_device",
@@ -344,12 +345,25 @@ class _Cupy(_Library):
 
     def free_bytes(self):
         with self.device:
-            return self.device.mem_info[0] + self.cupy.get_default_memory_pool().free_bytes()
+            return _free_bytes(self.cupy)
 
     def free_pool(self):
         gc.collect()  # arrays in circles of references would stay
         with self.device:
             self.cupy.get_default_memory_pool().free_all_blocks()
+
+
+def free_bytes(xp):
+    """Memory free on the current CUDA device; None where `xp` is not cupy."""
+    if not array_api_compat.is_cupy_namespace(xp):
+        return None
+    import cupy
+
+    return _free_bytes(cupy)
+
+
+def _free_bytes(cupy):
+    return cupy.cuda.Device().mem_info[0] + cupy.get_default_memory_pool().free_bytes()
 
 
 def _is_out_of_memory(error):

@@ -4,8 +4,7 @@ import numpy as np
 import sklearn
 from scipy import sparse
 
-from skcoreset._backend import block_slices, device_of, namespace
-from skcoreset._kernels.cuda.launch import free_bytes
+from skcoreset._backend import block_slices, device_of, free_bytes, namespace
 
 __all__ = [
     "GraphSimilarities",

@@ -13,7 +13,9 @@ import array_api_compat
 import numpy as np
 import sklearn
 
-__all__ = ["OPTIONS", "free_bytes", "launcher_of", "room", "source"]
+from skcoreset._backend import free_bytes
+
+__all__ = ["OPTIONS", "launcher_of", "room", "source"]
 
 OPTIONS = ("-std=c++17",)
 TYPES = {"float32": "float", "float64": "double"}
@@ -74,15 +76,6 @@ def launcher_of(x, name):
     if array_api_compat.is_cupy_array(x) and x.dtype.name in TYPES:
         return CupyLauncher(name, x.dtype.name)
     return None
-
-
-def free_bytes(xp):
-    """Memory free on the current CUDA device; None where `xp` is not cupy."""
-    if not array_api_compat.is_cupy_namespace(xp):
-        return None
-    import cupy
-
-    return cupy.cuda.Device().mem_info[0] + cupy.get_default_memory_pool().free_bytes()
 
 
 def room(xp, share=1.0):

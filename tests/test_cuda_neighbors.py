@@ -139,7 +139,7 @@ def test_some_rows_among_others_and_candidates_in_parts(
     assert 128 < len(of) < 256
     near = pairs(X, metric)
     got = nearest_neighbors(near, 5, of, among)
-    full = near.among(np.arange(300))[np.ix_(of, among)]
+    full = near.among(np.arange(300))(np.arange(300))[np.ix_(of, among)]
     full[of[:, None] == among] = np.inf
     expected = np.sort(among[np.argsort(full, axis=1)[:, :5]], axis=1)
     np.testing.assert_array_equal(got[0], expected)

@@ -6,7 +6,8 @@ it needs. Positions are those within the table (or within the `rows` of it that 
 ``block(columns, rows)``
     matrix (len(columns), len(rows)) of values; `rows` may be a slice.
 ``among(columns)``
-    the square matrix among `columns`, in float64 and as exact as it can be had.
+    function of positions within `columns`: their values with all `columns`, in float64 and as exact
+    as these can be had.
 
 Distances answer two questions more, because products round and picks must not depend on that:
 
@@ -184,9 +185,11 @@ class _Rows:
             out[:, block] = left @ self.fetch(part).T
         return out
 
-    def products_among(self, columns):
-        rows = self.fetch_wide(columns)
-        return (rows @ rows.T).toarray() if sparse.issparse(rows) else rows @ rows.T
+    def products_among(self, rows, some):
+        """``rows[some] @ rows.T``, dense."""
+        if sparse.issparse(rows):
+            return (rows[some] @ rows.T).toarray()
+        return self.xp.take(rows, some, axis=0) @ rows.T
 
     def most_columns(self):
         """How many rows may be dense columns at once: those that a quarter of the memory holds."""
@@ -228,16 +231,24 @@ class Euclidean(_Rows):
         return D
 
     def among(self, columns):
-        sq = self._squares(self.fetch_wide(columns))
-        sums = sq[:, None] + sq[None, :]
-        D = self.products_among(columns)
-        D *= -2
-        D += sums
-        sums *= 2.0**-26
-        doubtful = sums > D
-        left, right = self.xp.nonzero(doubtful)
-        D[doubtful] = self.direct(columns[left], columns[right])
-        return D
+        rows = self.fetch_wide(columns)
+        sq = self._squares(rows)
+
+        def of(some):
+            D = self.products_among(rows, some)
+            D *= -2
+            sums = sq[some][:, None] + sq[None, :]
+            D += sums
+            sums *= 2.0**-26
+            itself = some[:, None] == self.xp.arange(sq.shape[0], device=self.device)[None, :]
+            D[itself] = 0.0
+            doubtful = (sums > D) & ~itself
+            left, right = self.xp.nonzero(doubtful)
+            if left.shape[0]:
+                D[doubtful] = self.direct(columns[some[left]], columns[right])
+            return D
+
+        return of
 
     def doubtful(self, values, columns, rows):
         return values < self.doubt * (self.sq[columns] + self.sq[rows])
@@ -296,7 +307,13 @@ class Cosine(_Rows):
 
     def among(self, columns):
         scale = self.xp.astype(self.scale[columns], self.xp.float64)
-        return 1 - self.products_among(columns) * scale[:, None] * scale[None, :]
+        rows = self.fetch_wide(columns)
+
+        def of(some):
+            products = self.products_among(rows, some)
+            return 1 - products * scale[some][:, None] * scale[None, :]
+
+        return of
 
     def doubtful(self, values, columns, rows):
         return values < -1
@@ -338,7 +355,7 @@ class Measured(_Rows):
         return pairwise_distances(self.fetch(columns), self.fetch(rows), metric=self.metric)
 
     def among(self, columns):
-        return np.asarray(self.block(columns, columns), dtype=np.float64)
+        return lambda some: np.asarray(self.block(columns[some], columns), dtype=np.float64)
 
     def doubtful(self, values, columns, rows):
         return values < -np.inf

@@ -8,6 +8,8 @@ from skcoreset._kernels.cuda.farthest_first import farthest_first_on
 
 __all__ = ["farthest_first"]
 
+BATCH = 64  # rows of a pool whose distances to all of it are computed at once
+
 
 def farthest_first(pairs, size, first, *, pool_size=None, report=None):
     """Pick the row farthest from all picked rows, again and again.
@@ -27,8 +29,8 @@ def farthest_first(pairs, size, first, *, pool_size=None, report=None):
     first : sequence of int
         Positions picked already, in order; at least one, at most `size`.
     pool_size : int, optional
-        Most rows in a round. Changes the time, never the picks. By default 512, or 64 for tables
-        of 32 columns or less, where updates are cheap and picks soon affect each other.
+        Most rows in a round. Changes the time, never the picks. By default n / 40, within 64 and
+        512; 64 for tables of 32 columns or less, where picks soon affect each other.
     report : callable, optional
         Called with the number of picks after each round.
 
@@ -43,7 +45,7 @@ def farthest_first(pairs, size, first, *, pool_size=None, report=None):
 
     Notes
     -----
-    Time: n * size * d multiplications in matrix products, plus (rounds) * pool_size^2 * d; the
+    Time: n * size * d multiplications in matrix products, plus 2 * size * pool_size * d or so; the
     usual round ends after 50 to 400 picks. Memory: a few vectors of n, a block of `working_memory`.
     """
     xp = pairs.xp
@@ -56,12 +58,12 @@ def farthest_first(pairs, size, first, *, pool_size=None, report=None):
 
     def add(new):
         new_at = xp.asarray(new, dtype=xp.int64, device=pairs.device)
+        put(gap, new_at, -xp.inf)
         if on_gpu is not None:
             on_gpu.update(new_at, gap, nearest, len(picks))
         else:
             rows = prune.rows_in_reach(picks, new_at, gap, nearest)
             _update(pairs, new_at, rows, gap, nearest, len(picks))
-        put(gap, new_at, -xp.inf)
         put(nearest, new_at, xp.arange(len(new), device=pairs.device) + len(picks))
         picks.extend(new)
         radii.append(float(xp.max(gap)))
@@ -70,8 +72,8 @@ def farthest_first(pairs, size, first, *, pool_size=None, report=None):
 
     for start in first:
         add([int(start)])
-    most = pool_size or (64 if pairs.narrow else 512)
-    pool_size = min(most, 64)
+    if pool_size is None:
+        pool_size = 64 if pairs.narrow else min(512, max(64, pairs.n // 40))
     while len(picks) < size:
         wanted = min(size - len(picks), pairs.most_columns())
         pool, outside = _farthest_rows(pairs, gap, position, pool_size)
@@ -83,8 +85,6 @@ def farthest_first(pairs, size, first, *, pool_size=None, report=None):
             new, farthest = [_lowest_of_ties(to_numpy(gap + slack), to_numpy(slack))[0]], []
         radii.extend(farthest[1:])
         add(new)
-        # A pool that yields few picks is larger than it need be: few columns, or the first rounds.
-        pool_size = min(most, max(64, 4 * len(new)))
     radii = pairs.distance(np.maximum(radii, 0))
     return np.asarray(picks), np.minimum.accumulate(radii), to_numpy(nearest)
 
@@ -134,7 +134,10 @@ def _farthest_rows(pairs, gap, position, most):
 
 
 def _distances_in_pool(pairs, picks, gap, nearest, pool):
-    """Most that the distances among `pool` are, and those to the nearest pick; their rounding."""
+    """Most that distances within `pool` are, and those to the nearest pick; what rounding adds.
+
+    The first is a function of some positions within the pool, as not all are needed.
+    """
     xp = pairs.xp
     reach = xp.astype(gap[pool], xp.float64)
     if pairs.cancels:  # what many products have worn down is measured afresh
@@ -144,8 +147,12 @@ def _distances_in_pool(pairs, picks, gap, nearest, pool):
     else:
         exact = 1.0
     slack = _slack(pairs, reach, pool) * exact
-    among = pairs.among(pool)
-    among += slack[None, :]  # a row j keeps its slack through every minimum
+    distances = pairs.among(pool)
+
+    def among(some):
+        at = xp.asarray(some, device=pairs.device)
+        return distances(at) + slack[None, :]  # a row j keeps its slack through every minimum
+
     return among, reach + slack, slack
 
 
@@ -153,8 +160,8 @@ def _pool_loop(among, upper, slack, pool, outside, wanted):
     """The plain loop among `pool`, while no row outside can win. Returns picks and their gaps."""
     lower, highest, rival = outside
     # Small and one step after the other: on the host, by the methods of its arrays.
-    among, upper, slack, pool = (to_numpy(x) for x in (among, upper, slack, pool))
-    new, farthest = [], []
+    upper, slack, pool = (to_numpy(x) for x in (upper, slack, pool))
+    new, farthest, known = [], [], {}
     while len(new) < wanted:
         local, least, top = _lowest_of_ties(upper, slack)
         row = int(pool[local])
@@ -162,9 +169,20 @@ def _pool_loop(among, upper, slack, pool, outside, wanted):
             break
         new.append(row)
         farthest.append(top)
-        np.minimum(upper, among[local], out=upper)
+        if local not in known:
+            known |= _rows_of_highest(among, upper, local, known)
+        np.minimum(upper, known[local], out=upper)
         upper[local] = -np.inf
     return new, farthest
+
+
+def _rows_of_highest(among, upper, first, known):
+    """Rows of `among` for position `first` and those that are likely to come next, as a dict."""
+    unknown = upper.copy()
+    unknown[list(known)] = -np.inf
+    unknown[first] = np.inf
+    some = np.argpartition(-unknown, min(BATCH, len(unknown)) - 1)[:BATCH]
+    return dict(zip(some.tolist(), to_numpy(among(some)), strict=True))
 
 
 class _Prune:
@@ -198,7 +216,7 @@ def _update(pairs, new, rows, gap, nearest, label):
     """Bring `gap` and `nearest` of `rows` (None: all) up to date, in place, for picks `new`."""
     xp = pairs.xp
     n_rows = pairs.n if rows is None else rows.shape[0]
-    last_first = xp.arange(new.shape[0], 0, -1, dtype=xp.int32, device=pairs.device)[:, None]
+    last_first = xp.arange(new.shape[0], 0, -1, dtype=xp.int16, device=pairs.device)[:, None]
     copied = 0 if rows is None else pairs.X.shape[1] * pairs.itemsize
     for block in pairs.blocks(3 * pairs.itemsize * new.shape[0] + copied, n_rows):
         part = block if rows is None else rows[block]
@@ -211,7 +229,7 @@ def _update(pairs, new, rows, gap, nearest, label):
         value, before = closest[at], before[at]
         tied = xp.take(D, at, axis=1) <= (value + pairs.slack(value, part))[None, :]
         # The first True of each column; argmax along this axis would take ten times as long.
-        which = new.shape[0] - xp.max(xp.astype(tied, xp.int32) * last_first, axis=0)
+        which = new.shape[0] - xp.max(xp.astype(tied, xp.int16) * last_first, axis=0)
         doubt = xp.nonzero(pairs.doubtful(value, new[which], part))[0]
         if doubt.shape[0]:
             exact = pairs.direct(new[which[doubt]], part[doubt])

@@ -37,9 +37,10 @@ class FarthestFirst:
         picks = xp.empty(m, dtype=xp.int64, device=self.pairs.device)
         farthest = xp.empty(m, dtype=xp.float64, device=self.pairs.device)
         count = xp.empty(1, dtype=xp.int32, device=self.pairs.device)
-        among, upper, slack, pool = map(xp.ascontiguousarray, (among, upper, slack, pool))
+        square = among(xp.arange(m, device=self.pairs.device))
+        square, upper, slack, pool = map(xp.ascontiguousarray, (square, upper, slack, pool))
         self.launch(
-            *("pool_loop", 1, POOL_THREADS, among, upper, slack, pool, m, min(wanted, m)),
+            *("pool_loop", 1, POOL_THREADS, square, upper, slack, pool, m, min(wanted, m)),
             *(lower, highest, rival, picks, farthest, count),
             shared=8 * m,
         )

@@ -50,6 +50,17 @@ def test_picks_equal_the_loop(name, pool_size, rng):
     np.testing.assert_array_equal(cells, expected_cells)
 
 
+def test_one_round_of_many_picks_that_tie():
+    """300 rows are equally far from each other, and one beside each of them goes to its cell."""
+    X = np.vstack([np.eye(300), 0.9 * np.eye(300)])
+    rounds = []
+    picks, radii, cells = farthest_first(pairs(X), 300, [0], pool_size=600, report=rounds.append)
+    assert rounds == [1, 300]
+    np.testing.assert_array_equal(picks, np.arange(300))
+    np.testing.assert_allclose(radii, [2**0.5] * 299 + [0.1])
+    np.testing.assert_array_equal(cells, np.tile(np.arange(300), 2))
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_all_rows_can_be_picked(name, rng):
     X = tables(rng)[name]

@@ -52,7 +52,7 @@ def namespace(x):
     """The array API namespace of `x`; NumPy's for scipy.sparse, lists and data frames."""
     if is_foreign(x):
         return array_api_compat.array_namespace(x)
-    return np if hasattr(np, "astype") else array_api_compat.numpy  # from NumPy 2.1 it is complete
+    return np if hasattr(np, "unstack") else array_api_compat.numpy  # from NumPy 2.1 it is complete
 
 
 def device_of(x):

@@ -620,7 +620,7 @@ NEAR = {
     "ties, very far": lambda rng: ties(rng) + 2.0**27,
     # Products are off by less than half of their digits, but by more than a tie is wide.
     "ties, far": lambda rng: 16381.0 * ties(rng) + 2.0**31,
-    "sparse": lambda rng: sparse.random(80, 50, 0.05, rng=rng).toarray(),
+    "sparse": lambda rng: sparse.random(80, 50, 0.05, random_state=rng).toarray(),
     "duplicates, far": lambda rng: np.repeat(rng.standard_normal((25, 3)), 2, axis=0) + 1e4,
 }
 

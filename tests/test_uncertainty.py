@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_wine
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -289,3 +290,15 @@ def test_errors_about_the_classifier(blobs):
     alone = GaussianNB().fit(X[y == 0], y[y == 0])
     with pytest.raises(ValueError, match="knows one class"):
         Margin(alone, 3).fit(X[y == 0], y[y == 0])
+
+
+def test_rows_that_no_class_wants():
+    """One-versus-rest probabilities may be 0 for all classes; then all are equally likely."""
+    X, y = load_wine(return_X_y=True)
+    model = SGDClassifier(loss="log_loss", random_state=0)
+    out_of_fold = LeastConfidence(model, coreset_size=20, cv=3).fit(X, y)
+    model.fit(X, y)
+    model.intercept_ -= 1e9
+    fitted = LeastConfidence(model, coreset_size=20).fit(X)
+    assert out_of_fold.scores_.max() == pytest.approx(2 / 3)
+    np.testing.assert_allclose(fitted.scores_, 2 / 3)

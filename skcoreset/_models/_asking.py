@@ -2,13 +2,14 @@
 
 import copy
 import inspect
+from contextlib import nullcontext
 
 import numpy as np
 import sklearn
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import cross_val_predict
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
@@ -123,7 +124,9 @@ def outputs(estimator, X, method):
     """What a fitted classifier says of `X`: (n, n_classes), or (n,) decision values if binary."""
     if method == "decision_function":
         estimator = _one_versus_rest(estimator)
-    values = _checked(getattr(estimator, method)(host(X)), estimator)
+    with _no_class_at_all():
+        values = getattr(estimator, method)(host(X))
+    values = _checked(values, estimator, method)
     if values.ndim == 2 and values.shape[1] != len(estimator.classes_):
         raise ValueError(
             f"{method} of {estimator!r} gave {values.shape[1]} values a row for "
@@ -138,9 +141,9 @@ def outputs_out_of_fold(estimator, X, y, method, cv, sample_weight=None):
     params = None if sample_weight is None else {weight_keyword(estimator): sample_weight}
     if method == "decision_function":
         estimator = _one_versus_rest(estimator)
-    with sklearn.config_context(enable_metadata_routing=False):
+    with sklearn.config_context(enable_metadata_routing=False), _no_class_at_all():
         values = cross_val_predict(estimator, host(X), y, cv=cv, method=method, params=params)
-    return _checked(values, estimator)
+    return _checked(values, estimator, method)
 
 
 def _one_versus_rest(estimator):
@@ -162,8 +165,20 @@ def _one_versus_rest(estimator):
     return estimator
 
 
-def _checked(values, estimator):
+# Where a row is so far on the wrong side of every class that all its probabilities are 0,
+# SGDClassifier divides 0 by 0 before scikit-learn 1.9; from then on they are equal.
+_ZERO_BY_ZERO = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < (1, 9)
+
+
+def _no_class_at_all():
+    return np.errstate(invalid="ignore") if _ZERO_BY_ZERO else nullcontext()
+
+
+def _checked(values, estimator, method):
     values = to_numpy(values)
+    is_sgd = isinstance(last_step(estimator), SGDClassifier)
+    if _ZERO_BY_ZERO and is_sgd and method == "predict_proba":
+        values[np.isnan(values).all(axis=1)] = 1 / values.shape[1]
     if not np.isfinite(values).all():
         raise ValueError(f"{estimator!r} gave values that are NaN or infinite; none can be ranked.")
     return np.asarray(values, dtype=np.float64)

@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._baseline import Uniform
-from skcoreset.base import check_finite_target, check_table
+from skcoreset.base import as_it_was_on_failure, check_finite_target, check_table
 
 __all__ = ["CoresetClassifier", "CoresetRegressor"]
 
@@ -71,13 +71,17 @@ class _CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         self : object
             The fitted estimator.
         """
+        with as_it_was_on_failure(self):
+            return self._fit(X, y, sample_weight)
+
+    def _fit(self, X, y, sample_weight):
         check_table(self, X)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         self._check_y(check_finite_target(y))
-        sampler = Uniform(random_state=0) if self.sampler is None else clone(self.sampler)
+        sampler = self._sampler()
         estimator = clone(self._estimator())
         keyword = _models.weight_keyword(estimator) if self.use_weights else None
         auto = isinstance(self.use_weights, str)
@@ -104,7 +108,7 @@ class _CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
                 f"{estimator!r} takes no sample_weight in fit, so the weights of the coreset are "
                 "not used; use_weights=False says that this is meant.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=4,
             )
         if keyword is None:
             weight = None
@@ -112,6 +116,9 @@ class _CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         self.sampler_ = sampler
         self.estimator_ = _models.fit_with_weight(estimator, X_small, y_small, weight)
         return self
+
+    def _sampler(self):
+        return Uniform(random_state=0) if self.sampler is None else clone(self.sampler)
 
     def _check_y(self, y):
         """Raise if this is no target for the estimator."""
@@ -244,7 +251,7 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
                 f"The classes {lost.tolist()} have no row in the coreset and will never be "
                 "predicted; samplers with stratify='proportional' keep at least one row of each.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
 
     @available_if(_estimator_has("predict_proba"))
@@ -336,8 +343,8 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
 
     Notes
     -----
-    A target of few whole numbers counts as classes, in proportion, like everywhere in
-    scikit-learn; ``stratify=None`` in the sampler turns that off.
+    The target is a number, also where all its values are whole: the sampler is used with
+    ``stratify=None``, unless its `coreset_size` names values of the target.
 
     Examples
     --------
@@ -345,13 +352,20 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
     >>> from sklearn.kernel_ridge import KernelRidge
     >>> from skcoreset import CoresetRegressor, KCenterGreedy
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = CoresetRegressor(KernelRidge(kernel="rbf"), KCenterGreedy(100, stratify=None))
+    >>> model = CoresetRegressor(KernelRidge(kernel="rbf"), KCenterGreedy(100))
     >>> len(model.fit(X, y).sampler_.sample_indices_)
     100
     """
 
     def _estimator(self):
         return Ridge() if self.estimator is None else self.estimator
+
+    def _sampler(self):
+        sampler = super()._sampler()
+        params = sampler.get_params() if hasattr(sampler, "get_params") else {}
+        if "stratify" in params and not isinstance(params.get("coreset_size"), dict):
+            sampler.set_params(stratify=None)  # whole numbers would count as classes
+        return sampler
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

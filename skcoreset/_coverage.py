@@ -263,5 +263,6 @@ class Moderate(BaseCoreset):
         median = distances[order][middle].mean()
         score = -np.abs(distances - median)
         # Rows at the same distance up to rounding tie.
-        digits = 10 - int(np.ceil(np.log10(distances.max() + near.eps)))
+        sure = 10 if near.itemsize == 8 else 5
+        digits = sure - int(np.ceil(np.log10(distances.max() or 1)))
         return top_k(np.round(score, digits), contest.size)

@@ -127,8 +127,10 @@ class CRAIG(_GradientCoreset):
     Which gradient is taken of which classifier: with probabilities that of the log-loss, with
     decision values only that of the hinge loss of each class against the rest. The last layer sees
     the last hidden layer of an ``MLPClassifier`` and what reaches any other classifier (the
-    columns, or what the earlier steps of a Pipeline make of them); a kernel SVM has the gradient
-    in its decision values.
+    columns, or what the earlier steps of a Pipeline make of them). Of a kernel SVM only the
+    gradient in its decision values is known, which is -1, 0 or 1 for each class: most rows of a
+    class have the same one, so that the lowest rows are as good as any. Give it
+    ``gradient="features"``, or take a linear classifier for the selection.
 
     Gradients are never multiplied out: an inner product is that of the errors times that of the
     features. Time for each class: n_c^2 (d + C), then the lazy greedy loop. Memory: O(n), and up
@@ -287,7 +289,7 @@ class GradMatch(_GradientCoreset):
 
     residual_norms_ : ndarray of shape (n_coreset,)
         Norm of what is left over of the gradient of its class once that row was in, with the
-        weights as solved; non-increasing within a class.
+        weights as solved; with ``regularization=0`` non-increasing within a class.
 
     estimator_ : classifier
         The classifier whose gradients were taken.

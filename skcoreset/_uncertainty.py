@@ -245,7 +245,9 @@ class Margin(_Uncertainty):
 
     With a classifier that has no probabilities the decision values take their place: the gap
     between the two largest, or :math:`-|f(x)|` for two classes (:class:`~sklearn.svm.LinearSVC`,
-    :class:`~sklearn.svm.SVC` and the like).
+    :class:`~sklearn.svm.SVC` and the like). Of more than two classes :class:`~sklearn.svm.SVC`
+    gives little more than the number of pairs that each class wins, which ranks rows coarsely:
+    :class:`~skcoreset.DeepFool` measures by pairs, and probabilities rank well too.
 
     Parameters
     ----------

@@ -6,6 +6,8 @@ Everything else is here: checking what comes in, how many rows of which class, o
 taking rows out of the user's containers. This is the only file that imports imbalanced-learn.
 """
 
+from collections.abc import Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from numbers import Integral
@@ -89,6 +91,24 @@ class Picks:
     scale: str | None = "group"
 
 
+@contextmanager
+def as_it_was_on_failure(estimator):
+    """Undo a fit that fails or is interrupted, so that no new attribute stands beside old ones."""
+
+    def state():
+        names = [name for name in vars(estimator) if "callback" not in name]  # scikit-learn's
+        return {name: vars(estimator)[name] for name in names}
+
+    before = state()
+    try:
+        yield
+    except BaseException:
+        for name in state():
+            delattr(estimator, name)
+        vars(estimator).update(before)
+        raise
+
+
 class BaseCoreset(CallbackSupportMixin, BaseSampler):
     """Base of all samplers. Subclasses define ``__init__``, ``_represent`` and ``_pick``."""
 
@@ -169,7 +189,7 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         self : object
             The fitted sampler.
         """
-        with device_scope(X):
+        with device_scope(X), as_it_was_on_failure(self):
             return self._select(X, y, sample_weight)
 
     def fit_resample(self, X, y=None, sample_weight=None):
@@ -441,6 +461,8 @@ class BaseModelCoreset(BaseCoreset):
 
 def check_table(estimator, X, reset=True):
     """Raise unless `X` has rows and columns, whatever is in them; note or compare the columns."""
+    if isinstance(X, Mapping):
+        raise TypeError(f"X must be a table (array-like, sparse matrix, dataframe), not {type(X)}.")
     if getattr(X, "ndim", 2) != 2:
         raise ValueError(
             f"Expected 2D array, got {X.ndim}D array instead, of shape {tuple(X.shape)}. Reshape "

@@ -198,3 +198,22 @@ def test_regressor():
     alone = by_hand(Ridge(0.1), sampler, X, y)
     np.testing.assert_allclose(model.predict(X), alone.predict(X))
     assert model.score(X, y) > 0.4
+
+
+def test_a_fit_that_fails_leaves_what_was_there(digits):
+    X, y = digits
+    model = CoresetClassifier(LogisticRegression(max_iter=500), Uniform(50, random_state=0))
+    expected = model.fit(X, y).predict(X)
+    model.set_params(estimator=SVC(C=-1))
+    with pytest.raises(ValueError, match="C"):
+        model.fit(X[:300, :5], y[:300] == 0)
+    assert len(model.sampler_.sample_indices_) == 50
+    np.testing.assert_array_equal(model.predict(X), expected)
+
+
+def test_whole_numbers_are_no_classes_to_a_regressor():
+    X, y = load_diabetes(return_X_y=True)
+    assert len(CoresetRegressor().fit(X, y).sampler_.sample_indices_) == 44
+    model = CoresetRegressor(sampler=Herding(30)).fit(X, y)
+    expected = Herding(30).fit(X).sample_indices_
+    np.testing.assert_array_equal(model.sampler_.sample_indices_, expected)

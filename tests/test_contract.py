@@ -16,6 +16,7 @@ from samplers import HONESTLY_FEWER, LABEL_FREE, ONE_FACTOR, SAMPLERS, VARIANTS,
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import make_blobs, make_classification
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -561,3 +562,25 @@ def test_more_errors_before_any_work(blobs):
     model = CoresetClassifier(KNeighborsClassifier(), use_weights=np.True_)
     with pytest.raises(ValueError, match="use_weights=True"):
         model.fit(X, y)
+
+
+# a fit that does not end -------------------------------------------------------------------
+
+
+@each_sampler
+def test_an_interrupted_fit_leaves_what_was_there(sampler, blobs, monkeypatch):
+    X, y = blobs
+    first, again = clone(sampler), fitted(sampler, X, y, coreset_size=20)
+    before = dict(vars(again))
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(sampler), "_publish", interrupted)
+    for each in (first, again):
+        with pytest.raises(KeyboardInterrupt):
+            each.fit(X[::2, :1], y[::2])
+    assert vars(again).keys() == before.keys()
+    assert all(vars(again)[name] is value for name, value in before.items())
+    with pytest.raises(NotFittedError):
+        first.get_support()

@@ -174,10 +174,11 @@ def test_lists_that_are_too_long_are_left_to_the_other_search(on_host, monkeypat
 
 
 def test_distances_that_are_not_finite_raise(on_host):
-    X = np.full((5, 2), 1e200)
-    X[::2] *= -1
+    near = pairs(np.random.default_rng(0).standard_normal((5, 2)))
+    near.X[:] *= 1e200
+    near.sq[:] = np.inf
     with np.errstate(all="ignore"), pytest.raises(ValueError, match="NaN or infinite"):
-        nearest_neighbors(pairs(X, "euclidean"), 2)
+        nearest_neighbors(near, 2)
 
 
 def test_the_order_of_threads_does_not_matter(monkeypatch):

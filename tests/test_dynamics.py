@@ -478,3 +478,12 @@ def test_file_object(table):
     TrainingDynamics.from_estimator(GaussianNB(), X, y, n_epochs=1, random_state=0).save(file)
     file.seek(0)
     assert len(TrainingDynamics.load(file)) == 300
+
+
+@pytest.mark.parametrize("power", [-60, -20, 20])
+def test_moderate_does_not_depend_on_the_unit(power, rng):
+    X = rng.standard_normal((200, 3)).astype("float32")
+    expected = Moderate(20).fit(X).sample_indices_
+    np.testing.assert_array_equal(
+        Moderate(20).fit(X * np.float32(2.0**power)).sample_indices_, expected
+    )

@@ -6,6 +6,7 @@ import numpy as np
 import oracles
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.metrics import pairwise_distances
 from sklearn.metrics.pairwise import pairwise_kernels, rbf_kernel
 from sklearn.preprocessing import normalize
@@ -312,3 +313,32 @@ def test_rbf_by_hand(rng):
         Herding(1, kernel="rbf").fit(X).sample_indices_[0]
         == rbf_kernel(X, gamma=gamma).mean(axis=1).argmax()
     )
+
+
+# rounding at its worst -----------------------------------------------------------------------
+
+
+def test_sparse_columns_far_from_the_origin(rng):
+    """Sparse rows cannot be shifted, so a column of years must not drown the others."""
+    X = rng.standard_normal((300, 4)).astype("float32")
+    X[:, 0] += 2000
+    for sampler in (KCenterGreedy(20), Herding(20)):
+        dense, csr = (clone(sampler).fit(x).sample_indices_ for x in (X, sparse.csr_array(X)))
+        np.testing.assert_array_equal(dense, csr)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_two_rows_are_equally_far_from_their_mean(container, rng):
+    for _ in range(30):
+        X = container(rng.standard_normal((2, 5)) + 10)
+        assert KCenterGreedy(1).fit(X).sample_indices_ == [0]
+
+
+@pytest.mark.parametrize(
+    "sampler", [KCenterGreedy(8), KCenterGreedy(8, metric="cosine"), Herding(8)]
+)
+def test_squares_that_overflow(sampler, rng):
+    X = rng.standard_normal((60, 3)).astype("float32")
+    X[7, 1] = np.finfo("float32").min
+    with pytest.raises(ValueError, match="squares are too large"):
+        sampler.fit(X)

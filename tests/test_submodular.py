@@ -214,3 +214,11 @@ def test_start_set(rng):
 def test_bad_similarities(X, params, message):
     with pytest.raises(ValueError, match=message):
         FacilityLocation(2, metric="precomputed", **params).fit(X)
+
+
+@pytest.mark.parametrize("Method", [FacilityLocation, GraphCut])
+@pytest.mark.parametrize("X", [np.ones((12, 1)), np.repeat([[0, 0], [0, 1], [1, 0]], 8, axis=0)])
+def test_neighbours_that_are_all_alike(Method, X):
+    """No similarity is left among neighbours at distance 0; the lowest rows stand for them."""
+    picks = Method(4, n_neighbors=3).fit(X).sample_indices_
+    assert len(set(picks.tolist())) == 4

@@ -47,7 +47,8 @@ class _Rows:
         # A few columns are copied, so that they can be shifted once and for all.
         whole = not sparse.issparse(X) and not isinstance(X, Streamed)
         self.narrow = may_copy and whole and X.shape[1] <= NARROW
-        single = "float32" in str(X.dtype)
+        # Sparse rows are not shifted, so their products need the digits of float64.
+        single = "float32" in str(X.dtype) and not sparse.issparse(X)
         self.dtype = self.xp.float32 if single else self.xp.float64
         self.itemsize, self.eps = (4, 2.0**-23) if single else (8, 2.0**-52)
         # An inner product of d terms is off by a few eps, times sqrt(d) / 4 or less as measured.
@@ -89,6 +90,8 @@ class _Rows:
         return rows if self.offset is None else rows - self.offset
 
     def _cast(self, array):
+        if sparse.issparse(array):
+            return array.astype(self.dtype, copy=False)
         return self.xp.astype(array, self.dtype, copy=False)
 
     def fetch_wide(self, at):
@@ -125,12 +128,21 @@ class _Rows:
         return self.each(lambda rows: rows @ vector)
 
     def squares(self):
-        return self.each(self._squares)
+        squares = self.each(self._squares)
+        finite = self.xp.isfinite(squares)
+        if not self.xp.all(finite):
+            row = int(self.xp.nonzero(~finite)[0][0])
+            raise ValueError(
+                f"Row {row} of those that are compared holds values whose squares are too large "
+                f"for {self.dtype}. Scale X, mark missing values as NaN and fill them in."
+            )
+        return squares
 
     def _squares(self, rows):
-        if sparse.issparse(rows):
-            return np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
-        return row_products(rows, rows)
+        with np.errstate(over="ignore"):  # `squares` says so where it matters
+            if sparse.issparse(rows):
+                return np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
+            return row_products(rows, rows)
 
     def mean(self, weight=None):
         """(Weighted) mean of the shifted rows: dense; added up in float64 over the blocks."""
@@ -147,7 +159,8 @@ class _Rows:
     def nearest_to_mean(self, weight):
         """Position of the row nearest the weighted mean; the lowest of a tie."""
         values = self.to_mean(weight)
-        tied = values <= self.xp.min(values) + self.rounding * self.xp.max(self.xp.abs(values))
+        slack = self.slack(values)
+        tied = values - slack <= self.xp.min(values + slack)
         return int(self.xp.nonzero(tied)[0][0])
 
     def centre(self):
@@ -433,8 +446,8 @@ class Gram(_Rows):
         return self.dot(vector)
 
     def rounding_of_value(self, vector, at, step):
-        square = (vector @ vector) * self.diagonal[at]
-        return 16 * self.eps * (square**0.5 + self.diagonal[at])
+        size = (vector @ vector) ** 0.5 * self.diagonal[at] ** 0.5
+        return 16 * self.eps * (size + self.diagonal[at])
 
 
 class KernelGram(_Rows):

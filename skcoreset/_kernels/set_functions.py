@@ -240,7 +240,8 @@ class _Kept:
         more = self.pairs.data - np.repeat(self.covered, counts)
         np.maximum(more, 0, out=more)
         more *= np.repeat(self.weight, counts)
-        self.gains = np.bincount(self.pairs.indices, weights=more, minlength=len(self.covered))
+        gains = np.bincount(self.pairs.indices, weights=more, minlength=len(self.covered))
+        self.gains = gains.astype(np.float64)  # whole numbers if there are no pairs at all
 
     def cover(self, rows, values):
         """Rows `rows` are similar to a pick by `values` from now on, which is more than before."""

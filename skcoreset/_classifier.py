@@ -343,8 +343,9 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
 
     Notes
     -----
-    The target is a number, also where all its values are whole: the sampler is used with
-    ``stratify=None``, unless its `coreset_size` names values of the target.
+    The target is a number, also where all its values are whole: a sampler with
+    ``stratify="proportional"`` is used with None instead, unless its `coreset_size` names values
+    of the target. With ``stratify="balanced"`` whole numbers count as classes.
 
     Examples
     --------
@@ -363,7 +364,8 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
     def _sampler(self):
         sampler = super()._sampler()
         params = sampler.get_params() if hasattr(sampler, "get_params") else {}
-        if "stratify" in params and not isinstance(params.get("coreset_size"), dict):
+        by_value = isinstance(params.get("coreset_size"), dict)
+        if params.get("stratify") == "proportional" and not by_value:
             sampler.set_params(stratify=None)  # whole numbers would count as classes
         return sampler
 

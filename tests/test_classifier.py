@@ -217,3 +217,5 @@ def test_whole_numbers_are_no_classes_to_a_regressor():
     model = CoresetRegressor(sampler=Herding(30)).fit(X, y)
     expected = Herding(30).fit(X).sample_indices_
     np.testing.assert_array_equal(model.sampler_.sample_indices_, expected)
+    balanced = CoresetRegressor(sampler=Herding(30, stratify="balanced")).fit(X, y > 150)
+    assert balanced.sampler_.sampling_strategy_ == {False: 15, True: 15}

@@ -584,3 +584,10 @@ def test_an_interrupted_fit_leaves_what_was_there(sampler, blobs, monkeypatch):
     assert all(vars(again)[name] is value for name, value in before.items())
     with pytest.raises(NotFittedError):
         first.get_support()
+
+
+@each_sampler
+def test_a_dict_is_no_table(sampler, blobs):
+    X, y = blobs
+    with pytest.raises((TypeError, ValueError)):
+        clone(sampler).fit({f"x{j}": X[:, j] for j in range(3)}, y)

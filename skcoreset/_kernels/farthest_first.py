@@ -228,7 +228,8 @@ def _update(pairs, new, rows, gap, nearest, label):
         part = at + block.start if rows is None else part[at]
         value, before = closest[at], before[at]
         tied = xp.take(D, at, axis=1) <= (value + pairs.slack(value, part))[None, :]
-        # The first True of each column; argmax along this axis would take ten times as long.
+        # The first True of each column; argmax along this axis would take ten times as long. Two
+        # bytes will do: a round has no more picks than a pool has rows.
         which = new.shape[0] - xp.max(xp.astype(tied, xp.int16) * last_first, axis=0)
         doubt = xp.nonzero(pairs.doubtful(value, new[which], part))[0]
         if doubt.shape[0]:

@@ -14,10 +14,11 @@ from skcoreset._backend import holds_objects, to_numpy
 
 __all__ = ["columns_named"]
 
-_NOT_FINITE = re.compile("NaN|[Ii]nfinit|missing|nan is an invalid document")
+_NOT_FINITE = re.compile("NaN|[Ii]nfinit|missing|nan is an invalid document|NoneType")
 _NOT_NUMBERS = re.compile("could not convert|must be a string|DType|datetime|[Tt]imestamp")
 
 _FILL = "fill such values in first, as with sklearn.impute.SimpleImputer, or leave out those rows"
+_REPLACE = "replace such values first, or leave out those rows"
 _ENCODE = "encode it first, as with sklearn.preprocessing.OneHotEncoder"
 _COUNT = "turn it into numbers first, such as days since the first one"
 _TIMES = np.datetime64 | np.timedelta64 | datetime.date | datetime.timedelta
@@ -25,7 +26,7 @@ _TIMES = np.datetime64 | np.timedelta64 | datetime.date | datetime.timedelta
 
 @contextmanager
 def columns_named(X, name, instead=""):
-    """Say in a TypeError or ValueError which column of `X` is not one of finite numbers.
+    """Say in an error about the values of `X` which column of `X` is not one of finite numbers.
 
     Parameters
     ----------
@@ -37,11 +38,11 @@ def columns_named(X, name, instead=""):
     """
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         said = str(error)
         found = None
         if _NOT_FINITE.search(said):
-            found = _first_not_finite(X)
+            found = _first_not_finite(X, said)
         elif _NOT_NUMBERS.search(said):
             found = _first_not_number(X, said)
         if found is None:
@@ -54,17 +55,16 @@ def columns_named(X, name, instead=""):
         raise kind(text.rstrip()) from error
 
 
-def _first_not_finite(X):
+def _first_not_finite(X, said):
+    advice = _REPLACE if "nfinit" in said or holds_objects(X) else _FILL
     if sparse.issparse(X):
         entries = X.tocoo()
-        bad = np.flatnonzero(~np.isfinite(entries.data))
-        return (
-            (f"{_at(entries.col[bad[0]])}, row {entries.row[bad[0]]}", _FILL) if len(bad) else None
-        )
+        for at in np.flatnonzero(~np.isfinite(entries.data)):
+            return f"{_at(entries.col[at])}, row {entries.row[at]}", advice
+        return None
     for column, values in _columns(X):
-        bad = np.flatnonzero(_is_not_finite(values))
-        if len(bad):
-            return f"{column}, row {bad[0]}", _FILL
+        for row in np.flatnonzero(_is_not_finite(values)):
+            return f"{column}, row {row}", advice
     return None
 
 

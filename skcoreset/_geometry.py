@@ -442,8 +442,8 @@ def check_initial(initial, groups):
         if given > group.size:
             of = "" if group.label is None else f" of the class {group.label}"
             raise ValueError(
-                f"init has {rows_in_words(given)}{of} where only {group.size} are to be picked; they count "
-                "towards coreset_size."
+                f"init has {rows_in_words(given)}{of} where only {group.size} are to be picked; "
+                "they count towards coreset_size."
             )
     if placed < len(initial):
         raise ValueError(

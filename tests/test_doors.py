@@ -403,7 +403,7 @@ def test_targets_that_give_no_classes(sampler, sixty):
     targets = [
         whole,  # several numbers a row, that happen to be whole
         whole.astype(int),
-        pd.DataFrame(whole),
+        pd.DataFrame(whole, columns=["data", "dtype"]),
         indicator,
         sparse.csr_array(indicator),
         [[int(a), int(b)] for a, b in indicator[:, :2]],
@@ -426,6 +426,7 @@ def test_targets_that_give_no_classes(sampler, sixty):
     again = clone(sampler).fit(X, whole + 0.5)
     np.testing.assert_array_equal(got.sample_indices_, again.sample_indices_)
     assert not hasattr(got, "classes_")
+    assert clone(sampler).fit(X, pd.DataFrame(whole, columns=["data", "b"])).get_support().any()
     for target in (whole.astype(int), indicator, sparse.csr_array(indicator)):
         with pytest.raises(ValueError, match=r"no classes to stratify by: .*stratify=None"):
             clone(sampler).fit(X, target)
@@ -583,8 +584,9 @@ def test_weights_are_spoken_of_where_they_matter(sixty):
 class Breaks(BaseEstimator):
     """Sets attributes, then does what it is told."""
 
-    def __init__(self, then=None):
+    def __init__(self, then=None, lambda_=1):
         self.then = then
+        self.lambda_ = lambda_
 
     def fit(self, value):
         with as_it_was_on_failure(self) as fitted:
@@ -608,7 +610,13 @@ def test_a_fit_is_there_as_a_whole_or_not_at_all():
         estimator.set_params(then=interrupt).fit(2)
     assert vars(estimator) == {**before, "then": interrupt}
     estimator.set_params(then=None).fit(3)
-    assert vars(estimator) == {"then": None, "_noted": 1, "first_": 3, "second_": 3}
+    assert vars(estimator) == {
+        "then": None,
+        "lambda_": 1,
+        "_noted": 1,
+        "first_": 3,
+        "second_": 3,
+    }
 
 
 @all_samplers

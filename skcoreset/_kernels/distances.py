@@ -132,9 +132,13 @@ class _Rows:
             return array.astype(self.dtype, copy=False)
         return self.xp.astype(array, self.dtype, copy=False)
 
+    def fetch_source(self, at):
+        """The rows as they are, neither shifted nor of another type."""
+        return self._take(self.source, at)
+
     def fetch_wide(self, at):
-        """The rows as they are, not shifted, in float64; sparse rows stay sparse."""
-        rows = self._take(self.source, at)
+        """The same in float64; sparse rows stay sparse."""
+        rows = self.fetch_source(at)
         if sparse.issparse(rows):
             return rows.astype(np.float64)
         return self.xp.astype(rows, self.xp.float64, copy=False)

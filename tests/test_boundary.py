@@ -49,7 +49,8 @@ from sklearn.svm import SVC, LinearSVC, NuSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from skcoreset import DeepFool
-from skcoreset._models._input_gradients import Decisions, _vote_gaps
+from skcoreset._models._input_gradients import Decisions
+from skcoreset._models._votes import vote_gaps
 
 
 def mlp(activation, hidden=(7,)):
@@ -280,7 +281,7 @@ def test_gap_of_votes(C, rng):
     predicted = (F > 0).sum(axis=2).argmax(axis=1)
     signed = np.where(np.eye(C, dtype=bool), -np.inf, F)
     for y in range(C):
-        gaps, (winner, loser) = _vote_gaps(signed, np.full(200, y))
+        gaps, (winner, loser) = vote_gaps(signed, np.full(200, y))
         np.testing.assert_array_equal((gaps > 0).any(axis=1), predicted != y)
         others = [k for k in range(C) if k != y]
         expected = [[votes_gap(row, y, k, C) for k in others] for row in rows]

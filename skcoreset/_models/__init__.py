@@ -10,6 +10,7 @@ from skcoreset._models._asking import (
     output_method,
     outputs,
     outputs_out_of_fold,
+    predicted,
     weight_keyword,
 )
 from skcoreset._models._gradient_factors import gradient_factors, last_layer_input
@@ -30,6 +31,7 @@ __all__ = [
     "output_method",
     "outputs",
     "outputs_out_of_fold",
+    "predicted",
     "training_route",
     "watch",
     "weight_keyword",

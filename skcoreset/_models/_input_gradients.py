@@ -111,7 +111,7 @@ class Decisions:
     def __init__(self, estimator, X, container=None):
         self.estimator, self._frame = estimator, _Frame(container)
         self.n_rows = 0
-        self.weights = self.widths = None
+        self.route = self.weights = self.widths = None
         self._steps = _steps(estimator)
         known = _is_linear_chain(self._steps)
         heads = [] if _jumps(estimator) else _heads(estimator, last_step(estimator))
@@ -128,9 +128,14 @@ class Decisions:
             self.route = "differences" if smooth else "bisection"
 
     def predict(self, X):
-        """Labels predicted of the rows of an array."""
+        """Labels predicted of the rows of an array; by decision values where they are cheaper."""
+        if self.route == "analytic":
+            return self.labels_of(self.at(X).codes())
         self.n_rows += X.shape[0]
         return predicted(self.estimator, self._frame(X))
+
+    def labels_of(self, codes):
+        return np.asarray(self.estimator.classes_)[codes]
 
     def at(self, X):
         """A `Point` for each row of an array or of the user's own table."""
@@ -142,6 +147,12 @@ class Decisions:
         """Memory that the gradients at one row take."""
         C = self._head.n_classes
         return 8 * (3 * C * n_features + 6 * C * C + 3 * self._head.n_inner)
+
+    def predict_bytes(self, n_features):
+        """Memory that the prediction of one row takes."""
+        C = self._head.n_classes if self.route == "analytic" else 0
+        n_inner = self._head.n_inner if self.route == "analytic" else 0
+        return 8 * (4 * n_features + 6 * C * C + 3 * n_inner)
 
     def rows_a_step(self, n_features):
         """Rows asked to know the gaps and their gradients at one row, and where a step leads."""
@@ -178,12 +189,12 @@ class Decisions:
         X = _evenly(X, n_rows)
         # Points between rows are nearer to the boundary, where answers are more likely to disagree.
         X = np.vstack([X, (X + np.roll(X, len(X) // 2, axis=0)) / 2])
-        predicted = self.predict(X) if heads else None
+        labels = self.predict(X) if heads else None
         best, agreement = None, enough
         for head in heads:
             self.n_rows += len(X)
             codes = head.codes(head.forward(self._frame(X))[0])
-            share = (np.asarray(self.estimator.classes_)[codes] == predicted).mean()
+            share = (self.labels_of(codes) == labels).mean()
             if share > agreement or (best is None and share == agreement):
                 best, agreement = head, share
         return best

@@ -438,18 +438,19 @@ def standardised(load, n=None):
     return StandardScaler().fit_transform(X)[:n], y[:n]
 
 
-def on_the_way_to_others(model, X, n_steps=8):
-    """Distance at which the prediction changes on the way to the best of all other rows."""
-    labels, best = model.predict(X), np.full(len(X), np.inf)
-    for i, x in enumerate(X):
-        others = X[labels != labels[i]]
-        low, high = np.zeros(len(others)), np.ones(len(others))
-        for _ in range(n_steps):
-            middle = (low + high) / 2
-            other = model.predict(x + middle[:, None] * (others - x)) != labels[i]
-            high, low = np.where(other, middle, high), np.where(other, low, middle)
-        best[i] = (high * np.linalg.norm(others - x, axis=1)).min()
-    return best
+def on_the_way_to_others(model, X, n_others=30, n_steps=8):
+    """Distance at which the prediction changes on the way to the best of the nearest others."""
+    labels, D = model.predict(X), np.linalg.norm(X[:, None] - X[None], axis=2)
+    D[labels[:, None] == labels] = np.inf
+    rows = np.repeat(np.arange(len(X)), n_others)
+    others = np.argsort(D, axis=1)[:, :n_others].ravel()
+    low, high = np.zeros(len(rows)), np.ones(len(rows))
+    for _ in range(n_steps):
+        middle = (low + high) / 2
+        points = X[rows] + middle[:, None] * (X[others] - X[rows])
+        other = model.predict(points) != labels[rows]
+        high, low = np.where(other, middle, high), np.where(other, low, middle)
+    return (high * D[rows, others]).reshape(len(X), n_others).min(axis=1)
 
 
 NO_GUIDE = [
@@ -457,7 +458,7 @@ NO_GUIDE = [
     (SVC(C=10, gamma=1.0), load_wine, None, "analytic"),
     (NuSVC(nu=0.1, gamma=1.0), load_breast_cancer, 150, "analytic"),
     (MLPClassifier((6,), random_state=0, max_iter=300), load_wine, None, "analytic"),
-    (GaussianProcessClassifier(10 * RBF(1.0), optimizer=None), load_iris, None, "differences"),
+    (GaussianProcessClassifier(10 * RBF(1.0), optimizer=None), load_iris, 100, "differences"),
     (make_pipeline(PolynomialFeatures(2), SVC(C=10, gamma=0.5)), load_iris, None, "differences"),
 ]
 

@@ -164,6 +164,16 @@ def test_wrong_labels(make, change, blobs):
         make(Labelled(change)).fit(*blobs)
 
 
+@pytest.mark.parametrize("model", [Probable("nan"), Decided("nan")])
+def test_row_of_the_table_is_named_out_of_fold(model, blobs):
+    """Row 3 of a fold is another one of the table."""
+    order = np.arange(300)
+    tests = [order[299:199:-1], order[199:99:-1], order[99::-1]]
+    folds = [(np.setdiff1d(order, test), test) for test in tests]
+    with pytest.raises(ValueError, match="first for row 96:"):
+        Margin(model, 20, cv=folds).fit(*blobs)
+
+
 def test_deepfool_asks_in_the_same_room(blobs):
     class OnlyProbable(ClassifierMixin, BaseEstimator):
         def fit(self, X, y):

@@ -147,9 +147,8 @@ def outputs(estimator, X, method):
         the winner (0 for the winner itself, the others are negative).
     """
     if method == "pairs":
-        model = last_step(estimator)
-        if isinstance(model, (BaseSVC, OneVsOneClassifier)) and len(model.classes_) > 2:
-            return gaps_to_the_winner(_pair_values(estimator, X), len(model.classes_))
+        if _votes_by_pairs(estimator):
+            return gaps_to_the_winner(_pair_values(estimator, X), len(estimator.classes_))
         method = "decision_function"
     if method == "decision_function":
         estimator = _shaped(estimator, "ovr")
@@ -203,13 +202,20 @@ class _ByPairs(ClassifierMixin, BaseEstimator):
         return self
 
     def decision_function(self, X):
-        return outputs(self.estimator_, X, "pairs")
+        if _votes_by_pairs(self.estimator_):
+            return outputs(self.estimator_, X, "pairs")
+        return self.estimator_.decision_function(X)  # checked when all folds are together
 
     def predict(self, X):  # cross_val_predict wants an estimator that has it
         return predicted(self.estimator_, X)
 
     def __sklearn_tags__(self):
         return get_tags(self.estimator)
+
+
+def _votes_by_pairs(estimator):
+    model = last_step(estimator)
+    return isinstance(model, (BaseSVC, OneVsOneClassifier)) and len(model.classes_) > 2
 
 
 def _pair_values(estimator, X):
@@ -292,7 +298,7 @@ def _checked(values, estimator, method, n_samples, n_columns, column="class"):
                 "decision values too, of a classifier that has decision_function and no "
                 "predict_proba."
             )
-        values = np.maximum(values, 0.0)
+        np.maximum(values, 0.0, out=values)
     return values
 
 

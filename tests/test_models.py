@@ -191,6 +191,21 @@ def test_deepfool_asks_in_the_same_room(blobs):
         DeepFool(OnlyProbable(), 20).fit(*blobs)
 
 
+def test_columns_without_classes(blobs):
+    class Nameless(BaseEstimator):
+        def fit(self, X, y):
+            return self
+
+        def __sklearn_is_fitted__(self):
+            return True
+
+        def predict_proba(self, X):
+            return np.full((len(X), 3), 1 / 3)
+
+    with pytest.raises(TypeError, match="has no classes_ to say whose predict_proba"):
+        Margin(Nameless(), 20).fit(blobs[0])
+
+
 def test_what_is_accepted_is_named(blobs):
     with pytest.raises(ValueError, match=r"CalibratedClassifierCV.* decision_function"):
         Entropy(Probable("logits"), 20).fit(*blobs)

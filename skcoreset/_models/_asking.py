@@ -144,7 +144,7 @@ def outputs(estimator, X, method):
     method : "predict_proba", "decision_function" or "pairs"
         "pairs" is decision_function, except for a classifier that votes by pairs of more than two
         classes: then it is by how much the values of pairs must rise until each class outvotes
-        the winner (0 for the winner itself, the others are negative).
+        the winner (0 for the winner itself, at most 0 for the others).
     """
     if method == "pairs":
         if _votes_by_pairs(estimator):

@@ -89,6 +89,6 @@ plt.show()
 
 # %%
 # Near the boundary, where rows are picked, the distances are right. Deep inside a class the
-# gradient of the SVC is nearly flat: its first step goes too far, the row arrives on the other side
-# by a long way, or does not arrive at all (``converged_`` is False, and the row comes last). For
-# the forest a shorter way may lie in a direction that was not tried.
+# gradient of the SVC is nearly flat and no guide: there the row heads for rows that are predicted
+# differently, as those of the forest do, and a shorter way may lie in a direction that was not
+# tried.

@@ -7,11 +7,11 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import clone, is_regressor
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 
 from skcoreset import _models
-from skcoreset._backend import take, to_numpy
+from skcoreset._backend import take
 from skcoreset._budget import share_out
 from skcoreset.base import BaseCoreset, BaseModelCoreset
 
@@ -259,7 +259,7 @@ class BlackBoxTeaching(BaseModelCoreset):
         disagreements, n_doublings = [], 0
         while True:
             learner = _models.fit_with_weight(self._classifier(), take(X, taught), y[taught])
-            wrong = present & (column_or_1d(to_numpy(learner.predict(X))) != y)
+            wrong = present & (_models.predicted(learner, X) != y)
             disagreements.append(np.count_nonzero(wrong))
             table.progress(len(disagreements) / self.max_rounds)
             teach = np.flatnonzero(wrong & (joined < 0))

@@ -134,7 +134,7 @@ class GradientEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         return self._embed(X)
 
     def _embed(self, X):
-        y = self.estimator_.predict(_models.host(X))
+        y = _models.predicted(self.estimator_, X)
         a, h, bias = _models.gradient_factors(self.estimator_, X, y)
         if h is None:
             return a

@@ -245,9 +245,14 @@ class Margin(_Uncertainty):
 
     With a classifier that has no probabilities the decision values take their place: the gap
     between the two largest, or :math:`-|f(x)|` for two classes (:class:`~sklearn.svm.LinearSVC`,
-    :class:`~sklearn.svm.SVC` and the like). Of more than two classes :class:`~sklearn.svm.SVC`
-    gives little more than the number of pairs that each class wins, which ranks rows coarsely:
-    :class:`~skcoreset.DeepFool` measures by pairs, and probabilities rank well too.
+    :class:`~sklearn.svm.SVC` and the like).
+
+    A classifier that votes by pairs of more than two classes (:class:`~sklearn.svm.SVC`,
+    :class:`~sklearn.svm.NuSVC`, :class:`~sklearn.multiclass.OneVsOneClassifier`) has a value for
+    each pair, and its ``decision_function`` is hardly more than the number of pairs that a class
+    wins. There the gap is by how much the values of pairs must rise until another class wins most
+    pairs, as in :class:`~skcoreset.DeepFool`: zero where the prediction changes, and one of these
+    values everywhere. Neither ``decision_function_shape`` nor ``break_ties`` has an effect on it.
 
     Parameters
     ----------
@@ -330,6 +335,10 @@ class Margin(_Uncertainty):
     >>> sampler.score_samples(X[:1]).round(3)
     array([-0.963])
     """
+
+    def _method(self, estimator):
+        method = super()._method(estimator)
+        return "pairs" if method == "decision_function" else method
 
     def _score(self, values):
         if values.ndim == 1:

@@ -80,6 +80,35 @@ def entropy(p):
     return np.array([-sum(q * np.log(q) for q in row if q > 0) for row in p])
 
 
+def margin_by_pairs(values, n_classes):
+    """Minus the least t so that another class wins most pairs, for each row.
+
+    Values of the class that is to win rise by t and those of the winner fall by t. All t at which
+    anything changes are tried.
+    """
+    pairs = [(i, j) for i in range(n_classes) for j in range(i + 1, n_classes)]
+    out = []
+    for row in values:
+        F = np.zeros((n_classes, n_classes))
+        for value, (i, j) in zip(row, pairs, strict=True):
+            F[i, j], F[j, i] = value, -value
+        votes = (F > 0).sum(axis=1)
+        y = votes.argmax()
+        least = np.inf
+        for k in set(range(n_classes)) - {y}:
+            for t in np.abs(row):
+                moved = F.copy()
+                moved[k] += t * (1 + 1e-9)
+                moved[:, k] -= t * (1 + 1e-9)
+                for j in set(range(n_classes)) - {y, k}:  # the pair of both has moved already
+                    moved[y, j] -= t * (1 + 1e-9)
+                votes = (moved > 0).sum(axis=1)
+                if votes[k] > votes[y] or (votes[k] == votes[y] and k < y):
+                    least = min(least, t)
+        out.append(-least)
+    return np.array(out)
+
+
 def margin(p):
     out = []
     for row in p:

@@ -1,23 +1,28 @@
 """LeastConfidence, Entropy and Margin against the definitions, and what they ask of classifiers."""
 
+import copy
+
 import numpy as np
 import oracles
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator, ClassifierMixin
+import sklearn
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.compose import make_column_transformer
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_digits, load_wine
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_predict
+from sklearn.multiclass import OneVsOneClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC, LinearSVC, NuSVC
 
-from skcoreset import Entropy, LeastConfidence, Margin
+from skcoreset import Entropy, LeastConfidence, Margin, _models
 
 METHODS = [
     (LeastConfidence, oracles.least_confidence),
@@ -139,31 +144,94 @@ def test_any_classifier_with_probabilities(Method, oracle, classifier, blobs):
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize(
-    "classifier",
-    [
-        LinearSVC(),
-        SVC(),
-        SVC(decision_function_shape="ovo"),
-        RidgeClassifier(),
-        make_pipeline(StandardScaler(), SVC(decision_function_shape="ovo")),
-    ],
-    ids=repr,
-)
+@pytest.mark.parametrize("classifier", [LinearSVC(), RidgeClassifier()], ids=repr)
 def test_margin_by_decision_values(classifier, n_classes, blobs):
     X, y = blobs
     X, y = X[y < n_classes], y[y < n_classes]
     fitted = classifier.fit(X, y)
-    scores = Margin(fitted, 30).fit(X, y).scores_
-    if "ovo" in repr(classifier):  # one value a pair of classes has no best two
-        shape = {"svc__decision_function_shape": "ovr"}
-        if not hasattr(classifier, "steps"):
-            shape = {"decision_function_shape": "ovr"}
-        values = fitted.set_params(**shape).decision_function(X)
-    else:
-        values = fitted.decision_function(X)
+    values = fitted.decision_function(X)
     expected = -np.abs(values) if n_classes == 2 else oracles.margin(values)
-    np.testing.assert_allclose(scores, expected)
+    np.testing.assert_allclose(Margin(fitted, 30).fit(X, y).scores_, expected)
+
+
+PAIRS = [SVC(), SVC(kernel="linear"), NuSVC(nu=0.2), OneVsOneClassifier(LinearSVC(random_state=0))]
+
+
+def digits(n):
+    X, y = load_digits(return_X_y=True)
+    return X[:n] / 16, y[:n]
+
+
+def values_of_pairs(model, X):
+    if hasattr(model, "estimators_"):
+        return -np.column_stack([one.decision_function(X) for one in model.estimators_])
+    return copy.copy(model).set_params(decision_function_shape="ovo").decision_function(X)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@pytest.mark.parametrize("model", PAIRS, ids=repr)
+def test_margin_by_pairs(model, n_classes):
+    X, y = digits(300)
+    X, y = X[y < n_classes], y[y < n_classes]
+    model = clone(model).fit(X[:100], y[:100])
+    scores = Margin(model, 30).fit(X).scores_
+    values = model.decision_function(X)
+    if n_classes > 2:
+        values = values_of_pairs(model, X)
+        expected = oracles.margin_by_pairs(values, n_classes)
+    else:
+        expected = -np.abs(values)
+    np.testing.assert_allclose(scores, expected, rtol=1e-7)
+    assert scores.max() <= 0
+
+
+@pytest.mark.parametrize("model", PAIRS, ids=repr)
+def test_margin_by_pairs_finds_the_errors(model):
+    X, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(y))
+    known, pool = order[:200], order[200:]
+    model = clone(model).fit(X[known] / 16, y[known])
+    wrong = model.predict(X[pool] / 16) != y[pool]
+    scores = Margin(model, 30).fit(X[pool] / 16).scores_
+    by_votes = oracles.margin(model.decision_function(X[pool] / 16))
+    assert roc_auc_score(wrong, by_votes) < 0.85
+    assert roc_auc_score(wrong, scores) > 0.88
+
+
+@pytest.mark.parametrize("model", PAIRS, ids=repr)
+def test_margin_by_pairs_wherever_the_classifier_is(model):
+    """The shape of its decision function, what is around it, and how ties are broken: no matter."""
+    X, y = digits(300)
+    expected = Margin(clone(model).fit(X, y), 30).fit(X).scores_
+    insides = [make_pipeline("passthrough", clone(model)), GridSearchCV(clone(model), {}, cv=2)]
+    if isinstance(model, SVC):
+        insides += [clone(model).set_params(break_ties=True)]
+    if not isinstance(model, OneVsOneClassifier):
+        insides += [clone(model).set_params(decision_function_shape="ovo")]
+        insides += [make_pipeline("passthrough", clone(insides[-1]))]
+    insides += [GridSearchCV(clone(one), {}, cv=2) for one in insides]
+    for inside in insides:
+        sampler = Margin(inside, 30).fit(X, y)
+        np.testing.assert_array_equal(sampler.scores_, expected)
+        other = sampler.score_samples(X[::-1])
+        np.testing.assert_allclose(other, expected[::-1], rtol=1e-12)
+        frozen = FrozenEstimator(sampler.estimator_)
+        np.testing.assert_array_equal(Margin(frozen, 30).fit(X).scores_, expected)
+    with sklearn.config_context(working_memory=0.01):
+        np.testing.assert_array_equal(Margin(clone(model), 30).fit(X, y).scores_, expected)
+
+
+@pytest.mark.parametrize("model", [PAIRS[0], PAIRS[3], make_pipeline("passthrough", PAIRS[0])])
+def test_margin_by_pairs_out_of_fold(model):
+    X, y = digits(300)
+    weight = None if isinstance(model, OneVsOneClassifier) else 0.5 + np.arange(300) % 3
+    folds = list(StratifiedKFold(3).split(X, y))
+    sampler = Margin(model, 30, cv=folds).fit(X, y, sample_weight=weight)
+    for train, test in folds:
+        some = None if weight is None else weight[train]
+        one = _models.fit_with_weight(clone(model), X[train], y[train], some)
+        expected = Margin(one, 5).fit(X[test]).scores_
+        np.testing.assert_allclose(sampler.scores_[test], expected, atol=1e-12)
 
 
 def test_asking_changes_no_classifier(blobs):

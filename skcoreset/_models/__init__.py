@@ -10,7 +10,15 @@ from skcoreset._models._asking import (
     output_method,
     outputs,
     outputs_out_of_fold,
+    predicted,
     weight_keyword,
+)
+from skcoreset._models._boundary_search import (
+    Limits,
+    Others,
+    check_affordable,
+    nearest_crossing,
+    predict_in_blocks,
 )
 from skcoreset._models._gradient_factors import gradient_factors, last_layer_input
 from skcoreset._models._input_gradients import Decisions, is_linear
@@ -18,6 +26,9 @@ from skcoreset._models._training import training_route, watch
 
 __all__ = [
     "Decisions",
+    "Limits",
+    "Others",
+    "check_affordable",
     "default_classifier",
     "features",
     "fit_with_weight",
@@ -27,9 +38,12 @@ __all__ = [
     "is_linear",
     "last_layer_input",
     "last_step",
+    "nearest_crossing",
     "output_method",
     "outputs",
     "outputs_out_of_fold",
+    "predict_in_blocks",
+    "predicted",
     "training_route",
     "watch",
     "weight_keyword",

@@ -6,17 +6,25 @@ from contextlib import nullcontext
 
 import numpy as np
 import sklearn
-from sklearn.base import clone
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import cross_val_predict
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.multiclass import (
+    OneVsOneClassifier,
+    _predict_binary,
+    _threshold_for_binary_predict,
+)
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted
+from sklearn.svm._base import BaseSVC
+from sklearn.utils import check_array, get_tags
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset._backend import is_foreign, to_numpy
+from skcoreset._models._votes import gaps_to_the_winner
 
 __all__ = [
     "default_classifier",
@@ -28,8 +36,14 @@ __all__ = [
     "output_method",
     "outputs",
     "outputs_out_of_fold",
+    "predicted",
     "weight_keyword",
 ]
+
+# How far rounding may take probabilities off: networks answer in float32 or float16, and
+# GaussianProcessClassifier falls below 0 by 5e-13. What is below 0 by no more counts as 0.
+OFF_ONE = 1e-3
+BELOW_ZERO = 1e-6
 
 
 def default_classifier():
@@ -121,47 +135,122 @@ def output_method(estimator, needs, asked_by):
 
 
 def outputs(estimator, X, method):
-    """What a fitted classifier says of `X`: (n, n_classes), or (n,) decision values if binary."""
+    """What a fitted classifier says of `X`: (n, n_classes), or (n,) decision values if binary.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+    X : table of n rows
+    method : "predict_proba", "decision_function" or "pairs"
+        "pairs" is decision_function, except for a classifier that votes by pairs of more than two
+        classes: then it is by how much the values of pairs must rise until each class outvotes
+        the winner (0 for the winner itself, at most 0 for the others).
+    """
+    if method == "pairs":
+        if _votes_by_pairs(estimator):
+            return gaps_to_the_winner(_pair_values(estimator, X), len(estimator.classes_))
+        method = "decision_function"
     if method == "decision_function":
-        estimator = _one_versus_rest(estimator)
+        estimator = _shaped(estimator, "ovr")
+    if not hasattr(estimator, "classes_"):
+        raise TypeError(f"{estimator!r} has no classes_ to say whose {method} each column is.")
     with _no_class_at_all():
         values = getattr(estimator, method)(host(X))
-    values = _checked(values, estimator, method)
-    if values.ndim == 2 and values.shape[1] != len(estimator.classes_):
-        raise ValueError(
-            f"{method} of {estimator!r} gave {values.shape[1]} values a row for "
-            f"{len(estimator.classes_)} classes; one a class is needed."
-        )
-    return values
+    return _checked(values, estimator, method, _num_samples(X), len(estimator.classes_))
 
 
 def outputs_out_of_fold(estimator, X, y, method, cv, sample_weight=None):
     """The same for clones that have not seen the row, by cross-validation."""
-    estimator = clone(estimator)
     params = None if sample_weight is None else {weight_keyword(estimator): sample_weight}
-    if method == "decision_function":
-        estimator = _one_versus_rest(estimator)
+    asked, known_as = clone(estimator), method
+    if method == "pairs":
+        asked, known_as = _ByPairs(asked), "decision_function"
     with sklearn.config_context(enable_metadata_routing=False), _no_class_at_all():
-        values = cross_val_predict(estimator, host(X), y, cv=cv, method=method, params=params)
-    return _checked(values, estimator, method)
+        values = cross_val_predict(asked, host(X), y, cv=cv, method=known_as, params=params)
+    return _checked(values, estimator, known_as, _num_samples(X), len(np.unique(y)))
 
 
-def _one_versus_rest(estimator):
-    """A shallow copy that gives one decision value a class where SVC would give one a pair."""
-    if getattr(last_step(estimator), "decision_function_shape", "ovr") != "ovo":
+def predicted(estimator, X):
+    """Labels that a fitted classifier predicts, (n,)."""
+    labels = np.asarray(to_numpy(estimator.predict(host(X))))
+    n = _num_samples(X)
+    if labels.shape not in ((n,), (n, 1)):
+        raise ValueError(
+            f"predict of {estimator!r} gave an array of shape {labels.shape} for {n} samples; one "
+            "label a sample is needed."
+        )
+    labels = labels.reshape(n)
+    if labels.dtype.kind in "fcO":
+        missing = np.array([label is None or bool(label != label) for label in labels])
+        if missing.any():
+            row = int(missing.argmax())
+            raise ValueError(
+                f"predict of {estimator!r} gave {labels[row]} for row {row}, which is no label."
+            )
+    return labels
+
+
+class _ByPairs(ClassifierMixin, BaseEstimator):
+    """Has the "pairs" of a classifier for decision values: cross-validation asks by a method."""
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def fit(self, X, y, **params):
+        self.estimator_ = self.estimator.fit(X, y, **params)
+        self.classes_ = self.estimator_.classes_
+        return self
+
+    def decision_function(self, X):
+        if _votes_by_pairs(self.estimator_):
+            return outputs(self.estimator_, X, "pairs")
+        return self.estimator_.decision_function(X)  # checked when all folds are together
+
+    def predict(self, X):  # cross_val_predict wants an estimator that has it
+        return predicted(self.estimator_, X)
+
+    def __sklearn_tags__(self):
+        return get_tags(self.estimator)
+
+
+def _votes_by_pairs(estimator):
+    model = last_step(estimator)
+    return isinstance(model, (BaseSVC, OneVsOneClassifier)) and len(model.classes_) > 2
+
+
+def _pair_values(estimator, X):
+    """Value of each class against each later one, positive where it wins, (n, n_pairs)."""
+    model = last_step(estimator)
+    if isinstance(model, BaseSVC):
+        values = _shaped(estimator, "ovo").decision_function(host(X))
+    else:
+        Z = _reaching(estimator, X)
+        Z = Z if sparse.issparse(Z) else np.asarray(to_numpy(Z))
+        columns = model.pairwise_indices_ or [slice(None)] * len(model.estimators_)
+        values = np.column_stack(
+            [
+                _threshold_for_binary_predict(one) - _predict_binary(one, Z[:, some])
+                for one, some in zip(model.estimators_, columns, strict=True)
+            ]
+        )
+    n_pairs = len(model.classes_) * (len(model.classes_) - 1) // 2
+    return _checked(values, estimator, "decision_function", _num_samples(X), n_pairs, "pair")
+
+
+def _shaped(estimator, shape):
+    """A shallow copy in which SVC gives one value a class ("ovr") or one a pair ("ovo")."""
+    if getattr(last_step(estimator), "decision_function_shape", shape) == shape:
         return estimator
     if isinstance(estimator, FrozenEstimator):
-        return FrozenEstimator(_one_versus_rest(estimator.estimator))
+        return FrozenEstimator(_shaped(estimator.estimator, shape))
     estimator = copy.copy(estimator)
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
-        estimator.steps = [*estimator.steps[:-1], (name, _one_versus_rest(last))]
+        estimator.steps = [*estimator.steps[:-1], (name, _shaped(last, shape))]
     elif hasattr(estimator, "best_estimator_"):
-        estimator.best_estimator_ = _one_versus_rest(estimator.best_estimator_)
-    elif isinstance(estimator, BaseSearchCV):
-        estimator.estimator = _one_versus_rest(estimator.estimator)
+        estimator.best_estimator_ = _shaped(estimator.best_estimator_, shape)
     else:
-        estimator.decision_function_shape = "ovr"
+        estimator.decision_function_shape = shape
     return estimator
 
 
@@ -174,14 +263,43 @@ def _no_class_at_all():
     return np.errstate(invalid="ignore") if _ZERO_BY_ZERO else nullcontext()
 
 
-def _checked(values, estimator, method):
-    values = to_numpy(values)
+def _checked(values, estimator, method, n_samples, n_columns, column="class"):
+    """Values in float64; an error unless they are what `method` ought to give for each row."""
+    values, said = np.asarray(to_numpy(values)), f"{method} of {estimator!r}"
+    shapes = [(n_samples, n_columns)]
+    if method == "decision_function" and n_columns == 2:
+        shapes.append((n_samples,))
+    if values.shape not in shapes or values.dtype.kind not in "buif":
+        raise ValueError(
+            f"{said} gave an array of shape {values.shape} and type {values.dtype}; for "
+            f"{n_samples} samples it must be numbers, of shape {' or '.join(map(str, shapes))}: "
+            f"a row for each sample and a column for each {column}."
+        )
+    values = values.astype(np.float64)  # a copy: the classifier may hold on to its own
     is_sgd = isinstance(last_step(estimator), SGDClassifier)
     if _ZERO_BY_ZERO and is_sgd and method == "predict_proba":
         values[np.isnan(values).all(axis=1)] = 1 / values.shape[1]
-    if not np.isfinite(values).all():
-        raise ValueError(f"{estimator!r} gave values that are NaN or infinite; none can be ranked.")
-    return np.asarray(values, dtype=np.float64)
+    finite = np.isfinite(values).reshape(n_samples, -1).all(axis=1)
+    if not finite.all():
+        row = int(finite.argmin())
+        raise ValueError(
+            f"{said} gave values that are NaN or infinite, first for row {row}: {values[row]}. "
+            "They must be finite."
+        )
+    if method == "predict_proba":
+        wrong = (values < -BELOW_ZERO).any(axis=1) | (np.abs(values.sum(axis=1) - 1) > OFF_ONE)
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise ValueError(
+                f"{said} gave values that are no probabilities, first for row {row}: "
+                f"{values[row]}, of sum {values[row].sum():.6g}. Probabilities are >= 0 and sum to "
+                "1. To make them of decision values wrap the classifier in "
+                "sklearn.calibration.CalibratedClassifierCV; Margin, CRAIG and GradMatch take "
+                "decision values too, of a classifier that has decision_function and no "
+                "predict_proba."
+            )
+        np.maximum(values, 0.0, out=values)
+    return values
 
 
 def last_step(estimator):
@@ -206,6 +324,15 @@ def features(estimator, X):
     -------
     ndarray or csr of shape (n_samples, n_features), finite floats
     """
+    return check_array(
+        _reaching(estimator, X),
+        accept_sparse="csr",
+        dtype=[np.float64, np.float32],
+        input_name="features",
+    )
+
+
+def _reaching(estimator, X):
     model = last_step(estimator)
     while estimator is not model:
         if isinstance(estimator, Pipeline):
@@ -214,6 +341,4 @@ def features(estimator, X):
             estimator = estimator.steps[-1][1]
         else:
             estimator = getattr(estimator, "best_estimator_", None) or estimator.estimator
-    return check_array(
-        host(X), accept_sparse="csr", dtype=[np.float64, np.float32], input_name="features"
-    )
+    return host(X)

@@ -6,12 +6,12 @@ How far class k is from that is its *gap*: negative while another class wins, ze
 * With one decision value a class, ``gap_k = f_k - f_start``. Values are the decision function, the
   logits of an MLPClassifier, or log-probabilities: never probabilities, which saturate.
 * SVC and NuSVC have one value a pair of classes, and votes. ``gap_k`` is by how much such values
-  must rise until class k has the more votes, see `_vote_gaps`.
+  must rise until class k has the more votes, see `_votes.py`.
 
 Either way the predicted class is the one against which no other has a positive gap.
 """
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 from scipy import sparse
@@ -52,8 +52,9 @@ from sklearn.svm import SVC, NuSVC
 from sklearn.tree import BaseDecisionTree
 from sklearn.utils.validation import _num_samples
 
-from skcoreset._backend import block_slices, to_numpy
-from skcoreset._models._asking import features, last_step, outputs
+from skcoreset._backend import block_slices
+from skcoreset._models._asking import features, last_step, outputs, predicted
+from skcoreset._models._votes import signed_pairs, vote_gaps, winners
 
 __all__ = ["Decisions", "is_linear"]
 
@@ -110,7 +111,7 @@ class Decisions:
     def __init__(self, estimator, X, container=None):
         self.estimator, self._frame = estimator, _Frame(container)
         self.n_rows = 0
-        self.weights = self.widths = None
+        self.route = self.weights = self.widths = None
         self._steps = _steps(estimator)
         known = _is_linear_chain(self._steps)
         heads = [] if _jumps(estimator) else _heads(estimator, last_step(estimator))
@@ -127,9 +128,14 @@ class Decisions:
             self.route = "differences" if smooth else "bisection"
 
     def predict(self, X):
-        """Labels predicted of the rows of an array."""
+        """Labels predicted of the rows of an array; by decision values where they are cheaper."""
+        if self.route == "analytic":
+            return self.labels_of(self.at(X).codes())
         self.n_rows += X.shape[0]
-        return to_numpy(self.estimator.predict(self._frame(X)))
+        return predicted(self.estimator, self._frame(X))
+
+    def labels_of(self, codes):
+        return np.asarray(self.estimator.classes_)[codes]
 
     def at(self, X):
         """A `Point` for each row of an array or of the user's own table."""
@@ -141,6 +147,12 @@ class Decisions:
         """Memory that the gradients at one row take."""
         C = self._head.n_classes
         return 8 * (3 * C * n_features + 6 * C * C + 3 * self._head.n_inner)
+
+    def predict_bytes(self, n_features):
+        """Memory that the prediction of one row takes."""
+        C = self._head.n_classes if self.route == "analytic" else 0
+        n_inner = self._head.n_inner if self.route == "analytic" else 0
+        return 8 * (4 * n_features + 6 * C * C + 3 * n_inner)
 
     def rows_a_step(self, n_features):
         """Rows asked to know the gaps and their gradients at one row, and where a step leads."""
@@ -177,12 +189,12 @@ class Decisions:
         X = _evenly(X, n_rows)
         # Points between rows are nearer to the boundary, where answers are more likely to disagree.
         X = np.vstack([X, (X + np.roll(X, len(X) // 2, axis=0)) / 2])
-        predicted = self.predict(X) if heads else None
+        labels = self.predict(X) if heads else None
         best, agreement = None, enough
         for head in heads:
             self.n_rows += len(X)
             codes = head.codes(head.forward(self._frame(X))[0])
-            share = (np.asarray(self.estimator.classes_)[codes] == predicted).mean()
+            share = (self.labels_of(codes) == labels).mean()
             if share > agreement or (best is None and share == agreement):
                 best, agreement = head, share
         return best
@@ -380,7 +392,7 @@ class _SVM:
         self.intercept = sign * np.asarray(model.intercept_, dtype=np.float64)
         ends = np.concatenate([[0], np.cumsum(model.n_support_)])
         own = [slice(a, b) for a, b in pairwise(ends)]
-        self.pairs = [(i, j) for i in range(C) for j in range(i + 1, C)]
+        self.pairs = list(combinations(range(C), 2))
         self.number = np.zeros((C, C), dtype=np.intp)
         # The coefficients of the vectors of class i against class j, as libsvm keeps them.
         self.parts = []
@@ -397,18 +409,11 @@ class _SVM:
             values[:, p] = sum(K[:, at] @ a for at, a in parts) + self.intercept[p]
         return values, (Z, derivative)
 
-    def _signed(self, values):
-        """(n, C, C): value of class i against class j; -inf for a class against itself."""
-        signed = np.full((len(values), self.n_classes, self.n_classes), -np.inf)
-        for p, (i, j) in enumerate(self.pairs):
-            signed[:, i, j], signed[:, j, i] = values[:, p], -values[:, p]
-        return signed
-
     def codes(self, values):
-        return (self._signed(values) > 0).sum(axis=2).argmax(axis=1)
+        return winners(signed_pairs(values, self.n_classes))
 
     def gaps(self, values, start):
-        return _vote_gaps(self._signed(values), start)
+        return vote_gaps(signed_pairs(values, self.n_classes), start)
 
     def gradients(self, cache, start, choice):
         Z, derivative = cache
@@ -430,48 +435,6 @@ class _SVM:
             sign = np.where(winner[rows, classes] < loser[rows, classes], 1.0, -1.0)
             gradients[rows, classes] = sign[:, None] * gradient[back]
         return gradients
-
-
-def _vote_gaps(signed, start):
-    """By how much pairwise values must rise until each class outvotes class `start`.
-
-    Class k has at least m votes where the m-th largest of its values is positive. So it wins over
-    the class y where for some m its m-th largest value is positive and that of y is not (for k < y,
-    which wins a draw, the m-th and the (m + 1)-th): the gap is the largest, over m, of the
-    smaller of its m-th largest value and minus that of y. It is continuous, and wherever it is
-    smooth it is one pairwise value, whose winner and loser are the second answer.
-
-    Parameters
-    ----------
-    signed : ndarray of shape (n, C, C)
-        Value of each class against each other, -inf on the diagonal.
-    start : ndarray of int of shape (n,)
-
-    Returns
-    -------
-    gaps : ndarray of shape (n, C)
-        -inf at `start` itself.
-    winner, loser : ndarrays of int of shape (n, C)
-    """
-    n, C, _ = signed.shape
-    rows = np.arange(n)
-    order = np.argsort(-signed, axis=2, kind="stable")
-    rank = np.take_along_axis(signed, order, axis=2)  # the last is -inf: C votes are never had
-    rank = np.concatenate([np.full((n, C, 1), np.inf), rank], axis=2)  # 0 votes always
-    wins_draws = (np.arange(C) < start[:, None])[:, :, None]
-    rises = np.where(wins_draws, rank[:, :, :-1], rank[:, :, 1:])
-    falls = -rank[rows, start, 1:][:, None, :]
-    both = np.minimum(rises, falls)
-    m = both.argmax(axis=2)[:, :, None]
-    gaps = np.take_along_axis(both, m, axis=2)[:, :, 0]
-    by_rise = np.take_along_axis(rises <= falls, m, axis=2)[:, :, 0]
-    m = m[:, :, 0]
-    beaten = order[rows[:, None], np.arange(C), np.maximum(m - wins_draws[:, :, 0], 0)]
-    beater = order[rows[:, None], start[:, None], m]
-    winner = np.where(by_rise, np.arange(C), beater)
-    loser = np.where(by_rise, beaten, start[:, None])
-    gaps[rows, start] = -np.inf
-    return gaps, (winner, loser)
 
 
 def _kernel(model, Z, S):

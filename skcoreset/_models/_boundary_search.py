@@ -1,0 +1,400 @@
+"""The way from a row to a point near to it that is predicted differently.
+
+In closed form, by gradients (DeepFool), or by bisection between the row and others that are
+predicted differently, whichever `Decisions` allow.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.metrics.pairwise import euclidean_distances
+
+from skcoreset._backend import block_slices
+
+__all__ = [
+    "Crossing",
+    "Limits",
+    "Others",
+    "check_affordable",
+    "nearest_crossing",
+    "predict_in_blocks",
+]
+
+BLOCK_BYTES = 2**26  # matrix products of small blocks are slow
+# The first step is as long as a linear classifier would need. Where the boundary is nearer or
+# farther than that by more than this factor, the slope is no guide.
+DOUBTFUL = 1.25
+
+
+class Limits(NamedTuple):
+    """How long and how closely is searched: parameters of `DeepFool`."""
+
+    max_iter: int
+    overshoot: float
+    n_neighbors: int
+    max_predict_rows: int | None
+    store_perturbations: bool
+
+
+class Others:
+    """Rows that bisection may head for; what is predicted of them is asked once it is needed."""
+
+    def __init__(self, rows, labels=None):
+        self.rows, self.labels = rows, labels
+
+
+class Crossing(NamedTuple):
+    """What a search answers, one entry a row."""
+
+    distances: np.ndarray  # infinite where no point that is predicted differently was found
+    n_iter: np.ndarray
+    cut: np.ndarray  # where `max_predict_rows` ended the search
+    perturbations: np.ndarray | None
+
+
+def nearest_crossing(decisions, X, others, limits, labels=None):
+    """How far each row is from where it is predicted differently.
+
+    Parameters
+    ----------
+    decisions : Decisions
+    X : ndarray or csr of shape (n, n_features); on the route "linear" any table
+    others : Others
+    limits : Limits
+    labels : ndarray of shape (n,), default=None
+        What is predicted of `X`; only for the route "bisection".
+
+    Returns
+    -------
+    found : Crossing
+    """
+    if decisions.route == "linear":
+        return _closed_form(decisions, X, limits)
+    if decisions.route == "bisection":
+        return _bisect(decisions, X, labels, others, limits)
+    found, doubtful = _descend(decisions, X, limits)
+    rows = np.flatnonzero(np.isinf(found.distances) | doubtful)
+    if len(rows):
+        _fall_back(decisions, X, rows, others, limits, found)
+    return found
+
+
+def check_affordable(max_predict_rows, needed, to):
+    if max_predict_rows is not None and needed > max_predict_rows:
+        raise ValueError(
+            f"max_predict_rows={max_predict_rows} is too few: to {to}, {needed} rows have to be "
+            f"predicted. Give at least {needed}, or None."
+        )
+
+
+def predict_in_blocks(decisions, X):
+    blocks = block_slices(X.shape[0], decisions.predict_bytes(X.shape[1]), BLOCK_BYTES)
+    return np.concatenate([decisions.predict(_dense(X, block)) for block in blocks])
+
+
+# in closed form ---------------------------------------------------------------------------------
+
+
+def _closed_form(decisions, X, limits):
+    """Linear decision values: the nearest of the planes on which a class draws level.
+
+    Time: one call of the classifier, and O(n C + C^2 d).
+    """
+    point = decisions.at(X)
+    start, weights = point.codes(), decisions.weights
+    norms = np.stack([np.linalg.norm(weights - w, axis=1) for w in weights])
+    distances, nearest = _nearest(point.gaps(start), norms[start])
+    perturbations = None
+    if limits.store_perturbations:
+        found = np.isfinite(distances)
+        share = np.full(len(distances), np.nan)
+        share[found] = distances[found] / norms[start, nearest][found]
+        perturbations = share[:, None] * (weights[nearest] - weights[start])
+    n = len(distances)
+    return Crossing(distances, np.ones(n, dtype=np.intp), np.zeros(n, dtype=bool), perturbations)
+
+
+def _nearest(gaps, norms):
+    """Distance to where the nearest class draws level, and which: (n,), (n,).
+
+    A class whose gap no step changes is not drawn level with, even if it is level already.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distances = np.where(norms > 0, np.abs(gaps) / norms, np.inf)
+    nearest = distances.argmin(axis=1)
+    return distances[np.arange(len(gaps)), nearest], nearest
+
+
+# by gradients -----------------------------------------------------------------------------------
+
+
+def _descend(decisions, X, limits):
+    """DeepFool, all rows of a block at once; then each way is shortened.
+
+    Each row may ask for an equal share of `max_predict_rows`, so that blocks do not matter. The
+    second answer is where the slope was no guide.
+
+    Time: for each step the gaps and their gradients at the rows that have not crossed yet.
+    Memory: blocks, in which a row takes ``decisions.row_bytes(d)``.
+    """
+    (n, d), overshoot = X.shape, limits.overshoot
+    n_steps, allowance, a_step = limits.max_iter, np.inf, decisions.rows_a_step(d)
+    if limits.max_predict_rows is not None:
+        besides = decisions.n_rows + (2 * n if decisions.route == "differences" else 0)
+        to = f"take one step by {decisions.route}"
+        check_affordable(limits.max_predict_rows, besides + n * a_step, to)
+        allowance = (limits.max_predict_rows - besides) // n
+        n_steps = min(n_steps, allowance // a_step)
+    distances, n_iter = np.full(n, np.inf), np.zeros(n, dtype=np.intp)
+    cut, doubtful = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    perturbations = np.full((n, d), np.nan) if limits.store_perturbations else None
+    # A step so long that the table is a dot leads nowhere: there is no slope worth the name.
+    far = 1e10 * np.linalg.norm(decisions.widths)
+    for block in block_slices(n, decisions.row_bytes(d), BLOCK_BYTES):
+        x = _dense(X, block)
+        r, done = np.zeros_like(x), np.zeros(len(x), dtype=bool)
+        point, active = decisions.at(x), np.arange(len(x))
+        start = point.codes()
+        for step in range(n_steps):
+            if step > 0:
+                point = decisions.at(x[active] + r[active])
+            slopes = point.slopes(start[active])
+            norms = np.sqrt(np.einsum("ikj,ikj->ik", slopes, slopes))
+            size, nearest = _nearest(point.gaps(start[active]), norms)
+            if step == 0:
+                first = size
+                done[size == 0] = True  # on the boundary from the start
+            # So near to the boundary that the overshoot should have crossed it: do not creep.
+            size = np.maximum(size, overshoot * np.linalg.norm(r[active], axis=1))
+            moving = (size > 0) & (size < far)
+            rows, nearest = np.flatnonzero(moving), nearest[moving]
+            active = active[moving]
+            if not len(active):
+                break
+            r[active] += (size[rows] / norms[rows, nearest])[:, None] * slopes[rows, nearest]
+            n_iter[block.start + active] += 1
+            beyond = decisions.at(x[active] + (1 + overshoot) * r[active])
+            crossed = beyond.codes() != start[active]
+            done[active[crossed]] = True
+            active = active[~crossed]
+            if not len(active):
+                break
+        cut[block.start + active] = n_steps < limits.max_iter
+        moved = np.flatnonzero(done & r.any(axis=1))
+        before = decisions.labels_of(start[moved])
+        if decisions.route == "differences" and len(moved):
+            # What is asked there may differ from `predict`.
+            before = decisions.predict(x[moved])
+            done[moved] = decisions.predict(x[moved] + (1 + overshoot) * r[moved]) != before
+            before, moved = before[done[moved]], moved[done[moved]]
+        left = allowance - n_iter[block.start + moved] * a_step
+        share, short = _shorten(decisions, x[moved], r[moved], before, left, limits)
+        r[moved] *= share[:, None]
+        cut[block.start + moved] |= short
+        length = np.linalg.norm(r, axis=1)
+        distances[block] = np.where(done, length, np.inf)
+        doubtful[block] = done & ((length < first / DOUBTFUL) | (length > first * DOUBTFUL))
+        if perturbations is not None:
+            perturbations[block] = np.where(done[:, None], r, np.nan)
+    return Crossing(distances, n_iter, cut, perturbations), doubtful
+
+
+def _shorten(decisions, x, r, before, left, limits):
+    """Share of each way r at which the prediction changes, and where `left` was too few to tell.
+
+    A step is as long as a linear classifier would need it; one that bends may have been crossed
+    long before. A way that is right up to the overshoot, either way, stays as it is.
+    """
+    beyond, left = 1 + limits.overshoot, left.copy()
+    ratio = beyond * beyond
+
+    def differ(rows, share):
+        left[rows] -= 1
+        points = x[rows] + beyond * (share[:, None] * r[rows])
+        return decisions.predict(points) != before[rows]
+
+    share, cut = np.ones(len(x)), left < 1
+    rows = np.flatnonzero(~cut)
+    if not len(rows):
+        return share, cut
+    rows = rows[differ(rows, np.full(len(rows), 1 / ratio))]
+    high, short = _halve(
+        np.full(len(rows), 1 / ratio),
+        lambda some, at: differ(rows[some], at),
+        lambda some: left[rows[some]] >= 1,
+        ratio,
+        limits.max_iter,
+        leap=ratio**2,
+    )
+    share[rows], cut[rows] = high, short
+    return share, cut
+
+
+# by bisection -----------------------------------------------------------------------------------
+
+
+def _halve(high, differ, may_ask, ratio, max_iter, leap=2.0):
+    """Bisection of shares of ways: at 0 the prediction is what it was, at `high` it is not.
+
+    Returns the shares at which it is not, at most `ratio` times one at which it is; and where it
+    ended before, since no more might be asked.
+
+    Parameters
+    ----------
+    high : ndarray of shape (n,)
+    differ : callable
+        ``differ(rows, share)``: whether the points there are predicted differently.
+    may_ask : callable
+        ``may_ask(rows)``: which of the rows may ask once more.
+    leap : float
+        What `high` is divided by for the first look; its square for the second and so on, until
+        the prediction is what it was. Small where the change is likely to be near to `high`.
+    """
+    high, low = high.copy(), np.zeros(len(high))
+    cut = np.zeros(len(high), dtype=bool)
+    for _ in range(max_iter):
+        wide = np.flatnonzero((high > ratio * low) & ~cut)
+        if len(wide):
+            cut[wide] = ~may_ask(wide)
+            wide = wide[~cut[wide]]
+        if not len(wide):
+            break
+        middle = np.where(low[wide] > 0, (low[wide] + high[wide]) / 2, high[wide] / leap)
+        leap = min(leap**2, 2.0)
+        other = differ(wide, middle)
+        high[wide[other]], low[wide[~other]] = middle[other], middle[~other]
+    return high, cut
+
+
+def _fall_back(decisions, X, rows, others, limits, found):
+    """Bisection for rows to which gradients were no guide: changes `found` where it is shorter."""
+    unknown = others.rows.shape[0] if others.labels is None else 0
+    needed = decisions.n_rows + unknown + 2 * len(rows)  # what they are, and one round
+    if limits.max_predict_rows is not None and needed > limits.max_predict_rows:
+        found.cut[rows] = True
+        return
+    if others.labels is None:
+        others.labels = predict_in_blocks(decisions, others.rows)
+    some = X[rows]
+    labels = predict_in_blocks(decisions, some)
+    beyond, known = 1 + limits.overshoot, found.distances[rows]
+    got = _bisect(decisions, some, labels, others, limits, beyond, known)
+    found.cut[rows] |= got.cut
+    shorter = got.distances < known
+    found.distances[rows[shorter]] = got.distances[shorter]
+    if found.perturbations is not None:
+        found.perturbations[rows[shorter]] = got.perturbations[shorter]
+
+
+def _bisect(decisions, X, labels, others, limits, beyond=1.0, known=np.inf):
+    """Bisection between each row and the nearest rows that are predicted differently.
+
+    What is predicted differently is ``x + beyond * r``, with r shorter than `known`. All rows go
+    together, one neighbour after the other. A segment is given up at once where the point on it
+    that is as far as the best one so far is predicted as the row is.
+
+    Time: n n_others d for the neighbours; then predictions. Memory: O(n n_neighbors), blocks.
+    """
+    n, budget = X.shape[0], limits.max_predict_rows
+    targets, lengths = _nearest_others(X, labels, others, limits.n_neighbors)
+    share, chosen = np.full(n, np.nan), np.zeros(n, dtype=np.intp)
+    best, n_iter = np.full(n, known), np.zeros(n, dtype=np.intp)
+    cut = np.zeros(n, dtype=bool)
+    row_bytes = decisions.predict_bytes(X.shape[1])
+
+    def differ(rows, target, at):
+        out = np.zeros(len(rows), dtype=bool)
+        for block in block_slices(len(rows), row_bytes, BLOCK_BYTES):
+            some = rows[block]
+            x = _dense(X, some)
+            points = x + beyond * (at[block, None] * (_dense(others.rows, target[block]) - x))
+            out[block] = decisions.predict(points) != labels[some]
+        n_iter[rows] += 1
+        return out
+
+    def affordable(rows):
+        return not cut.any() and (budget is None or decisions.n_rows + len(rows) <= budget)
+
+    def halve(rows, target, high):
+        def may_ask(some):
+            cut[rows[some]] = not affordable(some)
+            return ~cut[rows[some]]
+
+        ratio = (1 + limits.overshoot) * beyond
+        high, _ = _halve(
+            high,
+            lambda some, at: differ(rows[some], target[some], at),
+            may_ask,
+            ratio,
+            limits.max_iter,
+        )
+        return high
+
+    for target, length in zip(targets.T, lengths.T, strict=True):  # the nearest first
+        rows = np.flatnonzero(np.isfinite(length))
+        high = np.minimum(1 / beyond, best[rows] / length[rows])
+        if not affordable(rows):
+            cut[rows] = True
+            break
+        # Also of the nearest, which lies at 1 up to rounding: thresholds may be the values of rows.
+        other = differ(rows, target[rows], high)
+        rows = rows[other]
+        high = halve(rows, target[rows], high[other])
+        best[rows] = high * length[rows]
+        share[rows], chosen[rows] = high, target[rows]
+    perturbations = None
+    if limits.store_perturbations:
+        perturbations = np.full(X.shape, np.nan)
+        for block in block_slices(n, 4 * 8 * X.shape[1], BLOCK_BYTES):
+            x = _dense(X, block)
+            perturbations[block] = share[block, None] * (_dense(others.rows, chosen[block]) - x)
+    return Crossing(best, n_iter, cut, perturbations)
+
+
+def _nearest_others(X, labels, others, n_neighbors):
+    """The nearest of the others that have another label, nearest first.
+
+    Of rows equally far (up to rounding) those of the lowest number are taken.
+
+    Returns
+    -------
+    targets : ndarray of int of shape (n, k)
+    lengths : ndarray of shape (n, k)
+        Infinite where there are fewer.
+    """
+    reference = others.rows
+    _, codes = np.unique(np.concatenate([labels, others.labels]), return_inverse=True)
+    codes, theirs = codes[: X.shape[0]], codes[X.shape[0] :]
+    n, (m, d), k = X.shape[0], reference.shape, min(n_neighbors, reference.shape[0])
+    targets, lengths = np.zeros((n, k), dtype=np.intp), np.full((n, k), np.inf)
+    wide = reference.astype(np.float64)
+    # Products lose digits where the columns are far from 0.
+    shift = 0.0 if sparse.issparse(wide) else wide.mean(axis=0)
+    wide = wide if sparse.issparse(wide) else wide - shift
+    squares = np.asarray((wide.multiply(wide) if sparse.issparse(wide) else wide**2).sum(axis=1))
+    squares = squares.reshape(1, -1)
+    for block in block_slices(n, 8 * (4 * m + 3 * k * d), BLOCK_BYTES):
+        x = _dense(X, block)
+        shifted = x - shift
+        D = euclidean_distances(shifted, wide, Y_norm_squared=squares, squared=True)
+        D[codes[block, None] == theirs] = np.inf
+        edge = np.partition(D, k - 1, axis=1)[:, k - 1][:, None]
+        width = 1e-13 * ((shifted**2).sum(axis=1)[:, None] + squares.max())
+        surely = edge - width > D
+        tie = (edge + width >= D) & ~surely
+        room = k - surely.sum(axis=1, keepdims=True)
+        near = surely | (tie & (tie.cumsum(axis=1) <= room))
+        target = np.nonzero(near)[1].reshape(-1, k)
+        ways = _dense(reference, target.ravel()).reshape(-1, k, d) - x[:, None, :]
+        length = np.linalg.norm(ways, axis=2)
+        length[np.isinf(np.take_along_axis(D, target, axis=1))] = np.inf
+        order = np.argsort(length, axis=1, kind="stable")
+        targets[block] = np.take_along_axis(target, order, axis=1)
+        lengths[block] = np.take_along_axis(length, order, axis=1)
+    return targets, lengths
+
+
+def _dense(X, rows):
+    X = X[rows]
+    return np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)

@@ -43,6 +43,7 @@ from skcoreset._backend import (
     to_numpy,
 )
 from skcoreset._budget import interleave, share_out
+from skcoreset._documentation import DocumentationLinkMixin
 from skcoreset._kernels.top_k import top_k
 from skcoreset._progress import CallbackSupportMixin, Progress
 
@@ -109,7 +110,7 @@ def as_it_was_on_failure(estimator):
         raise
 
 
-class BaseCoreset(CallbackSupportMixin, BaseSampler):
+class BaseCoreset(DocumentationLinkMixin, CallbackSupportMixin, BaseSampler):
     """Base of all samplers. Subclasses define ``__init__``, ``_represent`` and ``_pick``."""
 
     _sampling_type = "bypass"

@@ -102,8 +102,10 @@ html_title = "skcoreset"
 html_static_path = ["_static"]
 html_css_files = ["skcoreset.css"]
 html_show_sourcelink = False
+toc_object_entries_show_parents = "hide"
 html_theme_options = {
     "github_url": urls["Source"],
+    "header_links_before_dropdown": 7,
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "footer_start": ["copyright"],

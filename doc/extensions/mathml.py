@@ -10,8 +10,9 @@ def convert(tex, as_block):
     # docutils knows \bigl and \bigr, which say on which side they stand, but not \big.
     tex = re.sub(r"\\(big|Big|bigg|Bigg)(?![A-Za-z])", r"\\\1l", tex)
     mathml = tex2mathml(tex, as_block=as_block)
-    # Bars are ordinary symbols in TeX, but MathML puts space around them inside a formula.
-    return re.sub(r"<mo([^>]*)>([|‖])</mo>", r'<mo\1 lspace="0" rspace="0">\2</mo>', mathml)
+    # Bars are ordinary symbols in TeX, but MathML puts wide spaces around them inside a formula.
+    space = 'lspace="0.06em" rspace="0.06em"'
+    return re.sub(r"<mo([^>]*)>([|‖])</mo>", rf"<mo\1 {space}>\2</mo>", mathml)
 
 
 def visit_math(self, node):

@@ -116,7 +116,11 @@ write(
 )
 write(
     "scipy",
-    objects("class", "reference/generated/{}.html", "scipy.sparse.csr_array scipy.sparse.csc_array"),
+    objects(
+        "class",
+        "reference/generated/{}.html",
+        "scipy.sparse.csr_array scipy.sparse.csc_array",
+    ),
 )
 write(
     "pandas",

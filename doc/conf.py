@@ -1,10 +1,21 @@
 """Sphinx configuration. Everything that is built is built from this repository, without a network."""
 
+import inspect
 import os
+import sys
+import tomllib
+from pathlib import Path
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import skcoreset
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+sys.path.insert(0, str(HERE / "extensions"))
+
+with open(ROOT / "pyproject.toml", "rb") as file:
+    urls = tomllib.load(file)["project"]["urls"]
 
 project = "skcoreset"
 author = "The skcoreset developers"
@@ -14,10 +25,13 @@ version = release = skcoreset.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.extlinks",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.linkcode",
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "mathml",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "benchmarks", "auto_examples/**.ipynb", "auto_examples/**.py"]
@@ -28,6 +42,43 @@ autosummary_generate = True
 autodoc_default_options = {"inherited-members": False}
 numpydoc_show_class_members = False
 
+# What is on which page of the others: written by inventories/make.py.
+intersphinx_mapping = {
+    name: (address, f"inventories/{name}.inv")
+    for name, address in {
+        "sklearn": "https://scikit-learn.org/stable",
+        "imblearn": "https://imbalanced-learn.org/stable",
+        "numpy": "https://numpy.org/doc/stable",
+        "scipy": "https://docs.scipy.org/doc/scipy",
+        "pandas": "https://pandas.pydata.org/docs",
+        "matplotlib": "https://matplotlib.org/stable",
+    }.items()
+}
+# A reference that leads nowhere is an error.
+nitpicky = True
+nitpick_ignore = [("py:obj", "classes_")]  # a property; it is described on the page of its class
+
+
+def linkcode_resolve(domain, info):
+    """Address of the source of a class, function or method; None if it is not this package's."""
+    found = sys.modules[info["module"]]
+    for name in info["fullname"].split("."):
+        found = getattr(found, name, None)
+    found = inspect.unwrap(found.fget if isinstance(found, property) else found)
+    try:
+        path = Path(inspect.getsourcefile(found)).relative_to(Path(skcoreset.__file__).parent)
+        lines, start = inspect.getsourcelines(found)
+    except (OSError, TypeError, ValueError):
+        return None
+    revision = "main" if "dev" in release else f"v{release}"
+    lines = f"L{start}-L{start + len(lines) - 1}"
+    return f"{urls['Source']}/blob/{revision}/skcoreset/{path.as_posix()}#{lines}"
+
+
+extlinks = {"repo": (f"{urls['Source']}/blob/main/%s", "%s")}
+
+html_math_renderer = "mathml"
+
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
@@ -36,6 +87,9 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"plot_",
     "within_subsection_order": "FileNameSortKey",
+    "backreferences_dir": "generated/backreferences",
+    "doc_module": ("skcoreset",),
+    "reference_url": {"skcoreset": None},
     "show_memory": False,
     "show_signature": False,
     "download_all_examples": False,
@@ -45,11 +99,16 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skcoreset"
+html_static_path = ["_static"]
+html_css_files = ["skcoreset.css"]
 html_show_sourcelink = False
+toc_object_entries_show_parents = "hide"
 html_theme_options = {
+    "github_url": urls["Source"],
+    "header_links_before_dropdown": 7,
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "benchmarks": [], "design": []}
+html_sidebars = {"index": [], "benchmarks": [], "design": [], "glossary": [], "whats_new": []}

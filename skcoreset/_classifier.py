@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._baseline import Uniform
+from skcoreset._documentation import DocumentationLinkMixin
 from skcoreset.base import as_it_was_on_failure, check_finite_target, check_table
 
 __all__ = ["CoresetClassifier", "CoresetRegressor"]
@@ -37,7 +38,7 @@ def _estimator_has(method):
     return check
 
 
-class _CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
+class _CoresetEstimator(DocumentationLinkMixin, MetaEstimatorMixin, BaseEstimator):
     """What classifier and regressor share: select, fit on what was kept, delegate the rest."""
 
     _parameter_constraints = {

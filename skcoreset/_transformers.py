@@ -17,13 +17,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from skcoreset import _models
 from skcoreset._backend import take, to_numpy
+from skcoreset._documentation import DocumentationLinkMixin
 from skcoreset._submodular import FacilityLocation
 from skcoreset.base import check_finite_target, check_numbers, check_table
 
 __all__ = ["CoresetNystroem", "GradientEmbedding"]
 
 
-class GradientEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class GradientEmbedding(
+    DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     r"""The gradient of each row in the last layer of a classifier, as columns.
 
     The gradient of the loss of row i is :math:`a_i \otimes [1, h_i]`: its error in each class
@@ -153,7 +156,9 @@ class GradientEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         return tags
 
 
-class CoresetNystroem(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class CoresetNystroem(
+    DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Approximate a kernel by its values at the rows that a sampler keeps.
 
     :class:`~sklearn.kernel_approximation.Nystroem` draws its landmarks at random; here a sampler

@@ -48,6 +48,7 @@ from skcoreset._backend import (
 )
 from skcoreset._budget import interleave, plain, share_out
 from skcoreset._columns import columns_named
+from skcoreset._documentation import DocumentationLinkMixin
 from skcoreset._kernels.top_k import top_k
 from skcoreset._progress import CallbackSupportMixin, Progress
 
@@ -117,7 +118,7 @@ def as_it_was_on_failure(estimator):
     estimator.__dict__ = vars(fitted)
 
 
-class BaseCoreset(CallbackSupportMixin, BaseSampler):
+class BaseCoreset(DocumentationLinkMixin, CallbackSupportMixin, BaseSampler):
     """Base of all samplers. Subclasses define ``__init__``, ``_represent`` and ``_pick``."""
 
     _sampling_type = "bypass"

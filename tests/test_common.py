@@ -41,6 +41,10 @@ def expected_failures(estimator):
     return reasons
 
 
+# scikit-learn 1.8 takes the sparse dataframes of pandas 3 as dense.
+DEPENDS_ON_VERSIONS = {"check_samplers_pandas_sparse"}
+
+
 def collect(generator, estimators):
     cases = []
     for estimator in estimators:
@@ -49,7 +53,8 @@ def collect(generator, estimators):
         for instance, check in generator(estimator):
             function = getattr(check, "func", check)
             reason = reasons.get(function.__name__)
-            marks = few + ([pytest.mark.xfail(reason=reason, strict=True)] if reason else [])
+            strict = function.__name__ not in DEPENDS_ON_VERSIONS
+            marks = few + ([pytest.mark.xfail(reason=reason, strict=strict)] if reason else [])
             case = f"{name_of(instance)}-{function.__name__}-{len(cases)}"
             cases.append(pytest.param(instance, check, id=case, marks=marks))
     return cases

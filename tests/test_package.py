@@ -1,12 +1,22 @@
 """What a user meets before the first fit: import, memory, the mistakes of others."""
 
+import inspect
+import re
 import subprocess
 import sys
 import textwrap
+import tomllib
+from pathlib import Path
 
 import pytest
+from samplers import META, SAMPLERS, TRANSFORMERS, name_of
+from sklearn.utils import estimator_html_repr
 
 import skcoreset
+from skcoreset import Herding
+from skcoreset.base import BaseCoreset
+
+ROOT = Path(__file__).parent.parent
 
 
 def run(code, **kwargs):
@@ -35,6 +45,47 @@ def test_public_names_and_version():
         assert getattr(skcoreset, name).__doc__
         assert getattr(skcoreset, name).__module__.startswith("skcoreset._")
     assert skcoreset.__version__
+
+
+def urls():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+
+
+@pytest.mark.parametrize("estimator", SAMPLERS + META + TRANSFORMERS, ids=name_of)
+def test_html_representation_links_to_the_page_of_the_class(estimator):
+    page = f"{urls()['Documentation']}/generated/skcoreset.{name_of(estimator)}.html"
+    assert estimator._get_doc_link() == page
+    assert f'href="{page}"' in estimator_html_repr(estimator)
+
+
+def test_a_class_of_another_package_has_no_page():
+    class Mine(Herding):
+        pass
+
+    assert Mine()._get_doc_link() == ""
+    page = f"{urls()['Documentation']}/generated/skcoreset.base.BaseCoreset.html"
+    assert BaseCoreset()._get_doc_link() == page
+
+
+def test_addresses_agree():
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f"repository-code: {urls()['Source']}\n" in citation
+    assert f"url: {urls()['Documentation']}\n" in citation
+
+
+def test_api_lists_every_public_name_once():
+    listed = re.findall(r"^   (\w+)$", (ROOT / "doc" / "api.rst").read_text(), re.MULTILINE)
+    names = skcoreset.__all__ + skcoreset.base.__all__
+    assert sorted(listed) == sorted(names)
+
+
+def test_public_properties_are_documented():
+    """The pages show the attributes that the docstring of the class describes."""
+    for name in skcoreset.__all__:
+        cls = getattr(skcoreset, name)
+        for attribute, value in inspect.getmembers(cls):
+            if isinstance(value, property) and not attribute.startswith("_"):
+                assert re.search(rf"\b{attribute}(, \w+)? : ", cls.__doc__), (name, attribute)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in KiB on Linux")

@@ -253,7 +253,7 @@ def test_more_than_the_loop_finds_are_those_nearest_to_joining(clean):
         ONE_NN,
         SVC(C=1e4),
         make_pipeline(StandardScaler(), SVC(C=1e4)),
-        MLPClassifier((50,), solver="lbfgs", alpha=0, max_iter=3000, random_state=0),
+        MLPClassifier((200,), solver="lbfgs", alpha=0, max_iter=3000, random_state=0),
     ],
     ids=lambda learner: type(learner).__name__,
 )

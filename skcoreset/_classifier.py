@@ -1,9 +1,7 @@
 """Train on a coreset, weights included, wherever scikit-learn takes an estimator."""
 
-import inspect
-import warnings
-
 import numpy as np
+from scipy import sparse
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
@@ -22,7 +20,14 @@ from sklearn.utils.validation import check_is_fitted
 from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._baseline import Uniform
-from skcoreset.base import as_it_was_on_failure, check_finite_target, check_table
+from skcoreset._nested import needs_classes, resampling_steps, select, takes_weight
+from skcoreset._warnings import warn
+from skcoreset.base import (
+    ClearDefaults,
+    as_it_was_on_failure,
+    check_finite_target,
+    check_table,
+)
 
 __all__ = ["CoresetClassifier", "CoresetRegressor"]
 
@@ -31,20 +36,24 @@ def _estimator_has(method):
     """Whether the estimator has `method`: the fitted one once there is one."""
 
     def check(self):
-        getattr(getattr(self, "estimator_", None) or self._estimator(), method)
-        return True
+        if hasattr(self, "estimator_"):
+            getattr(self.estimator_, method)
+            return True
+        return _models.has_method(self._estimator(), method)
 
     return check
 
 
-class _CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
+class _CoresetEstimator(ClearDefaults, MetaEstimatorMixin, BaseEstimator):
     """What classifier and regressor share: select, fit on what was kept, delegate the rest."""
 
     _parameter_constraints = {
-        "estimator": [HasMethods(["fit", "predict"]), None],
+        "estimator": [_models.WillHaveMethods(["fit", "predict"]), None],
         "sampler": [HasMethods("fit_resample"), None],
         "use_weights": [StrOptions({"auto"}), "boolean"],
     }
+
+    _defaults = {"estimator": "_estimator", "sampler": "_sampler"}
 
     def __init__(self, estimator=None, sampler=None, *, use_weights="auto"):
         self.estimator = estimator
@@ -75,40 +84,38 @@ class _CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
             return self._fit(X, y, sample_weight)
 
     def _fit(self, X, y, sample_weight):
-        check_table(self, X)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
+        sampler = self._prepared_sampler()
+        check_table(self, X)
         self._check_y(check_finite_target(y))
-        sampler = self._sampler()
         estimator = clone(self._estimator())
         keyword = _models.weight_keyword(estimator) if self.use_weights else None
         auto = isinstance(self.use_weights, str)
         required = not auto and bool(self.use_weights)
-        if sample_weight is not None and not has_keyword(sampler.fit_resample, "sample_weight"):
+        if sample_weight is not None and not takes_weight(sampler):
             raise ValueError(
-                f"sample_weight was given, but {sampler!r} takes none. Use a sampler of skcoreset."
+                f"sample_weight was given, but {sampler!r} takes none. Use a sampler of "
+                "skcoreset; one inside a Pipeline gets weights by metadata routing only, see "
+                "set_fit_resample_request."
             )
         if required and keyword is None:
             raise ValueError(
                 f"use_weights=True, but {estimator!r} takes no sample_weight in fit. Give an "
                 "estimator that does, or use_weights='auto' or False."
             )
-        given = {} if sample_weight is None else {"sample_weight": sample_weight}
-        X_small, y_small = sampler.fit_resample(X, y, **given)
-        weight = getattr(sampler, "sample_weight_", None)
+        X_small, y_small, weight = select(sampler, X, y, sample_weight, type(self).__name__)
         if required and weight is None:
             raise ValueError(
                 f"use_weights=True, but {sampler!r} gives no sample_weight_. Use a sampler of "
                 "skcoreset, or use_weights='auto' or False."
             )
         if auto and keyword is None and _matter(weight):
-            warnings.warn(
+            warn(
                 f"{estimator!r} takes no sample_weight in fit, so the weights of the coreset are "
-                "not used; use_weights=False says that this is meant.",
-                UserWarning,
-                stacklevel=4,
+                "not used; use_weights=False says that this is meant."
             )
         if keyword is None:
             weight = None
@@ -118,7 +125,15 @@ class _CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         return self
 
     def _sampler(self):
-        return Uniform(random_state=0) if self.sampler is None else clone(self.sampler)
+        return Uniform(random_state=0) if self.sampler is None else self.sampler
+
+    def _prepared_sampler(self):
+        """The sampler that is to be fitted."""
+        sampler = clone(self._sampler())
+        for step in resampling_steps(sampler):
+            if hasattr(step, "_validate_params"):
+                step._validate_params()
+        return sampler
 
     def _check_y(self, y):
         """Raise if this is no target for the estimator."""
@@ -153,7 +168,7 @@ class _CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         inner = get_tags(self._estimator()).input_tags
-        sampler = get_tags(Uniform() if self.sampler is None else self.sampler).input_tags
+        sampler = get_tags(self._sampler()).input_tags
         tags.input_tags.sparse = inner.sparse and sampler.sparse
         tags.input_tags.allow_nan = inner.allow_nan and sampler.allow_nan
         tags.input_tags.string = inner.string and sampler.string
@@ -242,16 +257,16 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
         check_classification_targets(y)
 
     def _check_kept(self, y, y_small, sample_weight):
-        y = np.asarray(to_numpy(y))
+        labels = _labels(y)
+        if labels is None:
+            return
         if sample_weight is not None:
-            y = y[np.asarray(to_numpy(sample_weight)) > 0]
-        lost = np.setdiff1d(y, to_numpy(y_small))
+            labels = labels[np.asarray(to_numpy(sample_weight)) > 0]
+        lost = np.setdiff1d(labels, _labels(y_small))
         if len(lost):
-            warnings.warn(
+            warn(
                 f"The classes {lost.tolist()} have no row in the coreset and will never be "
-                "predicted; samplers with stratify='proportional' keep at least one row of each.",
-                UserWarning,
-                stacklevel=5,
+                "predicted; samplers with stratify='proportional' keep at least one row of each."
             )
 
     @available_if(_estimator_has("predict_proba"))
@@ -361,12 +376,24 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
     def _estimator(self):
         return Ridge() if self.estimator is None else self.estimator
 
-    def _sampler(self):
-        sampler = super()._sampler()
-        params = sampler.get_params() if hasattr(sampler, "get_params") else {}
-        by_value = isinstance(params.get("coreset_size"), dict)
-        if params.get("stratify") == "proportional" and not by_value:
-            sampler.set_params(stratify=None)  # whole numbers would count as classes
+    def _prepared_sampler(self):
+        sampler = super()._prepared_sampler()
+        for step in resampling_steps(sampler):
+            params = step.get_params(deep=False) if hasattr(step, "get_params") else {}
+            sizes = (params.get("coreset_size"), params.get("sampling_strategy"))
+            if params.get("stratify") == "balanced" or any(isinstance(s, dict) for s in sizes):
+                continue  # says itself that values are classes
+            if needs_classes(step):
+                raise ValueError(
+                    f"{step!r} works with classes, and the target of {type(self).__name__} is a "
+                    "number, each value of which it would take for a class. Samplers that need "
+                    "none: Uniform, Herding, KCenterGreedy, FacilityLocation, GraphCut, Moderate, "
+                    "ImportanceSampling with a sensitivity of the columns. Or cut the target into "
+                    "classes, select with these, and fit the regressor on the rows kept, with "
+                    "the sample_weight_ of the sampler."
+                )
+            if params.get("stratify") == "proportional":
+                step.set_params(stratify=None)  # whole numbers would count as classes
         return sampler
 
     def __sklearn_tags__(self):
@@ -377,9 +404,13 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
         return tags
 
 
-def has_keyword(function, name):
-    """Whether `function` has a parameter of that name."""
-    return name in inspect.signature(function).parameters
+def _labels(y):
+    """Class of each row, also where `y` has a column for each; None with several of a row."""
+    y = to_numpy(y)
+    y = y.toarray() if sparse.issparse(y) else np.asarray(y)
+    if y.ndim < 2 or y.shape[1] == 1:
+        return y.ravel()
+    return y.argmax(axis=1) if (np.count_nonzero(y, axis=1) == 1).all() else None
 
 
 def _matter(weight):

@@ -1,9 +1,9 @@
 """Gradient matching: weighted rows whose gradients add up to that of all rows."""
 
-import warnings
 from numbers import Real
 
 import numpy as np
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length
 
@@ -15,6 +15,7 @@ from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.set_functions import FacilityLocation
 from skcoreset._kernels.similarities import near_similarities
+from skcoreset._warnings import warn
 from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks, check_table, encode
 
 __all__ = ["CRAIG", "GradMatch"]
@@ -370,6 +371,7 @@ class GradMatch(_GradientCoreset):
         self.positive = positive
         self.stratify = stratify
 
+    @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, sample_weight=None, X_val=None, y_val=None):
         """Select the coreset.
 
@@ -400,11 +402,8 @@ class GradMatch(_GradientCoreset):
             raise ValueError("X_val and y_val go together: give both or none.")
         if X_val is not None:
             check_consistent_length(X_val, y_val)
-        self._validation = None if X_val is None else (X_val, y_val)
-        try:
-            return super().fit(X, y, sample_weight=sample_weight)
-        finally:
-            del self._validation
+        validation = None if X_val is None else (X_val, y_val)
+        return self._fit(X, y, sample_weight, beside=validation)
 
     def fit_resample(self, X, y=None, sample_weight=None, X_val=None, y_val=None):
         """Select the coreset and return its rows, in order of selection.
@@ -435,9 +434,9 @@ class GradMatch(_GradientCoreset):
         return self._rows_kept(X, y)
 
     def _check_groups(self, table, groups):
-        if self._validation is None:
+        if table.beside is None:
             return
-        X_val, y_val = self._validation
+        X_val, y_val = table.beside
         check_table(self, X_val, reset=False)
         codes, classes = encode(y_val)
         unseen = [] if classes is None else np.setdiff1d(classes, table.classes).tolist()
@@ -447,14 +446,14 @@ class GradMatch(_GradientCoreset):
         for group in groups:
             if group.label is not None and not (y_val == group.label).any():
                 raise ValueError(f"y_val has no row of the class {group.label}.")
-        self._validation = X_val, y_val
 
     def _represent(self, table):
         factors = super()._represent(table)
-        if self._validation is None:
+        if table.beside is None:
             return factors, None, None
-        X_val, y_val = self._validation
-        return factors, self._factors(X_val, y_val), y_val
+        X_val, y_val = table.beside
+        codes, classes = encode(y_val)
+        return factors, self._factors(X_val, classes[codes]), classes[codes]
 
     def _place(self, represented, place, contests):
         (a, h, bias), validation, y_val = represented
@@ -492,11 +491,9 @@ class GradMatch(_GradientCoreset):
             norms = np.array([np.linalg.norm(to_numpy(target))])
         if len(picks) < contest.size:
             of = "" if contest.label is None else f" of the class {contest.label}"
-            warnings.warn(
+            warn(
                 f"{len(picks)} rows{of} match the gradient as well as more would; "
-                f"{contest.size} were asked for.",
-                UserWarning,
-                stacklevel=2,
+                f"{contest.size} were asked for."
             )
         per_pick = {"residual_norms_": norms}
         return Picks(picks, weight, per_pick, scale="all" if self.positive else None)

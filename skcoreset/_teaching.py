@@ -1,6 +1,5 @@
 """Teaching: rows from which a learner learns the labels of all rows."""
 
-import warnings
 from dataclasses import replace
 from numbers import Integral, Real
 
@@ -8,12 +7,13 @@ import numpy as np
 from sklearn.base import clone, is_regressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import Interval, InvalidParameterError
 
 from skcoreset import _models
 from skcoreset._backend import take, to_numpy
 from skcoreset._budget import share_out
-from skcoreset.base import BaseCoreset, BaseModelCoreset
+from skcoreset._warnings import warn
+from skcoreset.base import BaseCoreset, BaseModelCoreset, seeded
 
 __all__ = ["BlackBoxTeaching"]
 
@@ -186,7 +186,7 @@ class BlackBoxTeaching(BaseModelCoreset):
 
     _parameter_constraints = {
         **BaseModelCoreset._parameter_constraints,
-        "estimator": [HasMethods(["fit", "predict"]), None],
+        "estimator": [_models.WillHaveMethods(["fit", "predict"]), None],
         "coreset_size": [*BaseCoreset._parameter_constraints["coreset_size"], None],
         "delta": [Interval(Real, 0, 1, closed="neither")],
         "log_n_hypotheses": [Interval(Real, 0, None, closed="left")],
@@ -244,9 +244,9 @@ class BlackBoxTeaching(BaseModelCoreset):
         weight, total = table.sample_weight.copy(), table.sample_weight.sum()
         rate = self.log_n_hypotheses - np.log(self.delta)
         threshold = np.full(len(y), np.inf)
-        threshold[present] = check_random_state(self.random_state).exponential(
-            1 / rate, np.count_nonzero(present)
-        )
+        random_state = check_random_state(self.random_state)
+        threshold[present] = random_state.exponential(1 / rate, np.count_nonzero(present))
+        untaught = seeded(self._classifier(), random_state)
         groups = []
         if self.coreset_size is not None:
             groups = share_out(
@@ -258,8 +258,8 @@ class BlackBoxTeaching(BaseModelCoreset):
         joined[taught] = 0
         disagreements, n_doublings = [], 0
         while True:
-            learner = _models.fit_with_weight(self._classifier(), take(X, taught), y[taught])
-            wrong = present & (column_or_1d(to_numpy(learner.predict(X))) != y)
+            learner, said = self._teach(untaught, X, y, taught)
+            wrong = present & (said != y)
             disagreements.append(np.count_nonzero(wrong))
             table.progress(len(disagreements) / self.max_rounds)
             teach = np.flatnonzero(wrong & (joined < 0))
@@ -283,12 +283,27 @@ class BlackBoxTeaching(BaseModelCoreset):
         self.round_joined_, self.thresholds_ = joined, threshold
         self.teaching_weight_ = weight / total
         if self.coreset_size is None and not self.converged_:
-            warnings.warn(self._why_not(wrong, joined >= 0), UserWarning, stacklevel=2)
+            warn(self._why_not(wrong, joined >= 0))
         left = np.flatnonzero(present & (joined < 0))
         left = left[np.argsort(threshold[left] / weight[left], kind="stable")]
         place = np.full(len(y), len(y))
         place[np.concatenate([taught, left])] = np.arange(len(taught) + len(left))
         return place, joined >= 0
+
+    def _teach(self, untaught, X, y, taught):
+        """The learner, trained on the rows taught, and what it predicts of all rows."""
+        try:
+            learner = _models.fit_with_weight(clone(untaught), take(X, taught), y[taught])
+            return learner, column_or_1d(to_numpy(learner.predict(X)))
+        except InvalidParameterError:
+            raise
+        except ValueError as error:
+            raise ValueError(
+                f"{untaught!r} cannot learn from {len(taught)} rows: {str(error).rstrip('. ')}. "
+                f"Teaching starts with n_initial={self.n_initial} rows of each class. If the "
+                "learner needs more, raise n_initial: cross-validation inside it (cv) needs as "
+                "many rows of each class as it has folds."
+            ) from error
 
     def _pick(self, represented, contest):
         place, joined = represented

@@ -12,18 +12,27 @@ from sklearn.base import (
 from sklearn.kernel_approximation import Nystroem
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from skcoreset import _models
 from skcoreset._backend import take, to_numpy
+from skcoreset._nested import select
 from skcoreset._submodular import FacilityLocation
-from skcoreset.base import check_finite_target, check_numbers, check_table
+from skcoreset.base import (
+    ClearDefaults,
+    as_it_was_on_failure,
+    check_numbers,
+    check_table,
+    encode,
+)
 
 __all__ = ["CoresetNystroem", "GradientEmbedding"]
 
 
-class GradientEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class GradientEmbedding(
+    ClearDefaults, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     r"""The gradient of each row in the last layer of a classifier, as columns.
 
     The gradient of the loss of row i is :math:`a_i \otimes [1, h_i]`: its error in each class
@@ -73,7 +82,9 @@ class GradientEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     (150, 15)
     """
 
-    _parameter_constraints = {"estimator": [HasMethods(["fit", "predict"]), None]}
+    _parameter_constraints = {"estimator": [_models.WillHaveMethods(["fit", "predict"]), None]}
+
+    _defaults = {"estimator": "_classifier"}
 
     def __init__(self, estimator=None):
         self.estimator = estimator
@@ -101,6 +112,10 @@ class GradientEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         self : object
             The fitted transformer.
         """
+        with as_it_was_on_failure(self):
+            return self._fit(X, y, sample_weight)
+
+    def _fit(self, X, y, sample_weight):
         check_table(self, X)
         estimator = self._classifier()
         if not _models.is_fitted(estimator):
@@ -109,9 +124,15 @@ class GradientEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
                     "GradientEmbedding requires y to be passed, but the target y is None: the "
                     "classifier is not fitted."
                 )
-            check_classification_targets(check_finite_target(y))
+            codes, classes = encode(y)
+            if classes is None:
+                raise ValueError(
+                    f"Unknown label type: {type_of_target(to_numpy(y))}. GradientEmbedding needs "
+                    "the labels of a classification problem."
+                )
             _models.output_method(estimator, "any", "GradientEmbedding")
-            estimator = _models.fit_with_weight(clone(estimator), X, y, sample_weight)
+            estimator = clone(estimator)
+            estimator = _models.fit_with_weight(estimator, X, classes[codes], sample_weight)
         self.estimator_ = estimator
         self._n_features_out = self._embed(take(X, [0])).shape[1]
         return self
@@ -153,7 +174,9 @@ class GradientEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         return tags
 
 
-class CoresetNystroem(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class CoresetNystroem(
+    ClearDefaults, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Approximate a kernel by its values at the rows that a sampler keeps.
 
     :class:`~sklearn.kernel_approximation.Nystroem` draws its landmarks at random; here a sampler
@@ -225,6 +248,8 @@ class CoresetNystroem(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         },
     }
 
+    _defaults = {"sampler": "_sampler"}
+
     def __init__(
         self,
         sampler=None,
@@ -259,10 +284,16 @@ class CoresetNystroem(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self : object
             The fitted transformer.
         """
+        with as_it_was_on_failure(self):
+            return self._fit(X, y)
+
+    def _sampler(self):
+        return FacilityLocation(0.1, stratify=None) if self.sampler is None else self.sampler
+
+    def _fit(self, X, y):
         X = check_numbers(self, X)
-        sampler = self.sampler
-        sampler = FacilityLocation(0.1, stratify=None) if sampler is None else clone(sampler)
-        landmarks, _ = sampler.fit_resample(X, y)
+        sampler = clone(self._sampler())
+        landmarks, _, _ = select(sampler, X, y, None, "CoresetNystroem")
         self.sampler_ = sampler
         self.nystroem_ = Nystroem(
             kernel=self.kernel,

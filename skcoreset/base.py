@@ -60,6 +60,7 @@ class Table:
     sample_weight: np.ndarray  # (n,) float64, ones if none was given
     weighted: bool  # whether the user gave weights
     progress: object = None  # callable, takes the share of the work of `_represent` that is done
+    beside: object = None  # what `fit` of the method takes beside these
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,53 @@ def as_it_was_on_failure(estimator):
             delattr(estimator, name)
         vars(estimator).update(before)
         raise
+
+
+def seeded(estimator, random_state):
+    """An unfitted clone in which nothing random is left open.
+
+    Parameters ``random_state`` that are None, its own and those of estimators inside, become
+    integers drawn from `random_state`; those that are set stay as they are.
+    """
+    estimator = clone(estimator)
+    draw = check_random_state(random_state)
+    params = estimator.get_params(deep=True)
+    names = [name for name in sorted(params) if f"__{name}".endswith("__random_state")]
+    missing = [name for name in names if params[name] is None]
+    return estimator.set_params(**{name: draw.randint(np.iinfo(np.int32).max) for name in missing})
+
+
+class ClearDefaults:
+    """Mixin: an error that says why parameters of an estimator that is None cannot be set.
+
+    Subclasses say in ``_defaults`` which method gives what None stands for: {parameter: method}.
+    """
+
+    def set_params(self, **params):
+        """Set the parameters of this estimator, and of those inside it.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters; one of an estimator inside is named ``<parameter>__<its parameter>``.
+
+        Returns
+        -------
+        self : object
+            This estimator.
+        """
+        for name in params:
+            outer, inside, _ = name.partition("__")
+            if not inside or outer in params or outer not in self._defaults:
+                continue
+            if getattr(self, outer) is None:
+                default = getattr(self, self._defaults[outer])()
+                raise ValueError(
+                    f"{name} cannot be set, as {outer} is None, which stands for {default!r} and "
+                    f"has no parameters. Name it: "
+                    f"{type(self).__name__}({outer}={default!r})."
+                )
+        return super().set_params(**params)
 
 
 class BaseCoreset(CallbackSupportMixin, BaseSampler):
@@ -189,8 +237,7 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         self : object
             The fitted sampler.
         """
-        with device_scope(X), as_it_was_on_failure(self):
-            return self._select(X, y, sample_weight)
+        return self._fit(X, y, sample_weight)
 
     def fit_resample(self, X, y=None, sample_weight=None):
         """Select the coreset and return its rows, in order of selection.
@@ -253,8 +300,12 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
 
     # How it is kept --------------------------------------------------------------------------
 
-    def _select(self, X, y, sample_weight):
-        table = self._open(X, y, sample_weight)
+    def _fit(self, X, y, sample_weight, beside=None):
+        with device_scope(X), as_it_was_on_failure(self):
+            return self._select(X, y, sample_weight, beside)
+
+    def _select(self, X, y, sample_weight, beside):
+        table = replace(self._open(X, y, sample_weight), beside=beside)
         groups = share_out(
             self.coreset_size, self.stratify, table.codes, table.classes, table.sample_weight
         )
@@ -346,7 +397,7 @@ class BaseScoreCoreset(BaseCoreset):
         return top_k(scores if contest.rows is None else scores[contest.rows], contest.size)
 
 
-class BaseModelCoreset(BaseCoreset):
+class BaseModelCoreset(ClearDefaults, BaseCoreset):
     """Base of the methods that ask a classifier: adds the parameter `estimator`.
 
     A subclass may have a parameter `cv` too.
@@ -356,6 +407,8 @@ class BaseModelCoreset(BaseCoreset):
         **BaseCoreset._parameter_constraints,
         "estimator": [HasMethods("fit"), None],
     }
+
+    _defaults = {"estimator": "_classifier"}
 
     _needs = "any"  # or "proba": what the classifier must have
     _needs_labels = False  # even where the classifier is fitted
@@ -424,7 +477,9 @@ class BaseModelCoreset(BaseCoreset):
         estimator = self._classifier()
         if not _models.is_fitted(estimator):
             X, y, weight = present(table)
-            estimator = _models.fit_with_weight(clone(estimator), X, y, weight)
+            random = self._is_random()
+            estimator = seeded(estimator, self.random_state) if random else clone(estimator)
+            estimator = _models.fit_with_weight(estimator, X, y, weight)
         self.estimator_ = estimator
 
     def _method(self, estimator):

@@ -106,7 +106,9 @@ class _CoresetEstimator(ClearDefaults, MetaEstimatorMixin, BaseEstimator):
                 f"use_weights=True, but {estimator!r} takes no sample_weight in fit. Give an "
                 "estimator that does, or use_weights='auto' or False."
             )
-        X_small, y_small, weight = select(sampler, X, y, sample_weight, type(self).__name__)
+        X_small, y_small, weight = select(
+            sampler, X, y, sample_weight, type(self).__name__, weighted=auto
+        )
         if required and weight is None:
             raise ValueError(
                 f"use_weights=True, but {sampler!r} gives no sample_weight_. Use a sampler of "
@@ -131,7 +133,7 @@ class _CoresetEstimator(ClearDefaults, MetaEstimatorMixin, BaseEstimator):
         """The sampler that is to be fitted."""
         sampler = clone(self._sampler())
         for step in resampling_steps(sampler):
-            if hasattr(step, "_validate_params"):
+            if hasattr(step, "_parameter_constraints"):
                 step._validate_params()
         return sampler
 

@@ -82,7 +82,8 @@ class CRAIG(_GradientCoreset):
         whatever comes (None).
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the stochastic optimizer.
+        Seed of the stochastic optimizer, and of whatever is random in an unfitted `estimator` and
+        has no seed of its own.
 
     Attributes
     ----------

@@ -17,7 +17,7 @@ from skcoreset.base import BaseCoreset
 __all__ = ["needs_classes", "resampling_steps", "select", "takes_weight"]
 
 
-def select(sampler, X, y, sample_weight, asked_by):
+def select(sampler, X, y, sample_weight, asked_by, weighted=False):
     """Fit `sampler`; return the rows of `X` and `y` that it kept, and their weights or None.
 
     The rows are those of the user, by `sample_indices_`, whatever the sampler made of the columns.
@@ -31,6 +31,8 @@ def select(sampler, X, y, sample_weight, asked_by):
         Given to the sampler, which must be able to take it, see `takes_weight`.
     asked_by : str
         Who needs the rows, for the error.
+    weighted : bool
+        Whether the weights are of use, so that it is to be said if there can be none.
     """
     given = {} if sample_weight is None else {"sample_weight": sample_weight}
     answer = sampler.fit_resample(X, y, **given)
@@ -42,7 +44,14 @@ def select(sampler, X, y, sample_weight, asked_by):
     if isinstance(sampler, BaseCoreset):
         return *answer, sampler.sample_weight_
     steps = resampling_steps(sampler)
-    weight = _weight_of(steps, sampler)
+    weights = [getattr(step, "sample_weight_", None) for step in steps]
+    weight = weights[0] if len(steps) == 1 else None
+    if weighted and len(steps) > 1 and any(given is not None for given in weights):
+        warn(
+            f"{sampler!r} resamples more than once, so the weights that its steps give are not "
+            "those of rows of X, and are not used. One sampler of the size wanted in the end has "
+            "weights."
+        )
     kept = _rows_kept(steps)
     if kept is not None:
         return take(X, kept), None if y is None else take(y, kept), weight
@@ -95,19 +104,6 @@ def _rows_kept(steps):
             return None
         kept = rows if kept is None else kept[rows]
     return kept
-
-
-def _weight_of(steps, sampler):
-    weights = [getattr(step, "sample_weight_", None) for step in steps]
-    if len(steps) == 1:
-        return weights[0]
-    if any(weight is not None for weight in weights):
-        warn(
-            f"{sampler!r} resamples more than once, so the weights that its steps give are not "
-            "those of rows of X, and are not used. One sampler, with the size wanted in the end, "
-            "has weights."
-        )
-    return None
 
 
 def _first_foreign_row(X, kept):

@@ -60,7 +60,8 @@ class BlackBoxTeaching(BaseModelCoreset):
     n_initial : int, default=1
         Of each class the learner needs a row at first. These are the rows with the `n_initial`
         smallest thresholds of their class (all, if the class has fewer). Some learners need more
-        than one: ``KNeighborsClassifier(5)`` five rows in all.
+        than one: ``KNeighborsClassifier(5)`` five rows in all, one with cross-validation inside
+        (a parameter search, a calibration) as many of each class as it has folds.
 
     stratify : {"proportional", "balanced"} or None, default="proportional"
         Rows of each class where there is a `coreset_size`: its share (largest remainder, at least
@@ -68,7 +69,8 @@ class BlackBoxTeaching(BaseModelCoreset):
         ``coreset_size=None`` it says only whether rows are weighted and interleaved by class.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the thresholds. A learner that is random needs one of its own.
+        Seed of the thresholds, and of whatever is random in the learner and has no seed of its
+        own; it is the same in each round.
 
     Attributes
     ----------

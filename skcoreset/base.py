@@ -46,7 +46,15 @@ from skcoreset._budget import interleave, share_out
 from skcoreset._kernels.top_k import top_k
 from skcoreset._progress import CallbackSupportMixin, Progress
 
-__all__ = ["BaseCoreset", "BaseModelCoreset", "BaseScoreCoreset", "Contest", "Picks", "Table"]
+__all__ = [
+    "BaseCoreset",
+    "BaseModelCoreset",
+    "BaseScoreCoreset",
+    "Contest",
+    "Picks",
+    "Table",
+    "seeded",
+]
 
 
 @dataclass(frozen=True)
@@ -92,6 +100,20 @@ class Picks:
     scale: str | None = "group"
 
 
+def seeded(estimator, random_state):
+    """A clone in which every ``random_state`` that is None is a number drawn from `random_state`.
+
+    Also those of estimators inside; what is set stays as it is.
+    """
+    estimator = clone(estimator)
+    empty = [
+        name
+        for name, value in sorted(estimator.get_params().items(), key=lambda item: item[0])
+        if (name == "random_state" or name.endswith("__random_state")) and value is None
+    ]
+    return estimator.set_params(**{name: random_state.randint(2**31 - 1) for name in empty})
+
+
 @contextmanager
 def as_it_was_on_failure(estimator):
     """Undo a fit that fails or is interrupted, so that no new attribute stands beside old ones."""
@@ -108,20 +130,6 @@ def as_it_was_on_failure(estimator):
             delattr(estimator, name)
         vars(estimator).update(before)
         raise
-
-
-def seeded(estimator, random_state):
-    """An unfitted clone in which nothing random is left open.
-
-    Parameters ``random_state`` that are None, its own and those of estimators inside, become
-    integers drawn from `random_state`; those that are set stay as they are.
-    """
-    estimator = clone(estimator)
-    draw = check_random_state(random_state)
-    params = estimator.get_params(deep=True)
-    names = [name for name in sorted(params) if f"__{name}".endswith("__random_state")]
-    missing = [name for name in names if params[name] is None]
-    return estimator.set_params(**{name: draw.randint(np.iinfo(np.int32).max) for name in missing})
 
 
 class ClearDefaults:
@@ -477,8 +485,10 @@ class BaseModelCoreset(ClearDefaults, BaseCoreset):
         estimator = self._classifier()
         if not _models.is_fitted(estimator):
             X, y, weight = present(table)
-            random = self._is_random()
-            estimator = seeded(estimator, self.random_state) if random else clone(estimator)
+            if getattr(self, "random_state", None) is None:
+                estimator = clone(estimator)
+            else:
+                estimator = seeded(estimator, check_random_state(self.random_state))
             estimator = _models.fit_with_weight(estimator, X, y, weight)
         self.estimator_ = estimator
 

@@ -80,8 +80,9 @@ class _CoresetEstimator(ClearDefaults, MetaEstimatorMixin, BaseEstimator):
         self : object
             The fitted estimator.
         """
-        with as_it_was_on_failure(self):
-            return self._fit(X, y, sample_weight)
+        with as_it_was_on_failure(self) as fitted:
+            fitted._fit(X, y, sample_weight)
+        return self
 
     def _fit(self, X, y, sample_weight):
         if y is None:
@@ -89,7 +90,7 @@ class _CoresetEstimator(ClearDefaults, MetaEstimatorMixin, BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         sampler = self._prepared_sampler()
-        check_table(self, X)
+        X = check_table(self, X)
         self._check_y(check_finite_target(y))
         estimator = clone(self._estimator())
         keyword = _models.weight_keyword(estimator) if self.use_weights else None
@@ -124,7 +125,6 @@ class _CoresetEstimator(ClearDefaults, MetaEstimatorMixin, BaseEstimator):
         self._check_kept(y, y_small, sample_weight)
         self.sampler_ = sampler
         self.estimator_ = _models.fit_with_weight(estimator, X_small, y_small, weight)
-        return self
 
     def _sampler(self):
         return Uniform(random_state=0) if self.sampler is None else self.sampler
@@ -161,7 +161,7 @@ class _CoresetEstimator(ClearDefaults, MetaEstimatorMixin, BaseEstimator):
 
     def _ask(self, method, X):
         check_is_fitted(self)
-        check_table(self, X, reset=False)
+        X = check_table(self, X, reset=False)
         return getattr(self.estimator_, method)(_models.host(X))
 
     def __sklearn_is_fitted__(self):

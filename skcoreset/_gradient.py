@@ -3,7 +3,6 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length
 
@@ -26,6 +25,10 @@ class _GradientCoreset(BaseModelCoreset):
 
     _needs_labels = True
     _uses_device = True
+
+    def _instead(self):
+        other = "" if self.gradient == "logits" else " gradient='logits' looks at no column itself."
+        return super()._instead() + other
 
     def _represent(self, table):
         self._fit_estimator(table)
@@ -372,7 +375,6 @@ class GradMatch(_GradientCoreset):
         self.positive = positive
         self.stratify = stratify
 
-    @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, sample_weight=None, X_val=None, y_val=None):
         """Select the coreset.
 
@@ -399,12 +401,7 @@ class GradMatch(_GradientCoreset):
         self : object
             The fitted sampler.
         """
-        if (X_val is None) != (y_val is None):
-            raise ValueError("X_val and y_val go together: give both or none.")
-        if X_val is not None:
-            check_consistent_length(X_val, y_val)
-        validation = None if X_val is None else (X_val, y_val)
-        return self._fit(X, y, sample_weight, beside=validation)
+        return self._fit(X, y, sample_weight, beside=_validation(X_val, y_val))
 
     def fit_resample(self, X, y=None, sample_weight=None, X_val=None, y_val=None):
         """Select the coreset and return its rows, in order of selection.
@@ -431,8 +428,8 @@ class GradMatch(_GradientCoreset):
         y_resampled : same type as y, of shape (n_coreset,)
             Their labels.
         """
-        self.fit(X, y, sample_weight=sample_weight, X_val=X_val, y_val=y_val)
-        return self._rows_kept(X, y)
+        beside = _validation(X_val, y_val)
+        return self._fitted(X, y, sample_weight, beside)._rows_kept(X, y)
 
     def _check_groups(self, table, groups):
         if table.beside is None:
@@ -453,6 +450,7 @@ class GradMatch(_GradientCoreset):
         if table.beside is None:
             return factors, None, None
         X_val, y_val = table.beside
+        X_val = check_table(self, X_val, reset=False)
         codes, classes = encode(y_val)
         return factors, self._factors(X_val, classes[codes]), classes[codes]
 
@@ -498,6 +496,16 @@ class GradMatch(_GradientCoreset):
             )
         per_pick = {"residual_norms_": norms}
         return Picks(picks, weight, per_pick, scale="all" if self.positive else None)
+
+
+def _validation(X_val, y_val):
+    """Both, or None if neither is given."""
+    if (X_val is None) != (y_val is None):
+        raise ValueError("X_val and y_val go together: give both or none.")
+    if X_val is None:
+        return None
+    check_consistent_length(X_val, y_val)
+    return X_val, y_val
 
 
 def _width(a, h):

@@ -112,11 +112,12 @@ class GradientEmbedding(
         self : object
             The fitted transformer.
         """
-        with as_it_was_on_failure(self):
-            return self._fit(X, y, sample_weight)
+        with as_it_was_on_failure(self) as fitted:
+            fitted._fit(X, y, sample_weight)
+        return self
 
     def _fit(self, X, y, sample_weight):
-        check_table(self, X)
+        X = check_table(self, X)
         estimator = self._classifier()
         if not _models.is_fitted(estimator):
             if y is None:
@@ -135,7 +136,6 @@ class GradientEmbedding(
             estimator = _models.fit_with_weight(estimator, X, classes[codes], sample_weight)
         self.estimator_ = estimator
         self._n_features_out = self._embed(take(X, [0])).shape[1]
-        return self
 
     def transform(self, X):
         """Gradients of the rows, with the labels that the classifier predicts.
@@ -151,7 +151,7 @@ class GradientEmbedding(
             For each class, the error and its products with what the last layer sees.
         """
         check_is_fitted(self)
-        check_table(self, X, reset=False)
+        X = check_table(self, X, reset=False)
         return self._embed(X)
 
     def _embed(self, X):
@@ -284,8 +284,9 @@ class CoresetNystroem(
         self : object
             The fitted transformer.
         """
-        with as_it_was_on_failure(self):
-            return self._fit(X, y)
+        with as_it_was_on_failure(self) as fitted:
+            fitted._fit(X, y)
+        return self
 
     def _sampler(self):
         return FacilityLocation(0.1, stratify=None) if self.sampler is None else self.sampler
@@ -307,7 +308,6 @@ class CoresetNystroem(
         # In float64, as its inverse root would blow up noise of float32.
         self.nystroem_.fit(to_numpy(landmarks).astype(np.float64))
         self._n_features_out = landmarks.shape[0]
-        return self
 
     def transform(self, X):
         """Map rows: inner products of the result approximate the kernel.

@@ -14,6 +14,7 @@ from numbers import Integral
 
 import numpy as np
 from imblearn.base import BaseSampler
+from scipy import sparse
 from sklearn.base import _fit_context, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import (
@@ -34,15 +35,19 @@ from sklearn.utils.validation import (
 
 from skcoreset import _models
 from skcoreset._backend import (
+    canonical,
     check_device,
     device_scope,
+    holds_objects,
     is_foreign,
+    is_lazy,
     namespace,
     on_device,
     take,
     to_numpy,
 )
-from skcoreset._budget import interleave, share_out
+from skcoreset._budget import interleave, plain, share_out
+from skcoreset._columns import columns_named
 from skcoreset._kernels.top_k import top_k
 from skcoreset._progress import CallbackSupportMixin, Progress
 
@@ -69,6 +74,11 @@ class Table:
     weighted: bool  # whether the user gave weights
     progress: object = None  # callable, takes the share of the work of `_represent` that is done
     beside: object = None  # what `fit` of the method takes beside these
+
+    @property
+    def counted(self):
+        """What to say behind a number of rows: which of them count, where not all of them do."""
+        return "" if (self.sample_weight > 0).all() else " of positive weight"
 
 
 @dataclass(frozen=True)
@@ -116,20 +126,17 @@ def seeded(estimator, random_state):
 
 @contextmanager
 def as_it_was_on_failure(estimator):
-    """Undo a fit that fails or is interrupted, so that no new attribute stands beside old ones."""
+    """A copy of `estimator` to fit, without what an earlier fit has set.
 
-    def state():
-        names = [name for name in vars(estimator) if "callback" not in name]  # scikit-learn's
-        return {name: vars(estimator)[name] for name in names}
-
-    before = state()
-    try:
-        yield
-    except BaseException:
-        for name in state():
-            delattr(estimator, name)
-        vars(estimator).update(before)
-        raise
+    If the block ends well, `estimator` becomes what the copy has become, all at once. So a fit that
+    fails or is interrupted leaves it as it was, and fits of it in several threads do not mix.
+    """
+    fitted = object.__new__(type(estimator))
+    for name, value in list(vars(estimator).items()):
+        if name.startswith("_") or not name.endswith("_"):
+            vars(fitted)[name] = value
+    yield fitted
+    estimator.__dict__ = vars(fitted)
 
 
 class ClearDefaults:
@@ -209,9 +216,8 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         return place.as_it_is(represented)
 
     def _check_X(self, X):
-        """`X` as the method works on it. Default: any table, untouched."""
-        check_table(self, X)
-        return X
+        """`X` as the method works on it. Default: any table, or one object a row."""
+        return check_table(self, X)
 
     def _check_target(self, table):
         """Raise if the method cannot work with this target."""
@@ -219,13 +225,20 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
     def _check_groups(self, table, groups):
         """Raise if the method cannot pick so many rows of these groups."""
 
+    def _instead(self):
+        """For errors: what the method does with columns that do not hold finite numbers."""
+        return ""
+
+    def _looks_at_labels(self):
+        """Whether the method needs to know classes, besides those that `stratify` asks for."""
+        return False
+
     def _is_random(self):
         """Whether the picks depend on `random_state`."""
         return hasattr(self, "random_state")
 
     # The contract ----------------------------------------------------------------------------
 
-    @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, sample_weight=None):
         """Select the coreset.
 
@@ -269,8 +282,18 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         y_resampled : same type as y, of shape (n_coreset,)
             Their targets; None if `y` is None.
         """
-        self.fit(X, y, sample_weight=sample_weight)
-        return self._rows_kept(X, y)
+        return self._fitted(X, y, sample_weight)._rows_kept(X, y)
+
+    def _fit(self, X, y, sample_weight, beside=None):
+        """What `fit` does; what a subclass takes `beside` goes along in the table."""
+        self._fitted(X, y, sample_weight, beside)
+        return self
+
+    def _fitted(self, X, y, sample_weight, beside=None):
+        """Fit, and return what this very fit has set, whatever other threads do."""
+        with device_scope(X), as_it_was_on_failure(self) as fitted:
+            fitted._select(X, y, sample_weight, beside)
+        return fitted
 
     def _rows_kept(self, X, y):
         kept = self.sample_indices_
@@ -308,10 +331,7 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
 
     # How it is kept --------------------------------------------------------------------------
 
-    def _fit(self, X, y, sample_weight, beside=None):
-        with device_scope(X), as_it_was_on_failure(self):
-            return self._select(X, y, sample_weight, beside)
-
+    @_fit_context(prefer_skip_nested_validation=False)
     def _select(self, X, y, sample_weight, beside):
         table = replace(self._open(X, y, sample_weight), beside=beside)
         groups = share_out(
@@ -321,7 +341,8 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         random_state = check_random_state(self.random_state if self._is_random() else 0)
         progress = Progress(self, sum(group.size for group in groups))
         self.device_ = "cpu"
-        represented = self._represent(replace(table, progress=progress.share))
+        with columns_named(table.X, type(self).__name__, self._instead()):
+            represented = self._represent(replace(table, progress=progress.share))
         contests = [_contest(table, group, random_state, progress) for group in groups]
 
         def pick_all(place):
@@ -357,7 +378,7 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         if n_samples < 1:
             raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
         check_consistent_length(checked, *([] if y is None else [y]))
-        codes, classes = encode(y)
+        codes, classes = self._encode(y)
         table = Table(
             X=checked,
             y=y,
@@ -368,6 +389,15 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         )
         self._check_target(table)
         return table
+
+    def _encode(self, y):
+        """Classes, see `encode`; none of a target that nobody looks at, whatever it is."""
+        try:
+            return encode(y)
+        except (TypeError, ValueError):
+            if self._looks_at_labels() or self.stratify is not None or is_lazy(y):
+                raise
+            return None, None
 
     def _publish(self, table, groups, picked):
         order = interleave([len(picks.positions) for picks in picked])
@@ -381,14 +411,12 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
             setattr(self, name, np.concatenate([p.per_pick[name] for p in picked])[order])
         self.n_samples_in_ = len(table.sample_weight)
         if table.classes is None:
-            self.__dict__.pop("classes_", None)
             self.sampling_strategy_ = {None: len(self.sample_indices_)}
         else:
             self.classes_ = table.classes
             counts = np.bincount(table.codes[self.sample_indices_], minlength=len(table.classes))
-            self.sampling_strategy_ = dict(
-                zip(table.classes.tolist(), counts.tolist(), strict=True)
-            )
+            labels = [plain(label) for label in table.classes]
+            self.sampling_strategy_ = dict(zip(labels, counts.tolist(), strict=True))
 
 
 class BaseScoreCoreset(BaseCoreset):
@@ -422,6 +450,12 @@ class BaseModelCoreset(ClearDefaults, BaseCoreset):
     _needs_labels = False  # even where the classifier is fitted
 
     cv = None
+
+    def _looks_at_labels(self):
+        return True
+
+    def _instead(self):
+        return "A Pipeline given as estimator can begin with such a step."
 
     def _classifier(self):
         return _models.default_classifier() if self.estimator is None else self.estimator
@@ -459,8 +493,8 @@ class BaseModelCoreset(ClearDefaults, BaseCoreset):
         if len(np.unique(table.codes[table.sample_weight > 0])) < 2 and not fitted:
             only = table.classes[table.codes[table.sample_weight > 0][0]]
             raise ValueError(
-                f"{name} fits a classifier, which needs at least 2 classes; y has one class with "
-                f"rows of positive weight: {only}."
+                f"{name} fits a classifier, which needs at least 2 classes; y has one class"
+                f"{' with rows' * bool(table.counted)}{table.counted}: {only}."
             )
         if fitted:
             if len(estimator.classes_) < 2:
@@ -525,30 +559,48 @@ class BaseModelCoreset(ClearDefaults, BaseCoreset):
 
 
 def check_table(estimator, X, reset=True):
-    """Raise unless `X` has rows and columns, whatever is in them; note or compare the columns."""
-    if isinstance(X, Mapping):
+    """`X` in the form in which classifiers get it; its columns are noted or compared.
+
+    Raises unless it has rows and columns, whatever is in them, or one object a row, as texts are.
+    """
+    if isinstance(X, Mapping) and not sparse.issparse(X):  # a dok matrix is a Mapping
         raise TypeError(f"X must be a table (array-like, sparse matrix, dataframe), not {type(X)}.")
-    if getattr(X, "ndim", 2) != 2:
+    _refuse_lazy(X, "X")
+    X = canonical(X)
+    shape = tuple(getattr(X, "shape", (None, None)))  # lists have none
+    if len(shape) != 2 and not holds_objects(X):
         raise ValueError(
-            f"Expected 2D array, got {X.ndim}D array instead, of shape {tuple(X.shape)}. Reshape "
-            "your data: (-1, 1) if it is one column, (1, -1) if it is one row."
+            f"Expected 2D array, got {len(shape)}D array instead, of shape {shape}. Reshape your "
+            "data: (-1, 1) if it is one column, (1, -1) if it is one row."
         )
     validate_data(estimator, X, reset=reset, skip_check_array=True)
+    return X
+
+
+def _refuse_lazy(container, name):
+    if is_lazy(container):
+        raise TypeError(
+            f"{name} is a {type(container).__name__}, which holds no rows yet. Give "
+            f"{name}.collect()."
+        )
 
 
 def check_finite_target(y):
     """`y` on the host, or an error if it holds NaN or infinity."""
+    _refuse_lazy(y, "y")
     y = to_numpy(y)
+    missing = y.isna() if hasattr(y, "isna") else None  # of pandas, which knows more than NaN
     if hasattr(y, "__array__") and not hasattr(y, "iloc"):  # pandas keeps what it knows of types
         y = np.asarray(y)
-    missing = None
-    if hasattr(y, "isna"):
-        missing = np.asarray(y.isna())
-    elif getattr(y, "dtype", None) == np.dtype(object):
-        missing = np.array([value is None or value is not value for value in y.ravel()])
-    if missing is not None and missing.any():
-        raise ValueError(f"Input y contains NaN: row {int(missing.ravel().argmax())} has no label.")
     dtype = getattr(y, "dtype", None)
+    if missing is None and isinstance(dtype, np.dtype) and dtype.kind == "O":
+        missing = [value is None or value is not value for value in y.ravel()]
+    elif missing is None and isinstance(dtype, np.dtype) and dtype.kind in "mM":
+        missing = np.isnat(y)
+    missing = np.zeros((0, 1)) if missing is None else np.asarray(missing).reshape(len(y), -1)
+    if missing.any():
+        row = int(missing.any(axis=1).argmax())
+        raise ValueError(f"Input y contains NaN: row {row} has no label.")
     if getattr(dtype, "numpy_dtype", None) is not None and dtype.numpy_dtype.kind in "iub":
         return y.to_numpy(dtype=dtype.numpy_dtype)  # as object or float it would lose its values
     if isinstance(dtype, np.dtype) and dtype.kind == "f":
@@ -561,9 +613,25 @@ def check_numbers(estimator, X, reset=True, finite=True):
 
     Not `finite`: whoever calls looks for NaN and infinity in NumPy and csr.
     """
-    if not is_foreign(X):
+    instead = estimator._instead() if isinstance(estimator, BaseCoreset) else ""
+    with columns_named(X, type(estimator).__name__, instead):
+        if is_foreign(X):
+            return _foreign_numbers(estimator, X, reset)
+        _refuse_lazy(X, "X")
+        X = canonical(X)
+        if _is_of_time(X):
+            raise TypeError("datetime")  # scikit-learn would count it in nanoseconds, unasked
         kinds = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
         return validate_data(estimator, X, reset=reset, ensure_all_finite=finite, **kinds)
+
+
+def _is_of_time(X):
+    """Whether all columns are dates or times; those of mixed columns are an error anyway."""
+    first = np.asarray(take(X, [0])) if hasattr(X, "columns") and len(X) else X
+    return getattr(getattr(first, "dtype", None), "kind", "f") in "mM"
+
+
+def _foreign_numbers(estimator, X, reset):
     xp = namespace(X)
     check_table(estimator, X, reset=reset)
     with device_scope(X):
@@ -635,17 +703,34 @@ def encode(y):
     if y is None:
         return None, None
     y = check_finite_target(y)
-    kind = type_of_target(y, input_name="y", raise_unknown=True)
+    kind = type_of_target(y, input_name="y")
     if kind.startswith("continuous"):
         return None, None
     if kind == "multilabel-indicator":
-        y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-        if (y.sum(axis=1) == 1).all():
-            return y.argmax(axis=1), np.arange(y.shape[1])
-    if kind not in ("binary", "multiclass"):
+        Y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+        if (Y.sum(axis=1) == 1).all():
+            return Y.argmax(axis=1), np.arange(Y.shape[1])
+    if kind in ("multilabel-indicator", "multiclass-multioutput"):
+        if np.asarray(getattr(y, "data", y)).dtype.kind == "f":
+            return None, None  # numbers that happen to be whole: several continuous targets
         raise ValueError(
-            f"Multilabel and multioutput targets are not supported: y is {kind!r}. Give one label "
-            "a row."
+            f"Multilabel and multioutput targets have no classes to stratify by: y is {kind!r}. "
+            "Give one label a row, or stratify=None to a method that needs no labels."
         )
+    if kind not in ("binary", "multiclass"):
+        raise ValueError(_not_labels(y, kind))
     classes, codes = np.unique(column_or_1d(y), return_inverse=True)
     return codes.reshape(-1), classes
+
+
+def _not_labels(y, kind):
+    """Why `y`, which scikit-learn does not know for labels, is none, and what to give instead."""
+    values = np.asarray(y, dtype=object)
+    held = sorted({type(value).__name__ for value in values.ravel()})
+    if values.ndim != 1 or not held:
+        return f"Unknown label type: {kind}. Labels are one string, whole number or bool a row."
+    return (
+        f"Unknown label type: {kind}. y holds objects of the types {held}; labels are all strings, "
+        "whole numbers or bools, each in a dtype of its own. Give y.astype(int), y.astype(str), "
+        "or stratify=None to a method that needs no labels."
+    )

@@ -4,6 +4,8 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import sklearn
 from imblearn import FunctionSampler
@@ -25,6 +27,7 @@ from sklearn.ensemble import (
     VotingClassifier,
     VotingRegressor,
 )
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import RFE
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RANSACRegressor, Ridge
@@ -406,6 +409,29 @@ def test_columns_of_words_with_an_encoder_in_the_sampler_too():
     learner = make_pipeline(OneHotEncoder(), LogisticRegression())
     sampler = resampling_pipeline(OneHotEncoder(), KCenterGreedy(8))
     assert CoresetClassifier(learner, sampler).fit(words, y).score(words, y) == 1.0
+
+
+@pytest.mark.parametrize("container", [list, pd.Series, np.array])
+def test_texts_reach_a_pipeline_that_takes_texts(container):
+    texts = container(["red apple pie", "green apple pie", "fast red car", "slow green car"] * 10)
+    y = np.array([0, 0, 1, 1] * 10)
+    learner = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    for sampler in (
+        Uniform(8, random_state=0),
+        Margin(learner, 8),
+        resampling_pipeline(TfidfVectorizer(), KCenterGreedy(8)),
+        EverySecond(),
+    ):
+        assert CoresetClassifier(learner, sampler).fit(texts, y).score(texts, y) == 1.0
+
+
+@pytest.mark.parametrize("container", [pl.DataFrame, pa.Table.from_pandas, sparse.dok_array])
+def test_tables_of_other_libraries(container, cancer):
+    X, _, y, _ = cancer
+    given = container(X if container is sparse.dok_array else pd.DataFrame(X).add_prefix("c"))
+    model = CoresetClassifier(DecisionTreeClassifier(random_state=0), KCenterGreedy(60))
+    expected = clone(model).fit(X, y).predict(X)
+    np.testing.assert_array_equal(model.fit(given, y).predict(given), expected)
 
 
 def test_a_pipeline_that_returns_no_pair_is_refused(blobs):

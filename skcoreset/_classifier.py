@@ -194,7 +194,8 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
 
     sampler : sampler, default=None
         What selects; a clone of it is fitted. Any object with ``fit_resample`` will do, such as a
-        sampler of imbalanced-learn, which has no weights. None is ``Uniform(random_state=0)``.
+        sampler of imbalanced-learn, which has no weights, or a Pipeline of imbalanced-learn that
+        ends in a sampler. None is ``Uniform(random_state=0)``.
 
     use_weights : "auto" or bool, default="auto"
         Whether the estimator gets the weights of the coreset. "auto": if it takes any, else it is
@@ -225,6 +226,18 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
 
     Notes
     -----
+    The rows that the estimator is trained on are those of `X` at `sample_indices_` of the sampler,
+    whatever the sampler makes of the columns; in a Pipeline the steps that resample say which. A
+    sampler that has no `sample_indices_` must return rows of `X`; one that makes new rows (SMOTE,
+    ClusterCentroids) is refused. A Pipeline that resamples more than once has no weights.
+
+    An estimator takes weights if scikit-learn lets it: a Pipeline in its last step, a parameter
+    search, RFE and TransformedTargetRegressor if what is inside does, voting and stacking if all
+    inside do. With metadata routing enabled, also what requests `sample_weight` inside.
+
+    Nothing is drawn at random but by the sampler and by the estimator, each with its own
+    `random_state`. With the defaults the same data give the same rows.
+
     Time: that of the sampler plus training on the rows kept. This pays where training grows
     faster than the number of rows (kernel SVM, Gaussian process), where prediction does (nearest
     neighbours, kernel SVM) or where one selection serves many fits; not for one fit of logistic
@@ -332,8 +345,9 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
         its last step. None is ``Ridge()``.
 
     sampler : sampler, default=None
-        What selects; a clone of it is fitted. It must take a continuous target (`Uniform`,
-        `Herding`, `KCenterGreedy`). None is ``Uniform(random_state=0)``.
+        What selects; a clone of it is fitted. It must need no classes (`Uniform`, `Herding`,
+        `KCenterGreedy`, `FacilityLocation`, `GraphCut`, `Moderate`, `ImportanceSampling` with a
+        sensitivity of the columns). None is ``Uniform(random_state=0)``.
 
     use_weights : "auto" or bool, default="auto"
         Whether the estimator gets the weights of the coreset. "auto": if it takes any, else it is
@@ -360,9 +374,12 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
 
     Notes
     -----
-    The target is a number, also where all its values are whole: a sampler with
-    ``stratify="proportional"`` is used with None instead, unless its `coreset_size` names values
-    of the target. With ``stratify="balanced"`` whole numbers count as classes.
+    The target is a number, also where all its values are whole. A sampler that asks a classifier
+    would take each value for a class, so it is refused; one with ``stratify="proportional"`` is
+    used with None instead. With ``stratify="balanced"``, or a `coreset_size` that names values of
+    the target, the values are meant to be classes, and any sampler will do.
+
+    Rows and weights: as in :class:`CoresetClassifier`.
 
     Examples
     --------

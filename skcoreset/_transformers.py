@@ -102,7 +102,7 @@ class GradientEmbedding(
             The table.
 
         y : array-like of shape (n_samples,)
-            Labels; not used if the classifier is fitted.
+            Labels, or a column of 0 and 1 for each class; not used if the classifier is fitted.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights for fitting the classifier.
@@ -185,9 +185,10 @@ class CoresetNystroem(
     Parameters
     ----------
     sampler : sampler, default=None
-        What picks the landmarks; a clone of it is fitted. It says how many there are. None is
-        ``FacilityLocation(0.1, stratify=None)``, which looks at all pairs of rows: for tables of
-        more than some ten thousand rows give another.
+        What picks the landmarks; a clone of it is fitted. It says how many there are. They are
+        the rows of `X` at its `sample_indices_`, whatever it makes of the columns. None is
+        ``FacilityLocation(0.1, stratify=None)``, which draws nothing at random and looks at all
+        pairs of rows: for tables of more than some ten thousand rows give another.
 
     kernel : str or callable, default="rbf"
         Kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`.

@@ -1,6 +1,8 @@
 """CoresetClassifier and CoresetRegressor wherever scikit-learn takes an estimator."""
 
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -784,3 +786,30 @@ def test_it_is_a_classifier_like_any_other(blobs):
     assert model.feature_names_in_.tolist() == list(frame)
     picked = RFE(model, n_features_to_select=3, importance_getter="estimator_.coef_").fit(X, y)
     assert picked.n_features_ == 3
+
+
+def test_two_fits_of_one_object_do_not_mix(blobs):
+    """The first to begin is the last to end: it publishes its own table, columns and all."""
+    X, y = blobs
+    begun, ended = threading.Event(), threading.Event()
+
+    class Slow(Uniform):
+        def fit_resample(self, X, y=None, sample_weight=None):
+            if X.shape[1] == 20:
+                begun.set()
+                assert ended.wait(timeout=30)
+            return super().fit_resample(X, y, sample_weight)
+
+    for model in (
+        CoresetClassifier(LOGISTIC, Slow(30, random_state=0)),
+        CoresetNystroem(Slow(30, random_state=0)),
+    ):
+        begun.clear(), ended.clear()
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(model.fit, X, y)
+            assert begun.wait(timeout=30)
+            model.fit(X[:200, :7], y[:200])
+            ended.set()
+            first.result()
+        assert model.n_features_in_ == model.sampler_.n_features_in_ == 20
+        assert model.sampler_.n_samples_in_ == 300

@@ -587,14 +587,14 @@ def test_requested_weights_are_routed(blobs):
 @pytest.mark.parametrize("around", ["itself", "pipeline", "search", "both"])
 def test_unfitted_stacking_with_its_default_final_estimator(around, blobs):
     X, y = blobs[0][:90], blobs[1][:90]
-    stacking = StackingClassifier([("a", LOGISTIC)], cv=2)
+    stacking = StackingClassifier([("a", GaussianNB())], cv=2)
     estimator = {
         "itself": stacking,
         "pipeline": make_pipeline(StandardScaler(), stacking),
-        "search": GridSearchCV(stacking, {"a__C": [1.0]}, cv=2),
+        "search": GridSearchCV(stacking, {"a__var_smoothing": [1e-9]}, cv=2),
         "both": RandomizedSearchCV(
             make_pipeline(StandardScaler(), stacking),
-            {"stackingclassifier__a__C": [1.0]},
+            {"stackingclassifier__a__var_smoothing": [1e-9]},
             n_iter=1,
             cv=2,
         ),

@@ -101,7 +101,7 @@ def _at(name):
 
 def _is_not_finite(values):
     missing = np.asarray(values.isna()) if hasattr(values, "isna") else False
-    values = np.asarray(values)
+    values = np.asarray(values, dtype=None if hasattr(values, "dtype") else object)
     if values.dtype.kind in "fc":
         return missing | ~np.isfinite(values)
     if values.dtype.kind in "mM":

@@ -238,6 +238,9 @@ class ImportanceSampling(BaseModelCoreset):
     def _is(self, *names):
         return isinstance(self.sensitivity, str) and self.sensitivity in names
 
+    def _looks_at_labels(self):
+        return self._is(*_OF_CLASSIFIER)
+
     def _instead(self):
         if self._is(*_OF_CLASSIFIER):
             return super()._instead()

@@ -377,8 +377,8 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         n_samples = _num_samples(checked)
         if n_samples < 1:
             raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
-        check_consistent_length(checked, *([] if y is None else [y]))
         codes, classes = self._encode(y)
+        check_consistent_length(checked, *([] if y is None else [y]))
         table = Table(
             X=checked,
             y=y,
@@ -603,6 +603,8 @@ def check_finite_target(y):
         raise ValueError(f"Input y contains NaN: row {row} has no label.")
     if getattr(dtype, "numpy_dtype", None) is not None and dtype.numpy_dtype.kind in "iub":
         return y.to_numpy(dtype=dtype.numpy_dtype)  # as object or float it would lose its values
+    if isinstance(dtype, np.dtype) and dtype.kind == "T":
+        return y.astype(object)  # which scikit-learn knows
     if isinstance(dtype, np.dtype) and dtype.kind == "f":
         assert_all_finite(y, input_name="y")
     return y
@@ -620,7 +622,8 @@ def check_numbers(estimator, X, reset=True, finite=True):
         _refuse_lazy(X, "X")
         X = canonical(X)
         if _is_of_time(X):
-            raise TypeError("datetime")  # scikit-learn would count it in nanoseconds, unasked
+            # scikit-learn would take them as numbers, in whatever unit they are stored.
+            raise TypeError("X holds datetimes, which are no numbers.")
         kinds = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
         return validate_data(estimator, X, reset=reset, ensure_all_finite=finite, **kinds)
 
@@ -628,7 +631,10 @@ def check_numbers(estimator, X, reset=True, finite=True):
 def _is_of_time(X):
     """Whether all columns are dates or times; those of mixed columns are an error anyway."""
     first = np.asarray(take(X, [0])) if hasattr(X, "columns") and len(X) else X
-    return getattr(getattr(first, "dtype", None), "kind", "f") in "mM"
+    return (
+        getattr(first, "ndim", 0) == 2
+        and getattr(getattr(first, "dtype", None), "kind", "f") in "mM"
+    )
 
 
 def _foreign_numbers(estimator, X, reset):

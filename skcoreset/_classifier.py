@@ -434,4 +434,4 @@ def _labels(y):
 
 def _matter(weight):
     """Whether a model would see the difference if these weights were left out."""
-    return weight is not None and not np.allclose(weight, weight[0])
+    return weight is not None and not np.allclose(weight, weight[0], atol=0.0)

@@ -173,6 +173,8 @@ def test_estimator_that_takes_no_weights(digits):
     assert len(caught) == 1
     assert model.score(X, y) > 0.8
     CoresetClassifier(KNeighborsClassifier(), KCenterGreedy(200), use_weights=False).fit(X, y)
+    with pytest.warns(UserWarning, match="takes no sample_weight in fit"):  # however small they are
+        model.fit(X, y, sample_weight=np.full(len(y), 1e-12))
     # equal weights change nothing, so there is nothing to warn of
     CoresetClassifier(KNeighborsClassifier(), Herding(200, stratify=None)).fit(X, y)
     with pytest.raises(ValueError, match="use_weights=True, but KNeighborsClassifier"):

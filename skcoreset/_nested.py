@@ -46,7 +46,7 @@ def select(sampler, X, y, sample_weight, asked_by, weighted=False):
     steps = resampling_steps(sampler)
     weights = [getattr(step, "sample_weight_", None) for step in steps]
     weight = weights[0] if len(steps) == 1 else None
-    if weighted and len(steps) > 1 and any(given is not None for given in weights):
+    if weighted and len(steps) > 1 and any(one is not None for one in weights):
         warn(
             f"{sampler!r} resamples more than once, so the weights that its steps give are not "
             "those of rows of X, and are not used. One sampler of the size wanted in the end has "

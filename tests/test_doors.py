@@ -634,39 +634,39 @@ def test_one_object_in_two_threads(sampler, sixty):
     np.testing.assert_allclose(shared.sample_weight_, left[0].sample_weight_)
 
 
-def test_given_rows_in_two_threads():
+def test_given_rows_in_two_threads(monkeypatch):
     """`init` is looked up in the table of this fit, not in that of another."""
-    X = np.random.default_rng(0).normal(size=(4000, 5))
-    y = np.arange(4000) % 2
-    shared = KCenterGreedy(400, init=[0, 1, 2, 3])
-    alone = shared.fit(X, y).sample_indices_
-    other = clone(shared).fit(X[:400], (y[:400] + 1) % 2).sample_indices_
+    X, y = np.random.default_rng(0).normal(size=(200, 5)), np.arange(200) % 2
+    tables = [(X, y), (X[:80], y[:80] * 0)]
+    alone = [KCenterGreedy(20, init=[0, 1]).fit(*table).sample_indices_ for table in tables]
+    both_looked_up, represent = threading.Barrier(2), KCenterGreedy._represent
 
-    def fit(k):
-        given = (X, y) if k % 2 == 0 else (X[:400], (y[:400] + 1) % 2)
-        return shared.fit_resample(*given)[0], given[0][alone if k % 2 == 0 else other]
+    def later(self, table):
+        both_looked_up.wait(60)
+        return represent(self, table)
 
-    with ThreadPoolExecutor(4) as pool:
-        for got, expected in pool.map(fit, range(8)):
-            np.testing.assert_array_equal(got, expected)
+    monkeypatch.setattr(KCenterGreedy, "_represent", later)
+    shared = KCenterGreedy(20, init=[0, 1])
+    with ThreadPoolExecutor(2) as pool:
+        answers = pool.map(lambda table: shared.fit_resample(*table)[0], tables)
+        for (rows, _), kept, got in zip(tables, alone, answers, strict=True):
+            np.testing.assert_array_equal(got, rows[kept])
 
 
-def test_a_failing_fit_in_a_thread_leaves_the_other(sixty):
+def test_a_fit_that_fails_leaves_what_another_thread_has_done(sixty, monkeypatch):
     X, y = sixty
-    shared = Margin(coreset_size=6)
+    shared, represent = Margin(coreset_size=6), Margin._represent
 
-    def fit(k):
-        if k % 2:
-            with pytest.raises(ValueError, match="larger than the number"):
-                shared.fit(X[:3], y[:3] * 0 + [0, 1, 1])
-        else:
-            shared.fit(X, y)
+    def meanwhile(self, table):
+        if len(table.y) == 60:
+            return represent(self, table)
+        shared.fit(X, y)
+        raise KeyboardInterrupt
 
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(fit, range(12)))
-    np.testing.assert_array_equal(
-        shared.sample_indices_, Margin(coreset_size=6).fit(X, y).sample_indices_
-    )
+    monkeypatch.setattr(Margin, "_represent", meanwhile)
+    with pytest.raises(KeyboardInterrupt):
+        shared.fit(X[:50], y[:50])
+    assert shared.n_samples_in_ == 60
 
 
 # warnings ----------------------------------------------------------------------------------

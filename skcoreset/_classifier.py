@@ -1,9 +1,7 @@
 """Train on a coreset, weights included, wherever scikit-learn takes an estimator."""
 
-import inspect
-import warnings
-
 import numpy as np
+from scipy import sparse
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
@@ -23,7 +21,14 @@ from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._baseline import Uniform
 from skcoreset._documentation import DocumentationLinkMixin
-from skcoreset.base import as_it_was_on_failure, check_finite_target, check_table
+from skcoreset._nested import needs_classes, resampling_steps, select, takes_weight
+from skcoreset._warnings import warn
+from skcoreset.base import (
+    ClearDefaults,
+    as_it_was_on_failure,
+    check_finite_target,
+    check_table,
+)
 
 __all__ = ["CoresetClassifier", "CoresetRegressor"]
 
@@ -32,20 +37,24 @@ def _estimator_has(method):
     """Whether the estimator has `method`: the fitted one once there is one."""
 
     def check(self):
-        getattr(getattr(self, "estimator_", None) or self._estimator(), method)
-        return True
+        if hasattr(self, "estimator_"):
+            getattr(self.estimator_, method)
+            return True
+        return _models.has_method(self._estimator(), method)
 
     return check
 
 
-class _CoresetEstimator(DocumentationLinkMixin, MetaEstimatorMixin, BaseEstimator):
+class _CoresetEstimator(DocumentationLinkMixin, ClearDefaults, MetaEstimatorMixin, BaseEstimator):
     """What classifier and regressor share: select, fit on what was kept, delegate the rest."""
 
     _parameter_constraints = {
-        "estimator": [HasMethods(["fit", "predict"]), None],
+        "estimator": [_models.WillHaveMethods(["fit", "predict"]), None],
         "sampler": [HasMethods("fit_resample"), None],
         "use_weights": [StrOptions({"auto"}), "boolean"],
     }
+
+    _defaults = {"estimator": "_estimator", "sampler": "_sampler"}
 
     def __init__(self, estimator=None, sampler=None, *, use_weights="auto"):
         self.estimator = estimator
@@ -77,50 +86,57 @@ class _CoresetEstimator(DocumentationLinkMixin, MetaEstimatorMixin, BaseEstimato
         return self
 
     def _fit(self, X, y, sample_weight):
-        X = check_table(self, X)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
+        sampler = self._prepared_sampler()
+        X = check_table(self, X)
         self._check_y(check_finite_target(y))
-        sampler = self._sampler()
         estimator = clone(self._estimator())
         keyword = _models.weight_keyword(estimator) if self.use_weights else None
         auto = isinstance(self.use_weights, str)
         required = not auto and bool(self.use_weights)
-        if sample_weight is not None and not has_keyword(sampler.fit_resample, "sample_weight"):
+        if sample_weight is not None and not takes_weight(sampler):
             raise ValueError(
-                f"sample_weight was given, but {sampler!r} takes none. Use a sampler of skcoreset."
+                f"sample_weight was given, but {sampler!r} takes none. Use a sampler of "
+                "skcoreset; one inside a Pipeline gets weights by metadata routing only, see "
+                "set_fit_resample_request."
             )
         if required and keyword is None:
             raise ValueError(
                 f"use_weights=True, but {estimator!r} takes no sample_weight in fit. Give an "
                 "estimator that does, or use_weights='auto' or False."
             )
-        given = {} if sample_weight is None else {"sample_weight": sample_weight}
-        X_small, y_small = sampler.fit_resample(X, y, **given)
-        weight = getattr(sampler, "sample_weight_", None)
+        X_small, y_small, weight = select(
+            sampler, X, y, sample_weight, type(self).__name__, weighted=auto
+        )
         if required and weight is None:
             raise ValueError(
                 f"use_weights=True, but {sampler!r} gives no sample_weight_. Use a sampler of "
                 "skcoreset, or use_weights='auto' or False."
             )
         if auto and keyword is None and _matter(weight):
-            warnings.warn(
+            warn(
                 f"{estimator!r} takes no sample_weight in fit, so the weights of the coreset are "
-                "not used; use_weights=False says that this is meant.",
-                UserWarning,
-                stacklevel=4,
+                "not used; use_weights=False says that this is meant."
             )
         if keyword is None:
             weight = None
         self._check_kept(y, y_small, sample_weight)
         self.sampler_ = sampler
         self.estimator_ = _models.fit_with_weight(estimator, X_small, y_small, weight)
-        return self
 
     def _sampler(self):
-        return Uniform(random_state=0) if self.sampler is None else clone(self.sampler)
+        return Uniform(random_state=0) if self.sampler is None else self.sampler
+
+    def _prepared_sampler(self):
+        """The sampler that is to be fitted."""
+        sampler = clone(self._sampler())
+        for step in resampling_steps(sampler):
+            if hasattr(step, "_parameter_constraints"):
+                step._validate_params()
+        return sampler
 
     def _check_y(self, y):
         """Raise if this is no target for the estimator."""
@@ -155,7 +171,7 @@ class _CoresetEstimator(DocumentationLinkMixin, MetaEstimatorMixin, BaseEstimato
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         inner = get_tags(self._estimator()).input_tags
-        sampler = get_tags(Uniform() if self.sampler is None else self.sampler).input_tags
+        sampler = get_tags(self._sampler()).input_tags
         tags.input_tags.sparse = inner.sparse and sampler.sparse
         tags.input_tags.allow_nan = inner.allow_nan and sampler.allow_nan
         tags.input_tags.string = inner.string and sampler.string
@@ -179,7 +195,8 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
 
     sampler : sampler, default=None
         What selects; a clone of it is fitted. Any object with ``fit_resample`` will do, such as a
-        sampler of imbalanced-learn, which has no weights. None is ``Uniform(random_state=0)``.
+        sampler of imbalanced-learn, which has no weights, or a Pipeline of imbalanced-learn that
+        ends in a sampler. None is ``Uniform(random_state=0)``.
 
     use_weights : "auto" or bool, default="auto"
         Whether the estimator gets the weights of the coreset. "auto": if it takes any, else it is
@@ -210,6 +227,18 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
 
     Notes
     -----
+    The rows that the estimator is trained on are those of `X` at `sample_indices_` of the sampler,
+    whatever the sampler makes of the columns; in a Pipeline the steps that resample say which. A
+    sampler that has no `sample_indices_` must return rows of `X`; one that makes new rows (SMOTE,
+    ClusterCentroids) is refused. A Pipeline that resamples more than once has no weights.
+
+    An estimator takes weights if scikit-learn lets it: a Pipeline in its last step, a parameter
+    search, RFE and TransformedTargetRegressor if what is inside does, voting and stacking if all
+    inside do. With metadata routing enabled, also what requests `sample_weight` inside.
+
+    Nothing is drawn at random but by the sampler and by the estimator, each with its own
+    `random_state`. With the defaults the same data give the same rows.
+
     Time: that of the sampler plus training on the rows kept. This pays where training grows
     faster than the number of rows (kernel SVM, Gaussian process), where prediction does (nearest
     neighbours, kernel SVM) or where one selection serves many fits; not for one fit of logistic
@@ -244,16 +273,16 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
         check_classification_targets(y)
 
     def _check_kept(self, y, y_small, sample_weight):
-        y = np.asarray(to_numpy(y))
+        labels = _labels(y)
+        if labels is None:
+            return
         if sample_weight is not None:
-            y = y[np.asarray(to_numpy(sample_weight)) > 0]
-        lost = np.setdiff1d(y, to_numpy(y_small))
+            labels = labels[np.asarray(to_numpy(sample_weight)) > 0]
+        lost = np.setdiff1d(labels, _labels(y_small))
         if len(lost):
-            warnings.warn(
+            warn(
                 f"The classes {lost.tolist()} have no row in the coreset and will never be "
-                "predicted; samplers with stratify='proportional' keep at least one row of each.",
-                UserWarning,
-                stacklevel=5,
+                "predicted; samplers with stratify='proportional' keep at least one row of each."
             )
 
     @available_if(_estimator_has("predict_proba"))
@@ -317,8 +346,9 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
         its last step. None is ``Ridge()``.
 
     sampler : sampler, default=None
-        What selects; a clone of it is fitted. It must take a continuous target (`Uniform`,
-        `Herding`, `KCenterGreedy`). None is ``Uniform(random_state=0)``.
+        What selects; a clone of it is fitted. It must need no classes (`Uniform`, `Herding`,
+        `KCenterGreedy`, `FacilityLocation`, `GraphCut`, `Moderate`, `ImportanceSampling` with a
+        sensitivity of the columns). None is ``Uniform(random_state=0)``.
 
     use_weights : "auto" or bool, default="auto"
         Whether the estimator gets the weights of the coreset. "auto": if it takes any, else it is
@@ -345,9 +375,12 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
 
     Notes
     -----
-    The target is a number, also where all its values are whole: a sampler with
-    ``stratify="proportional"`` is used with None instead, unless its `coreset_size` names values
-    of the target. With ``stratify="balanced"`` whole numbers count as classes.
+    The target is a number, also where all its values are whole. A sampler that asks a classifier
+    would take each value for a class, so it is refused; one with ``stratify="proportional"`` is
+    used with None instead. With ``stratify="balanced"``, or a `coreset_size` that names values of
+    the target, the values are meant to be classes, and any sampler will do.
+
+    Rows and weights: as in :class:`CoresetClassifier`.
 
     Examples
     --------
@@ -363,12 +396,24 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
     def _estimator(self):
         return Ridge() if self.estimator is None else self.estimator
 
-    def _sampler(self):
-        sampler = super()._sampler()
-        params = sampler.get_params() if hasattr(sampler, "get_params") else {}
-        by_value = isinstance(params.get("coreset_size"), dict)
-        if params.get("stratify") == "proportional" and not by_value:
-            sampler.set_params(stratify=None)  # whole numbers would count as classes
+    def _prepared_sampler(self):
+        sampler = super()._prepared_sampler()
+        for step in resampling_steps(sampler):
+            params = step.get_params(deep=False) if hasattr(step, "get_params") else {}
+            sizes = (params.get("coreset_size"), params.get("sampling_strategy"))
+            if params.get("stratify") == "balanced" or any(isinstance(s, dict) for s in sizes):
+                continue  # says itself that values are classes
+            if needs_classes(step):
+                raise ValueError(
+                    f"{step!r} works with classes, and the target of {type(self).__name__} is a "
+                    "number, each value of which it would take for a class. Samplers that need "
+                    "none: Uniform, Herding, KCenterGreedy, FacilityLocation, GraphCut, Moderate, "
+                    "ImportanceSampling with a sensitivity of the columns. Or cut the target into "
+                    "classes, select with these, and fit the regressor on the rows kept, with "
+                    "the sample_weight_ of the sampler."
+                )
+            if params.get("stratify") == "proportional":
+                step.set_params(stratify=None)  # whole numbers would count as classes
         return sampler
 
     def __sklearn_tags__(self):
@@ -379,11 +424,15 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
         return tags
 
 
-def has_keyword(function, name):
-    """Whether `function` has a parameter of that name."""
-    return name in inspect.signature(function).parameters
+def _labels(y):
+    """Class of each row, also where `y` has a column for each; None with several of a row."""
+    y = to_numpy(y)
+    y = y.toarray() if sparse.issparse(y) else np.asarray(y)
+    if y.ndim < 2 or y.shape[1] == 1:
+        return y.ravel()
+    return y.argmax(axis=1) if (np.count_nonzero(y, axis=1) == 1).all() else None
 
 
 def _matter(weight):
     """Whether a model would see the difference if these weights were left out."""
-    return weight is not None and not np.allclose(weight, weight[0])
+    return weight is not None and not np.allclose(weight, weight[0], atol=0.0)

@@ -12,12 +12,13 @@ from skcoreset._dynamics import EL2N
 from skcoreset._geometry import METRICS
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.top_k import top_k
-from skcoreset.base import BaseCoreset, check_numbers
+from skcoreset._nested import needs_classes
+from skcoreset.base import BaseCoreset, ClearDefaults, check_numbers
 
 __all__ = ["CoverageCentric", "Moderate"]
 
 
-class CoverageCentric(BaseCoreset):
+class CoverageCentric(ClearDefaults, BaseCoreset):
     """Rows of every difficulty but the hardest, after the scores of another method.
 
     The hardest rows of each class, a share `cutoff`, are left out. The range of the scores of the
@@ -112,6 +113,8 @@ class CoverageCentric(BaseCoreset):
         "random_state": ["random_state"],
     }
 
+    _defaults = {"sampler": "_sampler"}
+
     def __init__(
         self,
         sampler=None,
@@ -141,8 +144,11 @@ class CoverageCentric(BaseCoreset):
                     "be kept. Give a smaller cutoff or coreset_size."
                 )
 
+    def _sampler(self):
+        return EL2N() if self.sampler is None else self.sampler
+
     def _represent(self, table):
-        sampler = EL2N() if self.sampler is None else clone(self.sampler)
+        sampler = clone(self._sampler())
         if "coreset_size" in sampler.get_params(deep=False):
             sampler.set_params(coreset_size=1.0)  # only its scores are wanted
         weight = table.sample_weight if table.weighted else None
@@ -168,6 +174,11 @@ class CoverageCentric(BaseCoreset):
             for some, count in zip(rows, counts, strict=True)
         ]
         return np.concatenate(drawn)[interleave(counts)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = needs_classes(self._sampler())
+        return tags
 
 
 class Moderate(BaseCoreset):

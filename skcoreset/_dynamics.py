@@ -12,6 +12,11 @@ from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, present
 
 __all__ = ["EL2N", "AreaUnderMargin", "DataMap", "Forgetting", "GraNd"]
 
+_ONE_TABLE = (
+    "A record belongs to the rows it was made of, and cross-validation selects from a part of "
+    "them. There give `estimator` and dynamics=None, so that it is trained on each part."
+)
+
 
 class _Dynamic(BaseScoreCoreset, BaseModelCoreset):
     """What the methods share: the record of a training. Adds ``_score(dynamics)``."""
@@ -59,10 +64,12 @@ class _Dynamic(BaseScoreCoreset, BaseModelCoreset):
             return
         recorded, n_samples = len(self.dynamics), len(table.sample_weight)
         if recorded != n_samples:
-            raise ValueError(f"dynamics has {recorded} rows, X has {n_samples}.")
+            raise ValueError(f"dynamics has {recorded} rows, X has {n_samples}. {_ONE_TABLE}")
         labels = self.dynamics.classes_[self.dynamics._codes]
         if table.classes is not None and (table.classes[table.codes] != labels).any():
-            raise ValueError("y is not the y of the dynamics: another table, or another order.")
+            raise ValueError(
+                "y is not the y of the dynamics: another table, or another order. " + _ONE_TABLE
+            )
 
     def _is_random(self):
         return self.dynamics is None

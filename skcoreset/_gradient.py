@@ -1,6 +1,5 @@
 """Gradient matching: weighted rows whose gradients add up to that of all rows."""
 
-import warnings
 from numbers import Real
 
 import numpy as np
@@ -15,6 +14,7 @@ from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.set_functions import FacilityLocation
 from skcoreset._kernels.similarities import near_similarities
+from skcoreset._warnings import warn
 from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks, check_table, encode
 
 __all__ = ["CRAIG", "GradMatch"]
@@ -85,7 +85,8 @@ class CRAIG(_GradientCoreset):
         whatever comes (None).
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the stochastic optimizer.
+        Seed of the stochastic optimizer, and of whatever is random in an unfitted `estimator` and
+        has no seed of its own.
 
     Attributes
     ----------
@@ -400,15 +401,7 @@ class GradMatch(_GradientCoreset):
         self : object
             The fitted sampler.
         """
-        if (X_val is None) != (y_val is None):
-            raise ValueError("X_val and y_val go together: give both or none.")
-        if X_val is not None:
-            check_consistent_length(X_val, y_val)
-        self._validation = None if X_val is None else (X_val, y_val)
-        try:
-            return super().fit(X, y, sample_weight=sample_weight)
-        finally:
-            del self._validation
+        return self._fit(X, y, sample_weight, beside=_validation(X_val, y_val))
 
     def fit_resample(self, X, y=None, sample_weight=None, X_val=None, y_val=None):
         """Select the coreset and return its rows, in order of selection.
@@ -435,13 +428,13 @@ class GradMatch(_GradientCoreset):
         y_resampled : same type as y, of shape (n_coreset,)
             Their labels.
         """
-        self.fit(X, y, sample_weight=sample_weight, X_val=X_val, y_val=y_val)
-        return self._rows_kept(X, y)
+        beside = _validation(X_val, y_val)
+        return self._fitted(X, y, sample_weight, beside)._rows_kept(X, y)
 
     def _check_groups(self, table, groups):
-        if self._validation is None:
+        if table.beside is None:
             return
-        X_val, y_val = self._validation
+        X_val, y_val = table.beside
         check_table(self, X_val, reset=False)
         codes, classes = encode(y_val)
         unseen = [] if classes is None else np.setdiff1d(classes, table.classes).tolist()
@@ -451,14 +444,15 @@ class GradMatch(_GradientCoreset):
         for group in groups:
             if group.label is not None and not (y_val == group.label).any():
                 raise ValueError(f"y_val has no row of the class {group.label}.")
-        self._validation = X_val, y_val
 
     def _represent(self, table):
         factors = super()._represent(table)
-        if self._validation is None:
+        if table.beside is None:
             return factors, None, None
-        X_val, y_val = self._validation
-        return factors, self._factors(X_val, y_val), y_val
+        X_val, y_val = table.beside
+        X_val = check_table(self, X_val, reset=False)
+        codes, classes = encode(y_val)
+        return factors, self._factors(X_val, classes[codes]), classes[codes]
 
     def _place(self, represented, place, contests):
         (a, h, bias), validation, y_val = represented
@@ -496,14 +490,22 @@ class GradMatch(_GradientCoreset):
             norms = np.array([np.linalg.norm(to_numpy(target))])
         if len(picks) < contest.size:
             of = "" if contest.label is None else f" of the class {contest.label}"
-            warnings.warn(
+            warn(
                 f"{len(picks)} rows{of} match the gradient as well as more would; "
-                f"{contest.size} were asked for.",
-                UserWarning,
-                stacklevel=2,
+                f"{contest.size} were asked for."
             )
         per_pick = {"residual_norms_": norms}
         return Picks(picks, weight, per_pick, scale="all" if self.positive else None)
+
+
+def _validation(X_val, y_val):
+    """Both, or None if neither is given."""
+    if (X_val is None) != (y_val is None):
+        raise ValueError("X_val and y_val go together: give both or none.")
+    if X_val is None:
+        return None
+    check_consistent_length(X_val, y_val)
+    return X_val, y_val
 
 
 def _width(a, h):

@@ -90,7 +90,8 @@ class ImportanceSampling(BaseModelCoreset):
         are those within the whole table, and what the papers prove is for None.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the draw, and of "kmeans".
+        Seed of the draw, of "kmeans", and of whatever is random in an unfitted `estimator` and has
+        no seed of its own.
 
     Attributes
     ----------

@@ -1,6 +1,5 @@
 """Teaching: rows from which a learner learns the labels of all rows."""
 
-import warnings
 from dataclasses import replace
 from numbers import Integral, Real
 
@@ -8,12 +7,13 @@ import numpy as np
 from sklearn.base import clone, is_regressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import Interval, InvalidParameterError
 
 from skcoreset import _models
 from skcoreset._backend import take
 from skcoreset._budget import share_out
-from skcoreset.base import BaseCoreset, BaseModelCoreset
+from skcoreset._warnings import warn
+from skcoreset.base import BaseCoreset, BaseModelCoreset, seeded
 
 __all__ = ["BlackBoxTeaching"]
 
@@ -60,7 +60,8 @@ class BlackBoxTeaching(BaseModelCoreset):
     n_initial : int, default=1
         Of each class the learner needs a row at first. These are the rows with the `n_initial`
         smallest thresholds of their class (all, if the class has fewer). Some learners need more
-        than one: ``KNeighborsClassifier(5)`` five rows in all.
+        than one: ``KNeighborsClassifier(5)`` five rows in all, one with cross-validation inside
+        (a parameter search, a calibration) as many of each class as it has folds.
 
     stratify : {"proportional", "balanced"} or None, default="proportional"
         Rows of each class where there is a `coreset_size`: its share (largest remainder, at least
@@ -68,7 +69,8 @@ class BlackBoxTeaching(BaseModelCoreset):
         ``coreset_size=None`` it says only whether rows are weighted and interleaved by class.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the thresholds. A learner that is random needs one of its own.
+        Seed of the thresholds, and of whatever is random in the learner and has no seed of its
+        own; it is the same in each round.
 
     Attributes
     ----------
@@ -186,7 +188,7 @@ class BlackBoxTeaching(BaseModelCoreset):
 
     _parameter_constraints = {
         **BaseModelCoreset._parameter_constraints,
-        "estimator": [HasMethods(["fit", "predict"]), None],
+        "estimator": [_models.WillHaveMethods(["fit", "predict"]), None],
         "coreset_size": [*BaseCoreset._parameter_constraints["coreset_size"], None],
         "delta": [Interval(Real, 0, 1, closed="neither")],
         "log_n_hypotheses": [Interval(Real, 0, None, closed="left")],
@@ -244,9 +246,9 @@ class BlackBoxTeaching(BaseModelCoreset):
         weight, total = table.sample_weight.copy(), table.sample_weight.sum()
         rate = self.log_n_hypotheses - np.log(self.delta)
         threshold = np.full(len(y), np.inf)
-        threshold[present] = check_random_state(self.random_state).exponential(
-            1 / rate, np.count_nonzero(present)
-        )
+        random_state = check_random_state(self.random_state)
+        threshold[present] = random_state.exponential(1 / rate, np.count_nonzero(present))
+        untaught = seeded(self._classifier(), random_state)
         groups = []
         if self.coreset_size is not None:
             groups = share_out(
@@ -258,8 +260,8 @@ class BlackBoxTeaching(BaseModelCoreset):
         joined[taught] = 0
         disagreements, n_doublings = [], 0
         while True:
-            learner = _models.fit_with_weight(self._classifier(), take(X, taught), y[taught])
-            wrong = present & (_models.predicted(learner, X) != y)
+            learner, said = self._teach(untaught, X, y, taught)
+            wrong = present & (said != y)
             disagreements.append(np.count_nonzero(wrong))
             table.progress(len(disagreements) / self.max_rounds)
             teach = np.flatnonzero(wrong & (joined < 0))
@@ -283,12 +285,27 @@ class BlackBoxTeaching(BaseModelCoreset):
         self.round_joined_, self.thresholds_ = joined, threshold
         self.teaching_weight_ = weight / total
         if self.coreset_size is None and not self.converged_:
-            warnings.warn(self._why_not(wrong, joined >= 0), UserWarning, stacklevel=2)
+            warn(self._why_not(wrong, joined >= 0))
         left = np.flatnonzero(present & (joined < 0))
         left = left[np.argsort(threshold[left] / weight[left], kind="stable")]
         place = np.full(len(y), len(y))
         place[np.concatenate([taught, left])] = np.arange(len(taught) + len(left))
         return place, joined >= 0
+
+    def _teach(self, untaught, X, y, taught):
+        """The learner, trained on the rows taught, and what it predicts of all rows."""
+        try:
+            learner = _models.fit_with_weight(clone(untaught), take(X, taught), y[taught])
+        except InvalidParameterError:
+            raise
+        except ValueError as error:
+            raise ValueError(
+                f"{untaught!r} cannot learn from {len(taught)} rows: {str(error).rstrip('. ')}. "
+                f"Teaching starts with n_initial={self.n_initial} rows of each class. If the "
+                "learner needs more, raise n_initial: cross-validation inside it (cv) needs as "
+                "many rows of each class as it has folds."
+            ) from error
+        return learner, _models.predicted(learner, X)
 
     def _pick(self, represented, contest):
         place, joined = represented

@@ -12,20 +12,31 @@ from sklearn.base import (
 from sklearn.kernel_approximation import Nystroem
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from skcoreset import _models
 from skcoreset._backend import take, to_numpy
 from skcoreset._documentation import DocumentationLinkMixin
+from skcoreset._nested import select
 from skcoreset._submodular import FacilityLocation
-from skcoreset.base import check_finite_target, check_numbers, check_table
+from skcoreset.base import (
+    ClearDefaults,
+    as_it_was_on_failure,
+    check_numbers,
+    check_table,
+    encode,
+)
 
 __all__ = ["CoresetNystroem", "GradientEmbedding"]
 
 
 class GradientEmbedding(
-    DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    DocumentationLinkMixin,
+    ClearDefaults,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     r"""The gradient of each row in the last layer of a classifier, as columns.
 
@@ -76,7 +87,9 @@ class GradientEmbedding(
     (150, 15)
     """
 
-    _parameter_constraints = {"estimator": [HasMethods(["fit", "predict"]), None]}
+    _parameter_constraints = {"estimator": [_models.WillHaveMethods(["fit", "predict"]), None]}
+
+    _defaults = {"estimator": "_classifier"}
 
     def __init__(self, estimator=None):
         self.estimator = estimator
@@ -94,7 +107,7 @@ class GradientEmbedding(
             The table.
 
         y : array-like of shape (n_samples,)
-            Labels; not used if the classifier is fitted.
+            Labels, or a column of 0 and 1 for each class; not used if the classifier is fitted.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights for fitting the classifier.
@@ -104,6 +117,11 @@ class GradientEmbedding(
         self : object
             The fitted transformer.
         """
+        with as_it_was_on_failure(self) as fitted:
+            fitted._fit(X, y, sample_weight)
+        return self
+
+    def _fit(self, X, y, sample_weight):
         X = check_table(self, X)
         estimator = self._classifier()
         if not _models.is_fitted(estimator):
@@ -112,12 +130,17 @@ class GradientEmbedding(
                     "GradientEmbedding requires y to be passed, but the target y is None: the "
                     "classifier is not fitted."
                 )
-            check_classification_targets(check_finite_target(y))
+            codes, classes = encode(y)
+            if classes is None:
+                raise ValueError(
+                    f"Unknown label type: {type_of_target(to_numpy(y))}. GradientEmbedding needs "
+                    "the labels of a classification problem."
+                )
             _models.output_method(estimator, "any", "GradientEmbedding")
-            estimator = _models.fit_with_weight(clone(estimator), X, y, sample_weight)
+            estimator = clone(estimator)
+            estimator = _models.fit_with_weight(estimator, X, classes[codes], sample_weight)
         self.estimator_ = estimator
         self._n_features_out = self._embed(take(X, [0])).shape[1]
-        return self
 
     def transform(self, X):
         """Gradients of the rows, with the labels that the classifier predicts.
@@ -157,7 +180,11 @@ class GradientEmbedding(
 
 
 class CoresetNystroem(
-    DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    DocumentationLinkMixin,
+    ClearDefaults,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     """Approximate a kernel by its values at the rows that a sampler keeps.
 
@@ -167,9 +194,10 @@ class CoresetNystroem(
     Parameters
     ----------
     sampler : sampler, default=None
-        What picks the landmarks; a clone of it is fitted. It says how many there are. None is
-        ``FacilityLocation(0.1, stratify=None)``, which looks at all pairs of rows: for tables of
-        more than some ten thousand rows give another.
+        What picks the landmarks; a clone of it is fitted. It says how many there are. They are
+        the rows of `X` at its `sample_indices_`, whatever it makes of the columns. None is
+        ``FacilityLocation(0.1, stratify=None)``, which draws nothing at random and looks at all
+        pairs of rows: for tables of more than some ten thousand rows give another.
 
     kernel : str or callable, default="rbf"
         Kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`.
@@ -230,6 +258,8 @@ class CoresetNystroem(
         },
     }
 
+    _defaults = {"sampler": "_sampler"}
+
     def __init__(
         self,
         sampler=None,
@@ -264,10 +294,17 @@ class CoresetNystroem(
         self : object
             The fitted transformer.
         """
+        with as_it_was_on_failure(self) as fitted:
+            fitted._fit(X, y)
+        return self
+
+    def _sampler(self):
+        return FacilityLocation(0.1, stratify=None) if self.sampler is None else self.sampler
+
+    def _fit(self, X, y):
         X = check_numbers(self, X)
-        sampler = self.sampler
-        sampler = FacilityLocation(0.1, stratify=None) if sampler is None else clone(sampler)
-        landmarks, _ = sampler.fit_resample(X, y)
+        sampler = clone(self._sampler())
+        landmarks, _, _ = select(sampler, X, y, None, "CoresetNystroem")
         self.sampler_ = sampler
         self.nystroem_ = Nystroem(
             kernel=self.kernel,
@@ -281,7 +318,6 @@ class CoresetNystroem(
         # In float64, as its inverse root would blow up noise of float32.
         self.nystroem_.fit(to_numpy(landmarks).astype(np.float64))
         self._n_features_out = landmarks.shape[0]
-        return self
 
     def transform(self, X):
         """Map rows: inner products of the result approximate the kernel.

@@ -52,7 +52,15 @@ from skcoreset._documentation import DocumentationLinkMixin
 from skcoreset._kernels.top_k import top_k
 from skcoreset._progress import CallbackSupportMixin, Progress
 
-__all__ = ["BaseCoreset", "BaseModelCoreset", "BaseScoreCoreset", "Contest", "Picks", "Table"]
+__all__ = [
+    "BaseCoreset",
+    "BaseModelCoreset",
+    "BaseScoreCoreset",
+    "Contest",
+    "Picks",
+    "Table",
+    "seeded",
+]
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,20 @@ class Picks:
     scale: str | None = "group"
 
 
+def seeded(estimator, random_state):
+    """A clone in which every ``random_state`` that is None is a number drawn from `random_state`.
+
+    Also those of estimators inside; what is set stays as it is.
+    """
+    estimator = clone(estimator)
+    empty = [
+        name
+        for name, value in sorted(estimator.get_params().items(), key=lambda item: item[0])
+        if (name == "random_state" or name.endswith("__random_state")) and value is None
+    ]
+    return estimator.set_params(**{name: random_state.randint(2**31 - 1) for name in empty})
+
+
 @contextmanager
 def as_it_was_on_failure(estimator):
     """A copy of `estimator` to fit, without what an earlier fit has set.
@@ -116,6 +138,39 @@ def as_it_was_on_failure(estimator):
             vars(fitted)[name] = value
     yield fitted
     estimator.__dict__ = vars(fitted)
+
+
+class ClearDefaults:
+    """Mixin: an error that says why parameters of an estimator that is None cannot be set.
+
+    Subclasses say in ``_defaults`` which method gives what None stands for: {parameter: method}.
+    """
+
+    def set_params(self, **params):
+        """Set the parameters of this estimator, and of those inside it.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters; one of an estimator inside is named ``<parameter>__<its parameter>``.
+
+        Returns
+        -------
+        self : object
+            This estimator.
+        """
+        for name in params:
+            outer, inside, _ = name.partition("__")
+            if not inside or outer in params or outer not in self._defaults:
+                continue
+            if getattr(self, outer) is None:
+                default = getattr(self, self._defaults[outer])()
+                raise ValueError(
+                    f"{name} cannot be set, as {outer} is None, which stands for {default!r} and "
+                    f"has no parameters. Name it: "
+                    f"{type(self).__name__}({outer}={default!r})."
+                )
+        return super().set_params(**params)
 
 
 class BaseCoreset(DocumentationLinkMixin, CallbackSupportMixin, BaseSampler):
@@ -379,7 +434,7 @@ class BaseScoreCoreset(BaseCoreset):
         return top_k(scores if contest.rows is None else scores[contest.rows], contest.size)
 
 
-class BaseModelCoreset(BaseCoreset):
+class BaseModelCoreset(ClearDefaults, BaseCoreset):
     """Base of the methods that ask a classifier: adds the parameter `estimator`.
 
     A subclass may have a parameter `cv` too.
@@ -389,6 +444,8 @@ class BaseModelCoreset(BaseCoreset):
         **BaseCoreset._parameter_constraints,
         "estimator": [HasMethods("fit"), None],
     }
+
+    _defaults = {"estimator": "_classifier"}
 
     _needs = "any"  # or "proba": what the classifier must have
     _needs_labels = False  # even where the classifier is fitted
@@ -463,7 +520,11 @@ class BaseModelCoreset(BaseCoreset):
         estimator = self._classifier()
         if not _models.is_fitted(estimator):
             X, y, weight = present(table)
-            estimator = _models.fit_with_weight(clone(estimator), X, y, weight)
+            if getattr(self, "random_state", None) is None:
+                estimator = clone(estimator)
+            else:
+                estimator = seeded(estimator, check_random_state(self.random_state))
+            estimator = _models.fit_with_weight(estimator, X, y, weight)
         self.estimator_ = estimator
 
     def _method(self, estimator):

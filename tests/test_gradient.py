@@ -1,11 +1,15 @@
 """CRAIG and GradMatch against explicit gradients, the papers' loops and optimality conditions."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import oracles
 import pytest
 import sklearn
 from scipy import sparse
 from scipy.special import expit, softmax
+from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression, orthogonal_mp
 from sklearn.metrics import pairwise_distances
@@ -353,3 +357,41 @@ def test_labels_are_needed_even_by_a_fitted_classifier(blobs):
     for sampler in (CRAIG(model, 30), GradMatch(model, 30)):
         with pytest.raises(ValueError, match="requires y to be passed"):
             sampler.fit(X)
+
+
+def test_validation_rows_are_those_of_their_own_fit(blobs):
+    """Two fits of one object at the same time: each keeps to the rows it was given."""
+    X, y = blobs
+    seen = []
+
+    class Watching(LogisticRegression):
+        def fit(self, X, y, sample_weight=None):
+            barrier.wait(timeout=30)  # both are past what `fit` does first
+            return super().fit(X, y)
+
+        def predict_proba(self, X):
+            seen.append(len(X))
+            return super().predict_proba(X)
+
+    barrier = threading.Barrier(2)
+    method = GradMatch(Watching(max_iter=1000), 12)
+
+    def select(n_validation):
+        at = slice(0, n_validation)
+        method.fit(X, y, X_val=X[at], y_val=y[at])
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(select, n) for n in (100, 200)]:
+            done.result()
+    assert sorted(n for n in seen if n < 300) == [100, 200]
+
+
+def test_a_validation_target_is_undone_with_its_fit(blobs):
+    X, y = blobs
+    method = GradMatch(coreset_size=12).fit(X, y, X_val=X[:100], y_val=y[:100])
+    kept = method.sample_indices_
+    with pytest.raises(ValueError, match="y_val has the classes"):
+        method.fit(X, y, X_val=X[:100], y_val=y[:100] + 5)
+    assert method.sample_indices_ is kept
+    plain = clone(method).fit(X, y).sample_indices_
+    np.testing.assert_array_equal(method.fit(X, y).sample_indices_, plain)

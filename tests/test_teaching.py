@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron
+from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -460,3 +463,47 @@ def test_interrupted_it_stays_what_it_was(clean):
     with pytest.raises(KeyboardInterrupt):
         sampler.set_params(estimator=Interrupted(1)).fit(X, y)
     assert before == (sampler.sample_indices_, sampler.estimator_, sampler.n_rounds_)
+
+
+@pytest.mark.parametrize(
+    "learner",
+    [
+        GridSearchCV(SVC(), {"C": [1.0, 100.0]}, cv=3),
+        CalibratedClassifierCV(SVC(), cv=3),
+        StackingClassifier([("svc", SVC(C=100))], cv=3),
+        KNeighborsClassifier(5),
+    ],
+    ids=lambda learner: type(learner).__name__,
+)
+def test_a_learner_that_needs_more_rows_says_how_many_to_begin_with(learner, clean):
+    X, y = clean
+    with pytest.raises(ValueError, match=r"cannot learn from \d+ rows: .*raise n_initial"):
+        BlackBoxTeaching(learner, 20, random_state=0).fit(X, y)
+    fitted = BlackBoxTeaching(learner, 20, n_initial=3, random_state=0).fit(X, y)
+    assert len(fitted.sample_indices_) == 20
+
+
+def test_a_bad_parameter_of_the_learner_is_its_own_error(clean):
+    with pytest.raises(ValueError, match="'C' parameter of SVC") as caught:
+        BlackBoxTeaching(SVC(C=-1), random_state=0).fit(*clean)
+    assert "n_initial" not in str(caught.value)
+
+
+def test_the_seed_reaches_into_the_learner(clean):
+    X, y = clean
+    learner = make_pipeline(StandardScaler(), RandomForestClassifier(3))
+    first = BlackBoxTeaching(learner, max_rounds=3, coreset_size=40, random_state=0).fit(X, y)
+    again = clone(first).fit(X, y)
+    np.testing.assert_array_equal(again.sample_indices_, first.sample_indices_)
+    np.testing.assert_array_equal(again.n_disagreements_, first.n_disagreements_)
+    assert learner[-1].random_state is None
+    # A seed that is given stays, and thresholds do not depend on the learner.
+    own = clone(first).set_params(estimator__randomforestclassifier__random_state=5).fit(X, y)
+    assert own.estimator_[-1].random_state == 5
+    np.testing.assert_array_equal(own.thresholds_, first.thresholds_)
+
+
+def test_the_warning_points_at_the_line_of_the_user(flipped):
+    with pytest.warns(UserWarning, match="still wrong") as caught:
+        BlackBoxTeaching(STUMP, random_state=0).fit(*flipped)
+    assert [w.filename for w in caught] == [__file__]

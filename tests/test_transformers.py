@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from imblearn.pipeline import make_pipeline as resampling_pipeline
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.cluster import KMeans, kmeans_plusplus
@@ -18,6 +19,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from skcoreset import (
     CoresetNystroem,
@@ -438,3 +440,64 @@ def test_nystroem_says_what_is_wrong(blobs):
         CoresetNystroem().fit(X).transform(X[:, :3])
     with pytest.raises(NotFittedError):
         CoresetNystroem().transform(X)
+
+
+# Samplers that change columns, fits that fail, targets ---------------------------------------
+
+
+def test_landmarks_are_rows_of_the_user(blobs):
+    """A scaler in the sampler says which rows, not where in the columns they are."""
+    X, _ = blobs
+    X = X * np.arange(1, 21)
+    sampler = resampling_pipeline(StandardScaler(), KCenterGreedy(300, stratify=None))
+    model = CoresetNystroem(sampler, gamma=1e-4).fit(X)
+    features = model.transform(X)
+    np.testing.assert_allclose(features @ features.T, rbf_kernel(X, gamma=1e-4), atol=1e-8)
+
+
+class Interrupted(LogisticRegression):
+    def fit(self, X, y, sample_weight=None):
+        raise KeyboardInterrupt
+
+
+def test_an_embedding_whose_fit_fails_is_what_it_was(blobs):
+    X, y = blobs
+    model = GradientEmbedding(logistic()).fit(X, y)
+    expected, names = model.transform(X), model.get_feature_names_out()
+    one_class = pytest.raises(ValueError, match="at least 2 classes")
+    with one_class:
+        model.fit(X[:, :3], np.zeros(300))
+    model.set_params(estimator=Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X[:, :3], y)
+    assert model.n_features_in_ == 20
+    np.testing.assert_array_equal(model.transform(X), expected)
+    assert model.get_feature_names_out().tolist() == names.tolist()
+    new = GradientEmbedding(Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        new.fit(X, y)
+    assert vars(new) == vars(clone(new)) | {"estimator": new.estimator}
+
+
+def test_a_map_whose_fit_fails_is_what_it_was(blobs):
+    X, _ = blobs
+    model = CoresetNystroem(KCenterGreedy(5)).fit(X)
+    expected, landmarks = model.transform(X), model.sampler_.sample_indices_
+    model.set_params(kernel="chi2")
+    with pytest.raises(ValueError, match="negative values"):
+        model.fit(X[:, :3])
+    assert model.n_features_in_ == 20
+    assert model.sampler_.sample_indices_ is landmarks
+    np.testing.assert_array_equal(model.transform(X), expected)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_embedding_of_labels_in_one_column_a_class(container, blobs):
+    """A tree would take them for three targets; to all methods here they are classes."""
+    X, y = blobs
+    Y = container(np.eye(3, dtype=int)[y])
+    for model in (DecisionTreeClassifier(max_depth=3, random_state=0), logistic()):
+        expected = GradientEmbedding(model).fit(X, y).transform(X)
+        np.testing.assert_array_equal(GradientEmbedding(model).fit(X, Y).transform(X), expected)
+    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+        GradientEmbedding().fit(X, X[:, 0])

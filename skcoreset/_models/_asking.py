@@ -1,13 +1,13 @@
 """Fitted or not, weights in, probabilities and decision values out, what reaches the last step."""
 
 import copy
-import inspect
 from contextlib import nullcontext
 
 import numpy as np
 import sklearn
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.ensemble import StackingClassifier, StackingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, SGDClassifier
@@ -21,15 +21,19 @@ from sklearn.multiclass import (
 from sklearn.pipeline import Pipeline
 from sklearn.svm._base import BaseSVC
 from sklearn.utils import check_array, get_tags
+from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset._backend import is_foreign, to_numpy
 from skcoreset._models._votes import gaps_to_the_winner
+from skcoreset._models._weights import final_estimator, routing, weight_keyword
 
 __all__ = [
+    "WillHaveMethods",
     "default_classifier",
     "features",
     "fit_with_weight",
+    "has_method",
     "host",
     "is_fitted",
     "last_step",
@@ -37,7 +41,6 @@ __all__ = [
     "outputs",
     "outputs_out_of_fold",
     "predicted",
-    "weight_keyword",
 ]
 
 # How far rounding may take probabilities off: networks answer in float32 or float16, and
@@ -68,28 +71,30 @@ def host(X):
     return to_numpy(X) if is_foreign(X) and not dispatch else X
 
 
-def weight_keyword(estimator):
-    """The keyword by which ``estimator.fit`` takes weights, or None if it takes none.
+def has_method(estimator, method):
+    """Whether `estimator` has `method`, or will have it once it is fitted.
 
-    "sample_weight", or in a Pipeline that of its last step ("svc__sample_weight"); a parameter
-    search takes what the estimator inside takes. A Pipeline that resamples takes none: the
-    weights would not be resampled with the rows.
+    A stacking with its default final estimator shows ``predict`` only then, and so does a
+    Pipeline or a parameter search around one.
     """
-    if isinstance(estimator, FrozenEstimator):
-        return None
-    if isinstance(estimator, Pipeline):
-        if any(hasattr(step, "fit_resample") for _, step in estimator.steps):
-            return None
-        name, last = estimator.steps[-1]
-        inner = None if last in (None, "passthrough") else weight_keyword(last)
-        return inner and f"{name}__{inner}"
-    parameters = inspect.signature(estimator.fit).parameters
-    if "sample_weight" in parameters:
-        return "sample_weight"
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    if takes_any and isinstance(estimator, BaseSearchCV):
-        return weight_keyword(estimator.estimator)
-    return None
+    if hasattr(estimator, method):
+        return True
+    if not hasattr(type(estimator), method) or is_fitted(estimator):
+        return False
+    if isinstance(estimator, (StackingClassifier, StackingRegressor)):
+        inner = final_estimator(estimator)
+    elif isinstance(estimator, Pipeline):
+        inner = estimator.steps[-1][1]
+    else:
+        inner = getattr(estimator, "estimator", None)
+    return bool(getattr(estimator, "refit", True)) and has_method(inner, method)
+
+
+class WillHaveMethods(HasMethods):
+    """Constraint on a parameter: an estimator that has these methods, at the latest once fitted."""
+
+    def is_satisfied_by(self, val):
+        return all(has_method(val, method) for method in self.methods)
 
 
 def fit_with_weight(estimator, X, y, sample_weight=None):
@@ -102,9 +107,7 @@ def fit_with_weight(estimator, X, y, sample_weight=None):
             f"sample_weight was given, but {estimator!r} takes no sample_weight in fit. Give an "
             "estimator that does, or one that is fitted already."
         )
-    # Under metadata routing every step would have to say whether it wants the weights; here it is
-    # known where they go.
-    with sklearn.config_context(enable_metadata_routing=False):
+    with routing(estimator):
         return estimator.fit(host(X), host(y), **{keyword: host(sample_weight)})
 
 
@@ -118,9 +121,9 @@ def output_method(estimator, needs, asked_by):
     asked_by : str
         Who needs it, for the error.
     """
-    if hasattr(estimator, "predict_proba"):
+    if has_method(estimator, "predict_proba"):
         return "predict_proba"
-    if not hasattr(estimator, "decision_function"):
+    if not has_method(estimator, "decision_function"):
         raise TypeError(
             f"{asked_by} needs a classifier with predict_proba"
             f"{' or decision_function' if needs == 'any' else ''}; {estimator!r} has neither."
@@ -165,7 +168,9 @@ def outputs_out_of_fold(estimator, X, y, method, cv, sample_weight=None):
     asked, known_as = clone(estimator), method
     if method == "pairs":
         asked, known_as = _ByPairs(asked), "decision_function"
-    with sklearn.config_context(enable_metadata_routing=False), _no_class_at_all():
+    # Its check of `estimator` asks for `predict`, which a stacking may have only once it is fitted.
+    unchecked = sklearn.config_context(skip_parameter_validation=True)
+    with routing(estimator), unchecked, _no_class_at_all():
         values = cross_val_predict(asked, host(X), y, cv=cv, method=known_as, params=params)
     return _checked(values, estimator, known_as, _num_samples(X), len(np.unique(y)))
 

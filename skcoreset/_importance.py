@@ -10,6 +10,7 @@ from skcoreset import _models
 from skcoreset._backend import take, to_numpy
 from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.sampling import (
+    Sizes,
     draw_with_replacement,
     inclusion_probabilities,
     kmeans_sensitivity,
@@ -265,52 +266,69 @@ class ImportanceSampling(BaseModelCoreset):
             values = self.sensitivity(table.X, table.y) if given else self.sensitivity
         values = check_sensitivity(values, table.sample_weight)
         self.sensitivity_ = np.where(table.sample_weight > 0, values, 0.0)
-        return self.sensitivity_ / self.sensitivity_.max()  # so that their sum is finite
+        return self.sensitivity_
 
     def _by_name(self, table, X, present):
         """Sensitivities of the rows `X`, those of the table that are `present`."""
-        weight = table.sample_weight[present]
-        if self.sensitivity == "lightweight":
-            work = 2 * X.shape[0] * X.shape[1]
-            return self._on_device(lambda p: lightweight_sensitivity(p(X, work), weight), X)
-        if self.sensitivity == "kmeans":
-            random_state = check_random_state(self.random_state)
-            return kmeans_sensitivity(to_numpy(X), weight, self.n_clusters, random_state)
-        if self.sensitivity in ("leverage", "logistic"):
-            work = 3 * X.shape[0] * X.shape[1] ** 2
-            values = self._on_device(lambda p: leverage(p(X, work), weight), X)
-            return values if self.sensitivity == "leverage" else np.sqrt(values) + 1 / weight.sum()
+        if self._is(*_OF_NUMBERS):
+            # The unit of the weights, a power of 4, is that of the answer too.
+            weight = table.sample_weight[present]
+            power = np.frexp(weight.max())[1] // 2 * 2
+            values = self._of_numbers(X, np.ldexp(weight, -power))
+            with np.errstate(over="ignore"):  # `check_sensitivity` says so
+                return values if self.sensitivity == "kmeans" else np.ldexp(values, -power)
         self._fit_estimator(table)
         y = table.classes[table.codes[present]]
         return (_log_loss if self.sensitivity == "loss" else _gradient_norm)(self.estimator_, X, y)
 
+    def _of_numbers(self, X, weight):
+        n, d = X.shape
+        if self.sensitivity == "lightweight":
+            return self._on_device(lambda p: lightweight_sensitivity(p(X, 2 * n * d), weight), X)
+        if self.sensitivity == "kmeans":
+            random_state = check_random_state(self.random_state)
+            return kmeans_sensitivity(to_numpy(X), weight, self.n_clusters, random_state)
+        values = self._on_device(lambda p: leverage(p(X, 3 * n * d**2), weight), X)
+        return (
+            values
+            if self.sensitivity == "leverage"
+            else np.sqrt(values / weight) + 1 / weight.sum()
+        )
+
     def _pick(self, sensitivity, contest):
         own = contest.sample_weight
-        chance = own * (sensitivity if contest.rows is None else sensitivity[contest.rows])
-        drawable = np.flatnonzero(chance)
-        least = 1 if self.replace else contest.size
-        if len(drawable) < least:
-            of = "" if contest.label is None else f" of the class {contest.label}"
-            raise ValueError(
-                f"{least} rows{of} are to be drawn, and {len(drawable)} have a sensitivity above "
-                "0. Ask for fewer rows, or add a positive number to all sensitivities."
-            )
-        size, chance = contest.size, chance[drawable]
+        sensitivity = sensitivity if contest.rows is None else sensitivity[contest.rows]
+        drawable = np.flatnonzero(sensitivity)
+        self._check_drawable(len(drawable), sensitivity, contest)
+        size, sizes = contest.size, Sizes(sensitivity[drawable], own[drawable])
         if self.replace:
-            picks, counts = draw_with_replacement(chance, size, contest.random_state)
-            q = chance[picks] / chance.sum()
+            picks, counts = draw_with_replacement(sizes, size, contest.random_state)
+            q = sizes.relative[picks] / sizes.relative.sum()
             expected = size * q
             inclusion = 1 - (1 - q) ** size
         else:
-            picks = ranking(chance, contest.random_state)[:size]
+            picks = ranking(sizes, contest.random_state)[:size]
             counts = np.ones(size, dtype=np.intp)
-            expected = inclusion = inclusion_probabilities(chance, size)[picks]
+            expected = inclusion = inclusion_probabilities(sizes, size)[picks]
         picks = drawable[picks]
         return Picks(
             picks,
             weight=own[picks] * counts / expected,
             per_pick={"inclusion_probability_": inclusion, "multiplicity_": counts},
             scale="group" if self.normalize else None,
+        )
+
+    def _check_drawable(self, n_drawable, sensitivity, contest):
+        least = 1 if self.replace else contest.size
+        if n_drawable >= least:
+            return
+        of = "" if contest.label is None else f" of the class {contest.label}"
+        at = int(np.argmin(sensitivity))
+        row = at if contest.rows is None else int(contest.rows[at])
+        raise ValueError(
+            f"{least} rows{of} are to be drawn, and {n_drawable} have a sensitivity above 0: that "
+            f"of row {row} is 0. Ask for at most {n_drawable} rows, or give sensitivities that "
+            "are all positive, such as these plus a positive number, as an array or a callable."
         )
 
     def __sklearn_tags__(self):

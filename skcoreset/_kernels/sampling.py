@@ -336,14 +336,16 @@ def leverage(X, weight):
     is_rank = relative > 16 * d * 2.0**-52
     # What float32 columns lost when they were rounded is no rank: in no row is the combination
     # larger than that. In a column that is far from zero in most rows it is larger in the others.
-    unsure = np.flatnonzero(is_rank & (relative <= 16 * d * rows.eps))
+    eps = 2.0**-23 if "float32" in str(X.dtype) else 2.0**-52
+    unsure = np.flatnonzero(is_rank & (relative <= 16 * d * eps))
     if len(unsure):
         combinations = xp.take(V, xp.asarray(unsure, device=device), axis=0).T
         seen = np.zeros(len(unsure), dtype=bool)
         for block in blocks:
             scaled = dense(block) / scale
             values = to_numpy(xp.abs(scaled @ combinations))
-            lost = rows.rounding * to_numpy(xp.abs(scaled) @ xp.abs(combinations))
+            # Columns made from others in float32 were off by about one eps at most.
+            lost = 4 * eps * to_numpy(xp.abs(scaled) @ xp.abs(combinations))
             seen |= (values > lost).any(axis=0)
         is_rank[unsure] = seen
     rank = xp.asarray(np.flatnonzero(is_rank), device=device)

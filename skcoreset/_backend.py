@@ -6,7 +6,10 @@ block sizes; samplers ask it to take rows out of whatever container the user bro
 """
 
 import gc
+import itertools
+from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
+from numbers import Number
 
 import array_api_compat
 import array_api_compat.numpy
@@ -21,13 +24,16 @@ from skcoreset._config import get_config
 __all__ = [
     "Streamed",
     "block_slices",
+    "canonical",
     "check_device",
     "clip_below_zero",
     "device_name",
     "device_of",
     "device_scope",
     "free_bytes",
+    "holds_objects",
     "is_foreign",
+    "is_lazy",
     "namespace",
     "on_device",
     "put",
@@ -132,9 +138,69 @@ def take(container, indices):
         return container.tocsr()[indices].asformat(container.format)
     if isinstance(container, tuple):
         return tuple(container[i] for i in indices)
+    if _library_name(container) in ("pandas", "pyarrow") and not hasattr(container, "iloc"):
+        # Indexes, extension arrays, tables: scikit-learn would index some of them wrongly.
+        return container.take(np.asarray(indices, dtype=np.int64))
     if not hasattr(container, "__getitem__"):  # only an __array__
         container = np.asarray(container)
     return _safe_indexing(container, indices)
+
+
+def _library_name(container):
+    return type(container).__module__.partition(".")[0]
+
+
+def is_lazy(container):
+    """Whether `container` is a query that holds no rows yet: a LazyFrame of polars."""
+    return _library_name(container) == "polars" and hasattr(container, "collect")
+
+
+def canonical(X):
+    """`X`, a table, in a form that has one meaning for all who read it; never the user's changed.
+
+    Sparse tables become csr (or stay csc): each entry is stored once, in order of the columns, with
+    indices of 32 bits where these suffice. Of a matrix in parts, sum and square root differ from
+    those of its entries. Of pyarrow, a RecordBatch becomes a Table, and a one-dimensional array a
+    list of what is in it, which scikit-learn reads.
+    """
+    if _library_name(X) == "pyarrow":
+        import pyarrow
+
+        if isinstance(X, pyarrow.RecordBatch):
+            return pyarrow.Table.from_batches([X])
+        return X if isinstance(X, pyarrow.Table) else X.to_pylist()
+    if not sparse.issparse(X) or X.ndim != 2:
+        return X
+    if X.format not in ("csr", "csc"):
+        X = X.tocsr()
+    # A shallow copy, as what the matrix says of itself may be older than its entries.
+    X = type(X)((X.data, X.indices, X.indptr), shape=X.shape)
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    if X.indices.dtype != np.int32 or X.indptr.dtype != np.int32:
+        narrow = np.int32 if max(*X.shape, X.nnz) <= np.iinfo(np.int32).max else np.int64
+        # Assigned, as the constructor would choose between the widths itself.
+        X.indices, X.indptr = X.indices.astype(narrow), X.indptr.astype(narrow)
+    return X
+
+
+def holds_objects(X):
+    """Whether `X` is no table but has one object a row, such as a text, for a classifier to read.
+
+    That is a list or a one-dimensional array, index or column that does not hold numbers.
+    """
+    if is_foreign(X) or sparse.issparse(X) or len(getattr(X, "shape", (0,))) != 1:
+        return False
+    if getattr(getattr(X, "dtype", None), "kind", "O") not in "OUST" or not hasattr(
+        X, "__getitem__"
+    ):
+        return False
+    there = (value for value in X if value is not None and value is value)
+    first = next(itertools.chain(there, [None]))
+    return isinstance(first, (str, bytes, Mapping)) or (
+        hasattr(X, "shape") and first is not None and not isinstance(first, Number)
+    )
 
 
 def block_slices(n_rows, row_bytes, most_bytes=2**23):

@@ -2,7 +2,7 @@
 
 from sklearn.utils.validation import validate_data
 
-from skcoreset._backend import is_foreign
+from skcoreset._backend import holds_objects, is_foreign
 from skcoreset.base import BaseCoreset
 
 __all__ = ["Uniform"]
@@ -89,10 +89,12 @@ class Uniform(BaseCoreset):
         self.random_state = random_state
 
     def _check_X(self, X):
-        if not (is_foreign(X) or hasattr(X, "columns")):  # a data frame is a table as it is
+        X = super()._check_X(X)
+        # A data frame is a table as it is; of what is left, lists may not be one.
+        if not (is_foreign(X) or hasattr(X, "columns") or holds_objects(X)):
             any_values = {"dtype": None, "ensure_all_finite": False, "accept_sparse": True}
             validate_data(self, X, **any_values)
-        return super()._check_X(X)
+        return X
 
     def _represent(self, table):
         return None

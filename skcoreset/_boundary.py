@@ -221,7 +221,7 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
         self.stratify = stratify
 
     def _check_X(self, X):
-        check_table(self, X)
+        X = check_table(self, X)
         if not is_linear(self._classifier()):  # that looks at the numbers itself
             check_numbers(self, X)
         return X
@@ -279,7 +279,7 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
             Score of each row.
         """
         check_is_fitted(self)
-        check_table(self, X, reset=False)
+        X = check_table(self, X, reset=False)
         decisions = copy.copy(self._decisions)
         decisions.n_rows = 0
         X = X if decisions.route == "linear" else _array(X)

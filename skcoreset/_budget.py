@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Group", "interleave", "largest_remainder", "share_out"]
+__all__ = ["Group", "interleave", "largest_remainder", "plain", "rows_in_words", "share_out"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def share_out(coreset_size, stratify, codes, classes, weight):
                 "stratify='proportional'."
             )
         available = np.bincount(codes[present], minlength=len(classes))
-        sizes = _sizes_by_class(coreset_size, classes, available)
+        sizes = _sizes_by_class(coreset_size, classes, available, present.all())
     else:
         size = _size(coreset_size, int(present.sum()), present.size)
         if codes is None or stratify is None:
@@ -62,8 +62,8 @@ def share_out(coreset_size, stratify, codes, classes, weight):
         n_classes = np.count_nonzero(available)
         if size < n_classes:
             raise ValueError(
-                f"coreset_size={coreset_size!r} gives {_rows(size)} for {n_classes} classes, and "
-                f"stratify={stratify!r} keeps at least one row of each. Ask for at least "
+                f"coreset_size={coreset_size!r} gives {rows_in_words(size)} for {n_classes} "
+                f"classes, and stratify={stratify!r} keeps at least one row of each. Ask for at least "
                 f"{n_classes} rows, or use stratify=None."
             )
         if stratify == "proportional":
@@ -78,7 +78,8 @@ def share_out(coreset_size, stratify, codes, classes, weight):
     ]
 
 
-def _rows(n):
+def rows_in_words(n):
+    """ "1 row", "2 rows" """
     return "1 row" if n == 1 else f"{n} rows"
 
 
@@ -99,37 +100,66 @@ def _size(coreset_size, n_present, n_rows):
     return max(1, round(float(coreset_size) * n_present))
 
 
-def _sizes_by_class(wanted, classes, available):
-    """Sizes of a dict ``{class: int}``, in the order of `classes`."""
-    known = {_plain(label): code for code, label in enumerate(classes)}
-    wanted = {_plain(label): size for label, size in wanted.items()}
+def _sizes_by_class(coreset_size, classes, available, all_count):
+    """Sizes of a dict ``{class: int or float}``, in the order of `classes`."""
+    known = {plain(label): code for code, label in enumerate(classes)}
     shown = sorted(known, key=str)
-    for label, size in wanted.items():
-        if label not in known:
+    wanted = {}
+    for label, size in coreset_size.items():
+        code = None if label is None else known.get(_as_in(label, classes))
+        if label is not None and code is None:
             raise ValueError(f"coreset_size has the class {label!r}; y has the classes {shown}.")
-        if isinstance(size, bool) or not isinstance(size, numbers.Integral) or size < 0:
+        is_count = isinstance(size, numbers.Integral) and size >= 0
+        is_share = not isinstance(size, numbers.Integral) and isinstance(size, numbers.Real)
+        if isinstance(size, bool) or not (is_count or (is_share and 0 < size <= 1)):
             raise ValueError(
-                f"coreset_size[{label!r}]={size!r}: the number of rows of a class is an int of "
-                "at least 0."
+                f"coreset_size[{label!r}]={size!r}: give an int of at least 0, the number of rows "
+                "of the class, or a float in (0, 1], its fraction."
             )
-        if size > available[known[label]]:
-            raise ValueError(
-                f"coreset_size[{label!r}]={size} is larger than the number of rows of that class: "
-                f"there are {available[known[label]]} of positive weight."
-            )
-    missing = [label for label in shown if label not in wanted]
-    if missing:
+        wanted[code] = label, size
+    missing = [label for label in shown if known[label] not in wanted]
+    if missing and None not in wanted:
         raise ValueError(
-            f"coreset_size={wanted!r} says nothing of the classes {missing}; give a number for "
-            "each class, 0 to leave it out."
+            f"coreset_size={coreset_size!r} says nothing of the classes {missing}; give a number "
+            "for each class, 0 to leave it out, or one for all others with None as key."
         )
-    if sum(wanted.values()) == 0:
-        raise ValueError(f"coreset_size={wanted!r} asks for no row at all.")
-    return [int(wanted[_plain(label)]) for label in classes]
+    sizes = []
+    for label, code in known.items():
+        named, size = wanted[code] if code in wanted else wanted[None]
+        of, there = "" if all_count else " of positive weight", int(available[code])
+        if not isinstance(size, numbers.Integral):
+            size = min(there, max(1, round(float(size) * there)))
+        elif named is None and not there:
+            size = 0  # rows of weight 0 are absent, and so is their class
+        if size > there:
+            which = "of that class" if named is not None else f"of the class {label!r}"
+            raise ValueError(
+                f"coreset_size[{named!r}]={size} is larger than the number of rows {which}: "
+                f"there {'is' if there == 1 else 'are'} {there}{of}."
+            )
+        sizes.append(int(size))
+    if sum(sizes) == 0:
+        raise ValueError(f"coreset_size={coreset_size!r} asks for no row at all.")
+    return sizes
 
 
-def _plain(label):
-    return label.item() if isinstance(label, np.generic) else label
+def plain(label):
+    """A label as a dict key: a Python object, or a date of NumPy as it is."""
+    # `item` would make an int of a date in nanoseconds.
+    is_date = isinstance(label, np.datetime64 | np.timedelta64)
+    return label.item() if isinstance(label, np.generic) and not is_date else label
+
+
+def _as_in(label, classes):
+    """A key of the user's dict as `plain` has it of `classes`."""
+    if classes.dtype.kind not in "mM":
+        return plain(label)
+    try:  # a datetime.date, a pandas.Timestamp, another unit
+        label = np.array(label, dtype=classes.dtype.kind)
+    except ValueError:
+        return None
+    same = classes[classes == label]
+    return same[0] if len(same) else None
 
 
 def largest_remainder(size, shares, available):

@@ -71,11 +71,12 @@ class _CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         self : object
             The fitted estimator.
         """
-        with as_it_was_on_failure(self):
-            return self._fit(X, y, sample_weight)
+        with as_it_was_on_failure(self) as fitted:
+            fitted._fit(X, y, sample_weight)
+        return self
 
     def _fit(self, X, y, sample_weight):
-        check_table(self, X)
+        X = check_table(self, X)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
@@ -144,7 +145,7 @@ class _CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
 
     def _ask(self, method, X):
         check_is_fitted(self)
-        check_table(self, X, reset=False)
+        X = check_table(self, X, reset=False)
         return getattr(self.estimator_, method)(_models.host(X))
 
     def __sklearn_is_fitted__(self):

@@ -236,7 +236,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
             Score of each row.
         """
         check_is_fitted(self)
-        check_table(self, X, reset=False)
+        X = check_table(self, X, reset=False)
         check_device(X, self._host_only())
         space, proba = self._seen(X)
         around, theirs = self._around

@@ -101,7 +101,7 @@ class GradientEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         self : object
             The fitted transformer.
         """
-        check_table(self, X)
+        X = check_table(self, X)
         estimator = self._classifier()
         if not _models.is_fitted(estimator):
             if y is None:
@@ -130,7 +130,7 @@ class GradientEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             For each class, the error and its products with what the last layer sees.
         """
         check_is_fitted(self)
-        check_table(self, X, reset=False)
+        X = check_table(self, X, reset=False)
         return self._embed(X)
 
     def _embed(self, X):

@@ -41,7 +41,7 @@ class _Uncertainty(BaseScoreCoreset, BaseModelCoreset):
             Score of each row.
         """
         check_is_fitted(self)
-        check_table(self, X, reset=False)
+        X = check_table(self, X, reset=False)
         return self._score(_models.outputs(self.estimator_, X, self._method(self.estimator_)))
 
 

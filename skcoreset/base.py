@@ -14,6 +14,7 @@ from numbers import Integral
 
 import numpy as np
 from imblearn.base import BaseSampler
+from scipy import sparse
 from sklearn.base import _fit_context, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import (
@@ -34,15 +35,18 @@ from sklearn.utils.validation import (
 
 from skcoreset import _models
 from skcoreset._backend import (
+    canonical,
     check_device,
     device_scope,
+    holds_objects,
     is_foreign,
+    is_lazy,
     namespace,
     on_device,
     take,
     to_numpy,
 )
-from skcoreset._budget import interleave, share_out
+from skcoreset._budget import interleave, plain, share_out
 from skcoreset._kernels.top_k import top_k
 from skcoreset._progress import CallbackSupportMixin, Progress
 
@@ -59,7 +63,13 @@ class Table:
     classes: np.ndarray | None  # None where y is absent or continuous
     sample_weight: np.ndarray  # (n,) float64, ones if none was given
     weighted: bool  # whether the user gave weights
+    more: dict = field(default_factory=dict)  # what the method takes besides in `fit`
     progress: object = None  # callable, takes the share of the work of `_represent` that is done
+
+    @property
+    def counted(self):
+        """What to say behind a number of rows: which of them count, where not all of them do."""
+        return "" if (self.sample_weight > 0).all() else " of positive weight"
 
 
 @dataclass(frozen=True)
@@ -93,20 +103,17 @@ class Picks:
 
 @contextmanager
 def as_it_was_on_failure(estimator):
-    """Undo a fit that fails or is interrupted, so that no new attribute stands beside old ones."""
+    """A copy of `estimator` to fit, without what an earlier fit has set.
 
-    def state():
-        names = [name for name in vars(estimator) if "callback" not in name]  # scikit-learn's
-        return {name: vars(estimator)[name] for name in names}
-
-    before = state()
-    try:
-        yield
-    except BaseException:
-        for name in state():
-            delattr(estimator, name)
-        vars(estimator).update(before)
-        raise
+    If the block ends well, `estimator` becomes what the copy has become, all at once. So a fit that
+    fails or is interrupted leaves it as it was, and fits of it in several threads do not mix.
+    """
+    fitted = object.__new__(type(estimator))
+    for name, value in list(vars(estimator).items()):
+        if name.startswith("_") or not name.endswith("_"):
+            vars(fitted)[name] = value
+    yield fitted
+    estimator.__dict__ = vars(fitted)
 
 
 class BaseCoreset(CallbackSupportMixin, BaseSampler):
@@ -153,9 +160,8 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         return place.as_it_is(represented)
 
     def _check_X(self, X):
-        """`X` as the method works on it. Default: any table, untouched."""
-        check_table(self, X)
-        return X
+        """`X` as the method works on it. Default: any table, or one object a row."""
+        return check_table(self, X)
 
     def _check_target(self, table):
         """Raise if the method cannot work with this target."""
@@ -163,13 +169,16 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
     def _check_groups(self, table, groups):
         """Raise if the method cannot pick so many rows of these groups."""
 
+    def _looks_at_labels(self):
+        """Whether the method needs to know classes, besides those that `stratify` asks for."""
+        return False
+
     def _is_random(self):
         """Whether the picks depend on `random_state`."""
         return hasattr(self, "random_state")
 
     # The contract ----------------------------------------------------------------------------
 
-    @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, sample_weight=None):
         """Select the coreset.
 
@@ -189,8 +198,8 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         self : object
             The fitted sampler.
         """
-        with device_scope(X), as_it_was_on_failure(self):
-            return self._select(X, y, sample_weight)
+        self._fitted(X, y, sample_weight)
+        return self
 
     def fit_resample(self, X, y=None, sample_weight=None):
         """Select the coreset and return its rows, in order of selection.
@@ -214,8 +223,16 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         y_resampled : same type as y, of shape (n_coreset,)
             Their targets; None if `y` is None.
         """
-        self.fit(X, y, sample_weight=sample_weight)
-        return self._rows_kept(X, y)
+        return self._fitted(X, y, sample_weight)._rows_kept(X, y)
+
+    def _fitted(self, X, y, sample_weight, **more):
+        """Fit, and return what this very fit has set, whatever other threads do.
+
+        `more` is what a subclass takes besides in `fit`; it travels as ``table.more``.
+        """
+        with device_scope(X), as_it_was_on_failure(self) as fitted:
+            fitted._select(X, y, sample_weight, more)
+        return fitted
 
     def _rows_kept(self, X, y):
         kept = self.sample_indices_
@@ -253,8 +270,9 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
 
     # How it is kept --------------------------------------------------------------------------
 
-    def _select(self, X, y, sample_weight):
-        table = self._open(X, y, sample_weight)
+    @_fit_context(prefer_skip_nested_validation=False)
+    def _select(self, X, y, sample_weight, more):
+        table = self._open(X, y, sample_weight, more)
         groups = share_out(
             self.coreset_size, self.stratify, table.codes, table.classes, table.sample_weight
         )
@@ -289,7 +307,7 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         self.device_ = device or self.device_
         return answer
 
-    def _open(self, X, y, sample_weight):
+    def _open(self, X, y, sample_weight, more):
         """Check all that came in, before any work is done."""
         checked = self._check_X(X)
         if self._uses_device:
@@ -298,7 +316,7 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         if n_samples < 1:
             raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
         check_consistent_length(checked, *([] if y is None else [y]))
-        codes, classes = encode(y)
+        codes, classes = self._encode(y)
         table = Table(
             X=checked,
             y=y,
@@ -306,9 +324,18 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
             classes=classes,
             sample_weight=_check_weight(sample_weight, n_samples),
             weighted=sample_weight is not None,
+            more=more,
         )
         self._check_target(table)
         return table
+
+    def _encode(self, y):
+        try:
+            return encode(y)
+        except (TypeError, ValueError):
+            if self._looks_at_labels() or self.stratify is not None or is_lazy(y):
+                raise
+            return None, None  # of a target that nobody looks at nothing has to be known
 
     def _publish(self, table, groups, picked):
         order = interleave([len(picks.positions) for picks in picked])
@@ -322,14 +349,12 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
             setattr(self, name, np.concatenate([p.per_pick[name] for p in picked])[order])
         self.n_samples_in_ = len(table.sample_weight)
         if table.classes is None:
-            self.__dict__.pop("classes_", None)
             self.sampling_strategy_ = {None: len(self.sample_indices_)}
         else:
             self.classes_ = table.classes
             counts = np.bincount(table.codes[self.sample_indices_], minlength=len(table.classes))
-            self.sampling_strategy_ = dict(
-                zip(table.classes.tolist(), counts.tolist(), strict=True)
-            )
+            labels = [plain(label) for label in table.classes]
+            self.sampling_strategy_ = dict(zip(labels, counts.tolist(), strict=True))
 
 
 class BaseScoreCoreset(BaseCoreset):
@@ -361,6 +386,9 @@ class BaseModelCoreset(BaseCoreset):
     _needs_labels = False  # even where the classifier is fitted
 
     cv = None
+
+    def _looks_at_labels(self):
+        return True
 
     def _classifier(self):
         return _models.default_classifier() if self.estimator is None else self.estimator
@@ -398,8 +426,8 @@ class BaseModelCoreset(BaseCoreset):
         if len(np.unique(table.codes[table.sample_weight > 0])) < 2 and not fitted:
             only = table.classes[table.codes[table.sample_weight > 0][0]]
             raise ValueError(
-                f"{name} fits a classifier, which needs at least 2 classes; y has one class with "
-                f"rows of positive weight: {only}."
+                f"{name} fits a classifier, which needs at least 2 classes; y has one class"
+                f"{' with rows' * bool(table.counted)}{table.counted}: {only}."
             )
         if fitted:
             if len(estimator.classes_) < 2:
@@ -460,30 +488,48 @@ class BaseModelCoreset(BaseCoreset):
 
 
 def check_table(estimator, X, reset=True):
-    """Raise unless `X` has rows and columns, whatever is in them; note or compare the columns."""
-    if isinstance(X, Mapping):
+    """`X` in the form in which classifiers get it; its columns are noted or compared.
+
+    Raises unless it has rows and columns, whatever is in them, or one object a row, as texts are.
+    """
+    if isinstance(X, Mapping) and not sparse.issparse(X):  # a dok matrix is a Mapping
         raise TypeError(f"X must be a table (array-like, sparse matrix, dataframe), not {type(X)}.")
-    if getattr(X, "ndim", 2) != 2:
+    _refuse_lazy(X, "X")
+    X = canonical(X)
+    shape = tuple(getattr(X, "shape", (None, None)))  # lists have none
+    if len(shape) != 2 and not holds_objects(X):
         raise ValueError(
-            f"Expected 2D array, got {X.ndim}D array instead, of shape {tuple(X.shape)}. Reshape "
-            "your data: (-1, 1) if it is one column, (1, -1) if it is one row."
+            f"Expected 2D array, got {len(shape)}D array instead, of shape {shape}. Reshape your "
+            "data: (-1, 1) if it is one column, (1, -1) if it is one row."
         )
     validate_data(estimator, X, reset=reset, skip_check_array=True)
+    return X
+
+
+def _refuse_lazy(container, name):
+    if is_lazy(container):
+        raise TypeError(
+            f"{name} is a {type(container).__name__}, which holds no rows yet. Give "
+            f"{name}.collect()."
+        )
 
 
 def check_finite_target(y):
     """`y` on the host, or an error if it holds NaN or infinity."""
+    _refuse_lazy(y, "y")
     y = to_numpy(y)
+    missing = y.isna() if hasattr(y, "isna") else None  # of pandas, which knows more than NaN
     if hasattr(y, "__array__") and not hasattr(y, "iloc"):  # pandas keeps what it knows of types
         y = np.asarray(y)
-    missing = None
-    if hasattr(y, "isna"):
-        missing = np.asarray(y.isna())
-    elif getattr(y, "dtype", None) == np.dtype(object):
-        missing = np.array([value is None or value is not value for value in y.ravel()])
-    if missing is not None and missing.any():
-        raise ValueError(f"Input y contains NaN: row {int(missing.ravel().argmax())} has no label.")
     dtype = getattr(y, "dtype", None)
+    if missing is None and isinstance(dtype, np.dtype) and dtype.kind == "O":
+        missing = [value is None or value is not value for value in y.ravel()]
+    elif missing is None and isinstance(dtype, np.dtype) and dtype.kind in "mM":
+        missing = np.isnat(y)
+    missing = np.zeros((0, 1)) if missing is None else np.asarray(missing).reshape(len(y), -1)
+    if missing.any():
+        row = int(missing.any(axis=1).argmax())
+        raise ValueError(f"Input y contains NaN: row {row} has no label.")
     if getattr(dtype, "numpy_dtype", None) is not None and dtype.numpy_dtype.kind in "iub":
         return y.to_numpy(dtype=dtype.numpy_dtype)  # as object or float it would lose its values
     if isinstance(dtype, np.dtype) and dtype.kind == "f":
@@ -497,8 +543,11 @@ def check_numbers(estimator, X, reset=True, finite=True):
     Not `finite`: whoever calls looks for NaN and infinity in NumPy and csr.
     """
     if not is_foreign(X):
+        _refuse_lazy(X, "X")
         kinds = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
-        return validate_data(estimator, X, reset=reset, ensure_all_finite=finite, **kinds)
+        return validate_data(
+            estimator, canonical(X), reset=reset, ensure_all_finite=finite, **kinds
+        )
     xp = namespace(X)
     check_table(estimator, X, reset=reset)
     with device_scope(X):
@@ -570,17 +619,34 @@ def encode(y):
     if y is None:
         return None, None
     y = check_finite_target(y)
-    kind = type_of_target(y, input_name="y", raise_unknown=True)
+    kind = type_of_target(y, input_name="y")
     if kind.startswith("continuous"):
         return None, None
     if kind == "multilabel-indicator":
-        y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-        if (y.sum(axis=1) == 1).all():
-            return y.argmax(axis=1), np.arange(y.shape[1])
-    if kind not in ("binary", "multiclass"):
+        Y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+        if (Y.sum(axis=1) == 1).all():
+            return Y.argmax(axis=1), np.arange(Y.shape[1])
+    if kind in ("multilabel-indicator", "multiclass-multioutput"):
+        if np.asarray(getattr(y, "data", y)).dtype.kind == "f":
+            return None, None  # numbers that happen to be whole: several continuous targets
         raise ValueError(
-            f"Multilabel and multioutput targets are not supported: y is {kind!r}. Give one label "
-            "a row."
+            f"Multilabel and multioutput targets have no classes to stratify by: y is {kind!r}. "
+            "Give one label a row, or stratify=None to a method that needs no labels."
         )
+    if kind not in ("binary", "multiclass"):
+        raise ValueError(_not_labels(y, kind))
     classes, codes = np.unique(column_or_1d(y), return_inverse=True)
     return codes.reshape(-1), classes
+
+
+def _not_labels(y, kind):
+    """Why `y`, which scikit-learn does not know for labels, is none, and what to give instead."""
+    values = np.asarray(y, dtype=object)
+    held = sorted({type(value).__name__ for value in values.ravel()})
+    if values.ndim != 1 or not held:
+        return f"Unknown label type: {kind}. Labels are one string, whole number or bool a row."
+    return (
+        f"Unknown label type: {kind}. y holds objects of the types {held}; labels are all strings, "
+        "whole numbers or bools, each in a dtype of its own. Give y.astype(int), y.astype(str), "
+        "or stratify=None to a method that needs no labels."
+    )

@@ -1,6 +1,9 @@
 """coreset_size x stratify: exact counts, clear errors, the order of merging."""
 
+import datetime
+
 import numpy as np
+import pandas as pd
 import pytest
 from oracles import largest_remainder as oracle
 
@@ -80,7 +83,16 @@ def test_size(coreset_size, n, expected):
         ({"coreset_size": {"a": 1}}, r"says nothing of the classes \['b'\]"),
         ({"coreset_size": {"a": 1, "b": 7}}, r"coreset_size\['b'\]=7 is larger.* there are 6"),
         ({"coreset_size": {"a": 1, "b": -1}}, r"coreset_size\['b'\]=-1"),
-        ({"coreset_size": {"a": 1, "b": 0.5}}, r"coreset_size\['b'\]=0.5"),
+        (
+            {"coreset_size": {"a": 1, "b": 1.5}},
+            r"coreset_size\['b'\]=1.5: give an int .* or a float",
+        ),
+        ({"coreset_size": {"a": 1, "b": 0.0}}, r"coreset_size\['b'\]=0.0"),
+        ({"coreset_size": {"a": 1, "b": np.True_}}, r"coreset_size\['b'\]="),
+        ({"coreset_size": {"a": 1, None: "1"}}, r"coreset_size\[None\]='1'"),
+        ({"coreset_size": {"a": 1}}, "or one for all others with None as key"),
+        ({"coreset_size": {None: 5}}, r"\[None\]=5 is larger .* of the class 'a': there are 4\.$"),
+        ({"coreset_size": {"a": 0, None: 0}}, "no row at all"),
         ({"coreset_size": {"a": 0, "b": 0}}, "no row at all"),
         ({"coreset_size": {"a": 1, "b": 1}, "stratify": None}, "stratify=None lets all rows"),
         ({"stratify": "equal"}, "stratify"),
@@ -104,3 +116,46 @@ def test_dict_gives_exactly_that():
     left_out = Uniform({"b": 5, "a": 0}, random_state=0).fit(np.zeros((10, 1)), y)
     assert left_out.sampling_strategy_ == {"a": 0, "b": 5}
     assert left_out.sample_weight_.sum() == pytest.approx(10)
+
+
+def test_dict_of_fractions_and_the_rest():
+    """5 % of each class, but all 50 of the rare one."""
+    y = np.repeat(["common", "other", "rare", "tiny"], [1000, 410, 50, 3])
+    size = {None: 0.05, "rare": 50}
+    sampler = Uniform(size, random_state=0).fit(np.zeros((len(y), 1)), y)
+    assert sampler.sampling_strategy_ == {"common": 50, "other": 20, "rare": 50, "tiny": 1}
+    all_of_it = Uniform({None: 0.05, "rare": 1.0}, random_state=0).fit(np.zeros((len(y), 1)), y)
+    np.testing.assert_array_equal(all_of_it.sample_indices_, sampler.sample_indices_)
+    only = Uniform({None: 0, "rare": np.float32(0.5)}).fit(np.zeros((len(y), 1)), y)
+    assert only.sampling_strategy_ == {"common": 0, "other": 0, "rare": 25, "tiny": 0}
+    weight = (y != "tiny").astype(float)  # a class of weight 0 is absent, for None no less
+    absent = Uniform({None: 7}).fit(np.zeros((len(y), 1)), y, sample_weight=weight)
+    assert absent.sampling_strategy_ == {"common": 7, "other": 7, "rare": 7, "tiny": 0}
+
+
+def test_a_size_counts_the_rows_that_count():
+    X, y = np.zeros((10, 1)), np.array(["a"] * 4 + ["b"] * 6)
+    with pytest.raises(ValueError, match=r"there are 4\.$"):
+        Uniform({"a": 5, "b": 1}).fit(X, y)
+    with pytest.raises(ValueError, match=r"there is 1 of positive weight\.$"):
+        Uniform({"a": 5, "b": 1}).fit(X, y, sample_weight=np.r_[1, 0, 0, 0, np.ones(6)])
+
+
+@pytest.mark.parametrize("unit", ["ns", "us", "s", "D"])
+def test_dates_are_classes(unit):
+    days = np.array(["2024-02-29", "2024-03-01"], dtype=f"datetime64[{unit}]")
+    y, X = np.repeat(days, [4, 6]), np.zeros((10, 1))
+    for first in (days[0], pd.Timestamp("2024-02-29"), datetime.date(2024, 2, 29)):
+        for target in (y, pd.Series(y), pd.Index(y)):
+            sampler = Uniform({first: 1, None: 3}, random_state=0).fit(X, target)
+            assert sampler.sampling_strategy_ == {days[0]: 1, days[1]: 3}
+    with pytest.raises(ValueError, match=r"class 'soon'; y has the classes"):
+        Uniform({"soon": 1, None: 3}).fit(X, y)
+    with pytest.raises(ValueError, match="row 2 has no label"):
+        Uniform(4).fit(X, np.r_[y[:2], np.datetime64("NaT"), y[3:]])
+
+
+def test_spans_of_time_are_classes():
+    y = np.repeat(np.array([1, 2], dtype="timedelta64[h]"), [4, 6])
+    got = Uniform({datetime.timedelta(hours=1): 2, None: 0}).fit(np.zeros((10, 1)), y)
+    assert got.sampling_strategy_ == {y[0]: 2, y[-1]: 0}

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset import _models
-from skcoreset._backend import check_device, is_foreign, on_device, take, to_numpy
+from skcoreset._backend import canonical, check_device, is_foreign, on_device, take, to_numpy
 from skcoreset._geometry import METRICS, metric_on_host, search_work
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.neighbors import nearest_neighbors
@@ -208,7 +208,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
             if len(present) < len(proba):
                 around = take(space, present), proba[present]
         else:
-            around = self._seen(self.reference)
+            around = self._seen(canonical(self.reference))
             neighbors = self._on_device(self._search_around(space, around[0]), table.X)
             scores = _mean_divergence(around[1], neighbors, proba)
         self.neighbors_ = neighbors
@@ -247,7 +247,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         """(features, probabilities) of the rows of `X`."""
         estimator = self.estimator_
         space = self._numbers(X) if self.features == "input" else _model_features(estimator, X)
-        return space, _models.outputs(estimator, X, self._method(estimator))
+        return canonical(space), _models.outputs(estimator, X, self._method(estimator))
 
     def _numbers(self, X):
         if is_foreign(X):

@@ -271,12 +271,21 @@ class ImportanceSampling(BaseModelCoreset):
     def _by_name(self, table, X, present):
         """Sensitivities of the rows `X`, those of the table that are `present`."""
         if self._is(*_OF_NUMBERS):
-            # The unit of the weights, a power of 4, is that of the answer too.
+            # In the unit of the weights, a power of 4, which is that of the answer too.
             weight = table.sample_weight[present]
             power = np.frexp(weight.max())[1] // 2 * 2
             values = self._of_numbers(X, np.ldexp(weight, -power))
-            with np.errstate(over="ignore"):  # `check_sensitivity` says so
-                return values if self.sensitivity == "kmeans" else np.ldexp(values, -power)
+            if self.sensitivity == "kmeans":
+                return values
+            with np.errstate(over="ignore"):
+                values = np.ldexp(values, -power)
+            if not np.isfinite(values).all():
+                raise ValueError(
+                    f"sample_weight adds up to {weight.sum()}: sensitivities, which are those of a "
+                    "row of weight 1, are too large for float64 then. Multiply all weights by the "
+                    "same large number."
+                )
+            return values
         self._fit_estimator(table)
         y = table.classes[table.codes[present]]
         return (_log_loss if self.sensitivity == "loss" else _gradient_norm)(self.estimator_, X, y)

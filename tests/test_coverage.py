@@ -1,4 +1,4 @@
-"""Moderate against exact arithmetic, on tables that are far from zero and on weights of any scale."""
+"""Moderate against exact arithmetic: tables that are far from zero, weights of any scale."""
 
 import numpy as np
 import oracles

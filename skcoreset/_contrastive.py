@@ -254,21 +254,26 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
             return check_numbers(self, X, reset=False)
         return check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
 
-    def _search(self, space, of=slice(None), among=slice(None)):
-        """The search for the neighbours of the rows `of` of `space`, as `on_device` takes it."""
+    def _search(self, space, of=slice(None), among=slice(None), numbers=None):
+        """The search for the neighbours of the rows `of` of `space`, as `on_device` takes it.
+
+        `numbers` are those of the rows in their own tables, for errors.
+        """
 
         def search(place):
             n_of, n_among = (len(np.arange(space.shape[0])[rows]) for rows in (of, among))
             work = search_work(n_of, n_among, space.shape[1], self.metric)
             near = pairs(place(space, work, self._host_only()), self.metric)
+            near.numbers = numbers
             return nearest_neighbors(near, self.n_neighbors, of, among)[0]
 
         return search
 
     def _search_around(self, space, around):
         """The same among other rows, by their positions there."""
-        n = around.shape[0]
-        return self._search(_stacked(to_numpy(around), to_numpy(space)), slice(n, None), slice(n))
+        n, numbers = around.shape[0], [*range(around.shape[0]), *range(space.shape[0])]
+        stacked = _stacked(to_numpy(around), to_numpy(space))
+        return self._search(stacked, slice(n, None), slice(n), numbers)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -46,6 +46,12 @@ def tables():
         "random": rng.standard_normal((150, 5)),
         "wide": rng.standard_normal((133, 70)),
         "far from the origin": rng.standard_normal((100, 40)) + 1000,
+        "a sentinel": np.where(
+            (rng.random((90, 1)) < 0.6) & (np.arange(6) % 2 == 0), -99999999, rng.random((90, 6))
+        ),
+        "a sentinel in many columns": np.where(
+            rng.random((70, 1)) < 0.7, 1e8, rng.random((70, 40))
+        ),
         "one column": np.abs(rng.standard_normal((97, 1))),
         "grid": rng.integers(0, 4, (120, 3)).astype(float),
         "duplicates": np.repeat(rng.standard_normal((20, 3)), 4, axis=0),

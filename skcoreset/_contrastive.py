@@ -109,7 +109,10 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     The columns count as they are: scale them if their units differ. A probability below 2**-52
     counts as that in the logarithms, so that no score is infinite. Distances that are equal up
     to rounding are ties and go to the lowest row; a duplicate of a row is another row, and so a
-    neighbour. Rows of weight 0 have a score but are nobody's neighbour.
+    neighbour. Euclidean distances that decide are computed from differences in float64, whatever
+    the type of X, so neighbours are right in tables that are far from zero, too. A metric that
+    gives a distance that is not finite is an error that names two rows. Rows of weight 0 have a
+    score but are nobody's neighbour.
 
     There is no `cv`: clones that have seen different rows differ in what they say, and that would
     count as contrast. For predictions on rows that were not learned by heart give a classifier

@@ -60,7 +60,8 @@ class ImportanceSampling(BaseModelCoreset):
           :math:`\alpha = 16 (\log_2 k + 2)`;
         - "leverage" (least squares): :math:`\ell_i = (Q Q^T)_{ii}`, with Q an orthonormal basis of
           the columns;
-        - "logistic" (logistic regression) [5]_: :math:`\sqrt{\ell_i} + 1/n`;
+        - "logistic" (logistic regression) [5]_: :math:`\sqrt{\ell_i} + 1/n`; of a row of weight w,
+          with W the sum of all weights, :math:`\sqrt{\ell_i / w} + 1/W`;
         - "loss": the log-loss of the row under the classifier, with probabilities cut off at
           :math:`2^{-52}`;
         - "gradient": the norm of its gradient in the last layer of the classifier, see
@@ -142,7 +143,9 @@ class ImportanceSampling(BaseModelCoreset):
     -----
     A row of `sample_weight` w counts as w rows: sensitivities are those of the table with repeated
     rows, also where they are given, and the chance of the row is proportional to w times its
-    sensitivity.
+    sensitivity. The bound of "logistic" has a square root, which does not add up over repeats: it
+    is that of the paper for a row of weight w. What all weights are multiplied by does not matter,
+    but to a classifier that is fitted with them.
 
     A row of sensitivity 0 is never drawn, so nothing stands for it: it is an error if fewer rows
     than wanted have a positive one. "loss" and "gradient" of a classifier that is sure of a row
@@ -151,7 +154,14 @@ class ImportanceSampling(BaseModelCoreset):
 
     The draw is the elimination procedure of Tillé [6]_, which has exactly these inclusion
     probabilities for every number of rows at once. For the draw sensitivities are taken to 32
-    binary digits, so that those that are equal up to rounding are equal.
+    binary digits, so that those that are equal up to rounding are equal. They may be hundreds of
+    orders of magnitude apart, and so may weights.
+
+    Distances are computed from differences in float64, whatever the type of X, so a column that is
+    far from zero or a row that is far out takes no digits from the others. Leverages lose as many
+    digits as the condition number of the columns (each scaled to a largest value of 1) has. A
+    combination of float32 columns that is in no row larger than their rounding counts as zero, so
+    the rank can be lower there than that of the same numbers in float64.
 
     Columns count as they are for "lightweight" and "kmeans": scale them if their units differ.
     "leverage" and "logistic" do not depend on units; X has no column of ones for an intercept

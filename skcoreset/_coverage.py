@@ -227,10 +227,10 @@ class Moderate(BaseCoreset):
     Centre and median are weighted, where rows have weights; what all weights are multiplied by does
     not matter. The centre and the distances to it are computed from differences in float64,
     whatever the type of X, so a column that is far from zero or a row that is far out takes no
-    digits from the others. Rows that differ by no more than the rounding of their own distances and of the
-    median tie, and ties go to the lowest row. "cosine" is half the squared distance of the rows and
-    the centre, all scaled to norm 1. A metric that gives a distance that is not finite is an error
-    that names the row.
+    digits from the others. Rows that differ by no more than the rounding of their own distances and
+    of the median tie, and ties go to the lowest row. "cosine" is half the squared distance of the
+    rows and the centre, all scaled to norm 1. A metric that gives a distance that is not finite is
+    an error that names the row.
 
     Time: n d; X is read four times. Memory: O(n), and blocks.
 

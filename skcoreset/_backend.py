@@ -160,8 +160,9 @@ def canonical(X):
 
     Sparse tables become csr (or stay csc): each entry is stored once, in order of the columns, with
     indices of 32 bits where these suffice. Of a matrix in parts, sum and square root differ from
-    those of its entries. Of pyarrow, a RecordBatch becomes a Table, and a one-dimensional array a
-    list of what is in it, which scikit-learn reads.
+    those of its entries. What scikit-learn cannot index it gets otherwise: a RecordBatch of
+    pyarrow as a Table, its one-dimensional arrays as lists, and those of pandas and its indexes as
+    arrays of NumPy.
     """
     if _library_name(X) == "pyarrow":
         import pyarrow
@@ -169,6 +170,8 @@ def canonical(X):
         if isinstance(X, pyarrow.RecordBatch):
             return pyarrow.Table.from_batches([X])
         return X if isinstance(X, pyarrow.Table) else X.to_pylist()
+    if _library_name(X) == "pandas" and not hasattr(X, "iloc"):
+        return np.asarray(X)
     if not sparse.issparse(X) or X.ndim != 2:
         return X
     if X.format not in ("csr", "csc"):

@@ -22,7 +22,8 @@ class Uniform(BaseCoreset):
     ----------
     coreset_size : int, float or dict, default=0.1
         How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+        least 1), or a number or fraction for each class ``{class: int or float}``, with None as
+        key for all that are not named.
 
     stratify : {"proportional", "balanced"} or None, default="proportional"
         Rows of each class: its share (largest remainder, at least one), equal numbers, or

@@ -226,6 +226,9 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
             check_numbers(self, X)
         return X
 
+    def _instead(self):
+        return ""  # rows are moved along the columns, also those of a Pipeline
+
     def _method(self, estimator):
         if get_tags(estimator).input_tags.pairwise:
             raise ValueError(

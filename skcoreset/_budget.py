@@ -63,8 +63,8 @@ def share_out(coreset_size, stratify, codes, classes, weight):
         if size < n_classes:
             raise ValueError(
                 f"coreset_size={coreset_size!r} gives {rows_in_words(size)} for {n_classes} "
-                f"classes, and stratify={stratify!r} keeps at least one row of each. Ask for at least "
-                f"{n_classes} rows, or use stratify=None."
+                f"classes, and stratify={stratify!r} keeps at least one row of each. Ask for at "
+                f"least {n_classes} rows, or use stratify=None."
             )
         if stratify == "proportional":
             shares = np.bincount(codes, weights=weight, minlength=len(classes))

@@ -182,7 +182,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         super()._check_target(table)
         if self.reference is None:
             others = np.count_nonzero(table.sample_weight) - 1
-            of = "a row has as other rows (of positive weight)"
+            of = f"a row has as other rows{table.counted}"
         else:
             others, of = _num_samples(self.reference), "reference has rows"
             try:
@@ -198,6 +198,11 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
 
     def _host_only(self):
         return metric_on_host(self.metric)
+
+    def _instead(self):
+        if self.features == "model":
+            return super()._instead()
+        return "features='model' compares rows by what a Pipeline given as estimator makes of them."
 
     def _scores(self, table):
         self._fit_estimator(table)

@@ -7,6 +7,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils._param_validation import StrOptions
 
 from skcoreset._backend import is_foreign, namespace, to_numpy
+from skcoreset._budget import rows_in_words
 from skcoreset._kernels.distances import gram, pairs
 from skcoreset._kernels.farthest_first import farthest_first
 from skcoreset._kernels.herding import herd
@@ -441,10 +442,11 @@ def check_initial(initial, groups):
         if given > group.size:
             of = "" if group.label is None else f" of the class {group.label}"
             raise ValueError(
-                f"init has {given} rows{of} where only {group.size} are to be picked; they count "
-                "towards coreset_size."
+                f"init has {rows_in_words(given)}{of} where only {group.size} are to be picked; "
+                "they count towards coreset_size."
             )
     if placed < len(initial):
         raise ValueError(
-            f"init has {len(initial) - placed} rows of classes of which coreset_size keeps none."
+            f"init has {rows_in_words(len(initial) - placed)} of classes of which coreset_size "
+            "keeps none."
         )

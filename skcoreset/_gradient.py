@@ -26,6 +26,10 @@ class _GradientCoreset(BaseModelCoreset):
     _needs_labels = True
     _uses_device = True
 
+    def _instead(self):
+        other = "" if self.gradient == "logits" else " gradient='logits' looks at no column itself."
+        return super()._instead() + other
+
     def _represent(self, table):
         self._fit_estimator(table)
         return self._factors(table.X, table.classes[table.codes])

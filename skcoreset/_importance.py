@@ -248,6 +248,14 @@ class ImportanceSampling(BaseModelCoreset):
     def _is(self, *names):
         return isinstance(self.sensitivity, str) and self.sensitivity in names
 
+    def _looks_at_labels(self):
+        return self._is(*_OF_CLASSIFIER)
+
+    def _instead(self):
+        if self._is(*_OF_CLASSIFIER):
+            return super()._instead()
+        return "sensitivity='loss' and 'gradient' ask a classifier, which can be a Pipeline."
+
     def _check_X(self, X):
         return check_numbers(self, X) if self._is(*_OF_NUMBERS) else super()._check_X(X)
 

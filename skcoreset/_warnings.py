@@ -1,31 +1,26 @@
 """Warnings that point at the user's line, and silence that does not outlive a fit in any thread."""
 
-import os
 import sys
 import threading
 import warnings
 from contextlib import contextmanager
 
-import imblearn
-import joblib
-import sklearn
-
 __all__ = ["quiet", "warn"]
 
-# Files of these are between the user's line and the one that warns: in cross-validation the line
-# that started it is the one to change.
-_BETWEEN = tuple(
-    os.path.dirname(os.path.abspath(file)) + os.sep
-    for file in (__file__, sklearn.__file__, imblearn.__file__, joblib.__file__)
-)
+# These call each other on the way from the user's line: of a cross-validation that one is shown.
+_BETWEEN = {"skcoreset", "sklearn", "imblearn", "joblib"}
 
 
 def warn(message, category=UserWarning):
     """Warn at the line outside of this package and of scikit-learn that led here."""
     frame, level = sys._getframe(1), 2
-    while frame is not None and os.path.abspath(frame.f_code.co_filename).startswith(_BETWEEN):
+    while frame is not None and _package(frame) in _BETWEEN:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def _package(frame):
+    return frame.f_globals.get("__name__", "").partition(".")[0]
 
 
 _lock = threading.Lock()

@@ -47,6 +47,7 @@ from skcoreset._backend import (
     to_numpy,
 )
 from skcoreset._budget import interleave, plain, share_out
+from skcoreset._columns import columns_named
 from skcoreset._kernels.top_k import top_k
 from skcoreset._progress import CallbackSupportMixin, Progress
 
@@ -63,8 +64,8 @@ class Table:
     classes: np.ndarray | None  # None where y is absent or continuous
     sample_weight: np.ndarray  # (n,) float64, ones if none was given
     weighted: bool  # whether the user gave weights
-    more: dict = field(default_factory=dict)  # what the method takes besides in `fit`
     progress: object = None  # callable, takes the share of the work of `_represent` that is done
+    beside: object = None  # what `fit` of the method takes beside these
 
     @property
     def counted(self):
@@ -169,6 +170,10 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
     def _check_groups(self, table, groups):
         """Raise if the method cannot pick so many rows of these groups."""
 
+    def _instead(self):
+        """For errors: what the method does with columns that do not hold finite numbers."""
+        return ""
+
     def _looks_at_labels(self):
         """Whether the method needs to know classes, besides those that `stratify` asks for."""
         return False
@@ -198,8 +203,7 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         self : object
             The fitted sampler.
         """
-        self._fitted(X, y, sample_weight)
-        return self
+        return self._fit(X, y, sample_weight)
 
     def fit_resample(self, X, y=None, sample_weight=None):
         """Select the coreset and return its rows, in order of selection.
@@ -225,13 +229,15 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         """
         return self._fitted(X, y, sample_weight)._rows_kept(X, y)
 
-    def _fitted(self, X, y, sample_weight, **more):
-        """Fit, and return what this very fit has set, whatever other threads do.
+    def _fit(self, X, y, sample_weight, beside=None):
+        """What `fit` does; what a subclass takes `beside` goes along in the table."""
+        self._fitted(X, y, sample_weight, beside)
+        return self
 
-        `more` is what a subclass takes besides in `fit`; it travels as ``table.more``.
-        """
+    def _fitted(self, X, y, sample_weight, beside=None):
+        """Fit, and return what this very fit has set, whatever other threads do."""
         with device_scope(X), as_it_was_on_failure(self) as fitted:
-            fitted._select(X, y, sample_weight, more)
+            fitted._select(X, y, sample_weight, beside)
         return fitted
 
     def _rows_kept(self, X, y):
@@ -271,8 +277,8 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
     # How it is kept --------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def _select(self, X, y, sample_weight, more):
-        table = self._open(X, y, sample_weight, more)
+    def _select(self, X, y, sample_weight, beside):
+        table = replace(self._open(X, y, sample_weight), beside=beside)
         groups = share_out(
             self.coreset_size, self.stratify, table.codes, table.classes, table.sample_weight
         )
@@ -280,7 +286,8 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         random_state = check_random_state(self.random_state if self._is_random() else 0)
         progress = Progress(self, sum(group.size for group in groups))
         self.device_ = "cpu"
-        represented = self._represent(replace(table, progress=progress.share))
+        with columns_named(table.X, type(self).__name__, self._instead()):
+            represented = self._represent(replace(table, progress=progress.share))
         contests = [_contest(table, group, random_state, progress) for group in groups]
 
         def pick_all(place):
@@ -307,7 +314,7 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         self.device_ = device or self.device_
         return answer
 
-    def _open(self, X, y, sample_weight, more):
+    def _open(self, X, y, sample_weight):
         """Check all that came in, before any work is done."""
         checked = self._check_X(X)
         if self._uses_device:
@@ -315,8 +322,8 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
         n_samples = _num_samples(checked)
         if n_samples < 1:
             raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
-        check_consistent_length(checked, *([] if y is None else [y]))
         codes, classes = self._encode(y)
+        check_consistent_length(checked, *([] if y is None else [y]))
         table = Table(
             X=checked,
             y=y,
@@ -324,18 +331,18 @@ class BaseCoreset(CallbackSupportMixin, BaseSampler):
             classes=classes,
             sample_weight=_check_weight(sample_weight, n_samples),
             weighted=sample_weight is not None,
-            more=more,
         )
         self._check_target(table)
         return table
 
     def _encode(self, y):
+        """Classes, see `encode`; none of a target that nobody looks at, whatever it is."""
         try:
             return encode(y)
         except (TypeError, ValueError):
             if self._looks_at_labels() or self.stratify is not None or is_lazy(y):
                 raise
-            return None, None  # of a target that nobody looks at nothing has to be known
+            return None, None
 
     def _publish(self, table, groups, picked):
         order = interleave([len(picks.positions) for picks in picked])
@@ -389,6 +396,9 @@ class BaseModelCoreset(BaseCoreset):
 
     def _looks_at_labels(self):
         return True
+
+    def _instead(self):
+        return "A Pipeline given as estimator can begin with such a step."
 
     def _classifier(self):
         return _models.default_classifier() if self.estimator is None else self.estimator
@@ -532,6 +542,8 @@ def check_finite_target(y):
         raise ValueError(f"Input y contains NaN: row {row} has no label.")
     if getattr(dtype, "numpy_dtype", None) is not None and dtype.numpy_dtype.kind in "iub":
         return y.to_numpy(dtype=dtype.numpy_dtype)  # as object or float it would lose its values
+    if isinstance(dtype, np.dtype) and dtype.kind == "T":
+        return y.astype(object)  # which scikit-learn knows
     if isinstance(dtype, np.dtype) and dtype.kind == "f":
         assert_all_finite(y, input_name="y")
     return y
@@ -542,12 +554,29 @@ def check_numbers(estimator, X, reset=True, finite=True):
 
     Not `finite`: whoever calls looks for NaN and infinity in NumPy and csr.
     """
-    if not is_foreign(X):
+    instead = estimator._instead() if isinstance(estimator, BaseCoreset) else ""
+    with columns_named(X, type(estimator).__name__, instead):
+        if is_foreign(X):
+            return _foreign_numbers(estimator, X, reset)
         _refuse_lazy(X, "X")
+        X = canonical(X)
+        if _is_of_time(X):
+            # scikit-learn would take them as numbers, in whatever unit they are stored.
+            raise TypeError("X holds datetimes, which are no numbers.")
         kinds = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
-        return validate_data(
-            estimator, canonical(X), reset=reset, ensure_all_finite=finite, **kinds
-        )
+        return validate_data(estimator, X, reset=reset, ensure_all_finite=finite, **kinds)
+
+
+def _is_of_time(X):
+    """Whether all columns are dates or times; those of mixed columns are an error anyway."""
+    first = np.asarray(take(X, [0])) if hasattr(X, "columns") and len(X) else X
+    return (
+        getattr(first, "ndim", 0) == 2
+        and getattr(getattr(first, "dtype", None), "kind", "f") in "mM"
+    )
+
+
+def _foreign_numbers(estimator, X, reset):
     xp = namespace(X)
     check_table(estimator, X, reset=reset)
     with device_scope(X):

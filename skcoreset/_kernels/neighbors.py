@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from skcoreset._backend import block_slices, is_foreign, to_numpy
 from skcoreset._kernels.cuda.neighbors import search_on
-from skcoreset._kernels.distances import TIE, Precomputed
+from skcoreset._kernels.distances import Precomputed
 
 __all__ = ["nearest_neighbors"]
 
@@ -114,15 +114,16 @@ def _by_blocks(pairs, n_neighbors, asked, among):
                 "The metric gives distances that are NaN or infinite: a row has fewer than "
                 f"{n_neighbors} neighbours at a finite distance."
             )
-        # Two values, each with its error; the squared norm of a neighbour is at most twice that
-        # of the row, plus twice its distance.
-        edge = edge + 4 * pairs.slack(edge, mine)
+        # What ties, and two values, each with its error; the squared norm of a neighbour is at most
+        # twice that of the row, plus twice its distance.
+        edge = edge + 2 * _tie(pairs, edge) + 4 * pairs.slack(edge, mine)
         hits = xp.nonzero(xp.reshape(edge[:, None] >= D, (-1,)))[0]
         measured = _can_measure_all(pairs) and MANY * hits.shape[0] > D.shape[0] * D.shape[1]
         if measured:  # as far from the origin as they are, products cannot tell them apart
             D = _all_measured(pairs, asked[block], among)
             D[:, a:b][itself] = np.inf
-            edge = np.partition(D, n_neighbors - 1, axis=1)[:, n_neighbors - 1] * (1 + 2 * TIE)
+            edge = np.partition(D, n_neighbors - 1, axis=1)[:, n_neighbors - 1]
+            edge += 2 * _tie(pairs, edge)
             hits = np.flatnonzero(edge[:, None] >= D)
         values = xp.take(xp.reshape(D, (-1,)), hits)
         rows, columns = hits // n, hits % n
@@ -227,6 +228,12 @@ def _by_scikit_learn(pairs, n_neighbors, asked, among):
         yield np.arange(len(asked))[block][near[0]], *near[1:]
 
 
+def _tie(pairs, value):
+    """How close to `value` another is that ties with it."""
+    factor, term = pairs.tie
+    return factor * value + term
+
+
 def _as_slice(at):
     """Consecutive positions as a slice, which takes a view of a table and not a copy."""
     whole = len(at) and at[-1] - at[0] == len(at) - 1
@@ -242,7 +249,8 @@ def _near(pairs, n_neighbors, mine, among, values, columns, exact=True):
     columns = among[columns]
     last = values[:, -1].copy() if values.shape[1] < len(among) else np.inf
     values[columns == mine[:, None]] = np.inf
-    edge = np.partition(values, n_neighbors - 1, axis=1)[:, n_neighbors - 1] * (1 + TIE)
+    edge = np.partition(values, n_neighbors - 1, axis=1)[:, n_neighbors - 1]
+    edge += 2 * _tie(pairs, edge)
     if not exact:
         edge += 4 * pairs.slack(edge, mine)
     settled = last > edge
@@ -263,8 +271,7 @@ def _nearest(rows, values, n_neighbors, pairs):
     if len(rows) == len(start) * n_neighbors:  # each row has at least so many: no choice
         return np.ones(len(rows), dtype=bool)
     edge = values[np.lexsort((values, rows))][start + n_neighbors - 1]
-    factor, term = pairs.tie
-    width = factor * edge + term
+    width = _tie(pairs, edge)
     tied = (edge + width)[rows] >= values
     sure = (edge - width)[rows] > values
     tied &= ~sure

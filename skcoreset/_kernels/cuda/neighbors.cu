@@ -126,7 +126,7 @@ extern "C" __global__ void choose(const real* X, const real* square, int cosine,
             insert(values, positions, length, values[at], positions[at]);
     int row = (int)of[asked];
     double own = square[row], edge = values[wanted - 1];
-    edge += 4 * rounding * (cosine ? 1.0 : own + edge);
+    edge += 2 * (factor * edge + term) + 4 * rounding * (cosine ? 1.0 : own + edge);
     bool all = values[length - 1] > edge;
     if (lane == 0) settled[asked] = all;
     if (!all) return;

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset import _models
-from skcoreset._backend import check_device, is_foreign, on_device, take, to_numpy
+from skcoreset._backend import canonical, check_device, is_foreign, on_device, take, to_numpy
 from skcoreset._geometry import METRICS, metric_on_host, search_work
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.neighbors import nearest_neighbors
@@ -109,7 +109,10 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     The columns count as they are: scale them if their units differ. A probability below 2**-52
     counts as that in the logarithms, so that no score is infinite. Distances that are equal up
     to rounding are ties and go to the lowest row; a duplicate of a row is another row, and so a
-    neighbour. Rows of weight 0 have a score but are nobody's neighbour.
+    neighbour. Euclidean distances that decide are computed from differences in float64, whatever
+    the type of X, so neighbours are right in tables that are far from zero, too. A metric that
+    gives a distance that is not finite is an error that names two rows. Rows of weight 0 have a
+    score but are nobody's neighbour.
 
     There is no `cv`: clones that have seen different rows differ in what they say, and that would
     count as contrast. For predictions on rows that were not learned by heart give a classifier
@@ -213,7 +216,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
             if len(present) < len(proba):
                 around = take(space, present), proba[present]
         else:
-            around = self._seen(self.reference)
+            around = self._seen(canonical(self.reference))
             neighbors = self._on_device(self._search_around(space, around[0]), table.X)
             scores = _mean_divergence(around[1], neighbors, proba)
         self.neighbors_ = neighbors
@@ -252,28 +255,33 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         """(features, probabilities) of the rows of `X`."""
         estimator = self.estimator_
         space = self._numbers(X) if self.features == "input" else _model_features(estimator, X)
-        return space, _models.outputs(estimator, X, self._method(estimator))
+        return canonical(space), _models.outputs(estimator, X, self._method(estimator))
 
     def _numbers(self, X):
         if is_foreign(X):
             return check_numbers(self, X, reset=False)
         return check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
 
-    def _search(self, space, of=slice(None), among=slice(None)):
-        """The search for the neighbours of the rows `of` of `space`, as `on_device` takes it."""
+    def _search(self, space, of=slice(None), among=slice(None), numbers=None):
+        """The search for the neighbours of the rows `of` of `space`, as `on_device` takes it.
+
+        `numbers` are those of the rows in their own tables, for errors.
+        """
 
         def search(place):
             n_of, n_among = (len(np.arange(space.shape[0])[rows]) for rows in (of, among))
             work = search_work(n_of, n_among, space.shape[1], self.metric)
             near = pairs(place(space, work, self._host_only()), self.metric)
+            near.numbers = numbers
             return nearest_neighbors(near, self.n_neighbors, of, among)[0]
 
         return search
 
     def _search_around(self, space, around):
         """The same among other rows, by their positions there."""
-        n = around.shape[0]
-        return self._search(_stacked(to_numpy(around), to_numpy(space)), slice(n, None), slice(n))
+        n, numbers = around.shape[0], [*range(around.shape[0]), *range(space.shape[0])]
+        stacked = _stacked(to_numpy(around), to_numpy(space))
+        return self._search(stacked, slice(n, None), slice(n), numbers)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

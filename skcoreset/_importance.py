@@ -10,6 +10,7 @@ from skcoreset import _models
 from skcoreset._backend import take, to_numpy
 from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.sampling import (
+    Sizes,
     draw_with_replacement,
     inclusion_probabilities,
     kmeans_sensitivity,
@@ -59,7 +60,8 @@ class ImportanceSampling(BaseModelCoreset):
           :math:`\alpha = 16 (\log_2 k + 2)`;
         - "leverage" (least squares): :math:`\ell_i = (Q Q^T)_{ii}`, with Q an orthonormal basis of
           the columns;
-        - "logistic" (logistic regression) [5]_: :math:`\sqrt{\ell_i} + 1/n`;
+        - "logistic" (logistic regression) [5]_: :math:`\sqrt{\ell_i} + 1/n`; of a row of weight w,
+          with W the sum of all weights, :math:`\sqrt{\ell_i / w} + 1/W`;
         - "loss": the log-loss of the row under the classifier, with probabilities cut off at
           :math:`2^{-52}`;
         - "gradient": the norm of its gradient in the last layer of the classifier, see
@@ -142,7 +144,9 @@ class ImportanceSampling(BaseModelCoreset):
     -----
     A row of `sample_weight` w counts as w rows: sensitivities are those of the table with repeated
     rows, also where they are given, and the chance of the row is proportional to w times its
-    sensitivity.
+    sensitivity. The bound of "logistic" has a square root, which does not add up over repeats: it
+    is that of the paper for a row of weight w. What all weights are multiplied by does not matter,
+    but to a classifier that is fitted with them.
 
     A row of sensitivity 0 is never drawn, so nothing stands for it: it is an error if fewer rows
     than wanted have a positive one. "loss" and "gradient" of a classifier that is sure of a row
@@ -151,7 +155,14 @@ class ImportanceSampling(BaseModelCoreset):
 
     The draw is the elimination procedure of Tillé [6]_, which has exactly these inclusion
     probabilities for every number of rows at once. For the draw sensitivities are taken to 32
-    binary digits, so that those that are equal up to rounding are equal.
+    binary digits, so that those that are equal up to rounding are equal. They may be hundreds of
+    orders of magnitude apart, and so may weights.
+
+    Distances are computed from differences in float64, whatever the type of X, so a column that is
+    far from zero or a row that is far out takes no digits from the others. Leverages lose as many
+    digits as the condition number of the columns (each scaled to a largest value of 1) has. A
+    combination of float32 columns that is in no row larger than their rounding counts as zero, so
+    the rank can be lower there than that of the same numbers in float64.
 
     Columns count as they are for "lightweight" and "kmeans": scale them if their units differ.
     "leverage" and "logistic" do not depend on units; X has no column of ones for an intercept
@@ -274,52 +285,78 @@ class ImportanceSampling(BaseModelCoreset):
             values = self.sensitivity(table.X, table.y) if given else self.sensitivity
         values = check_sensitivity(values, table.sample_weight)
         self.sensitivity_ = np.where(table.sample_weight > 0, values, 0.0)
-        return self.sensitivity_ / self.sensitivity_.max()  # so that their sum is finite
+        return self.sensitivity_
 
     def _by_name(self, table, X, present):
         """Sensitivities of the rows `X`, those of the table that are `present`."""
-        weight = table.sample_weight[present]
-        if self.sensitivity == "lightweight":
-            work = 2 * X.shape[0] * X.shape[1]
-            return self._on_device(lambda p: lightweight_sensitivity(p(X, work), weight), X)
-        if self.sensitivity == "kmeans":
-            random_state = check_random_state(self.random_state)
-            return kmeans_sensitivity(to_numpy(X), weight, self.n_clusters, random_state)
-        if self.sensitivity in ("leverage", "logistic"):
-            work = 3 * X.shape[0] * X.shape[1] ** 2
-            values = self._on_device(lambda p: leverage(p(X, work), weight), X)
-            return values if self.sensitivity == "leverage" else np.sqrt(values) + 1 / weight.sum()
+        if self._is(*_OF_NUMBERS):
+            # In the unit of the weights, a power of 4, which is that of the answer too.
+            weight = table.sample_weight[present]
+            power = np.frexp(weight.max())[1] // 2 * 2
+            values = self._of_numbers(X, np.ldexp(weight, -power))
+            if self.sensitivity == "kmeans":
+                return values
+            with np.errstate(over="ignore"):
+                values = np.ldexp(values, -power)
+            if not np.isfinite(values).all():
+                raise ValueError(
+                    f"sample_weight adds up to {weight.sum()}: sensitivities, which are those of a "
+                    "row of weight 1, are too large for float64 then. Multiply all weights by the "
+                    "same large number."
+                )
+            return values
         self._fit_estimator(table)
         y = table.classes[table.codes[present]]
         return (_log_loss if self.sensitivity == "loss" else _gradient_norm)(self.estimator_, X, y)
 
+    def _of_numbers(self, X, weight):
+        n, d = X.shape
+        if self.sensitivity == "lightweight":
+            return self._on_device(lambda p: lightweight_sensitivity(p(X, 2 * n * d), weight), X)
+        if self.sensitivity == "kmeans":
+            random_state = check_random_state(self.random_state)
+            return kmeans_sensitivity(to_numpy(X), weight, self.n_clusters, random_state)
+        values = self._on_device(lambda p: leverage(p(X, 3 * n * d**2), weight), X)
+        return (
+            values
+            if self.sensitivity == "leverage"
+            else np.sqrt(values / weight) + 1 / weight.sum()
+        )
+
     def _pick(self, sensitivity, contest):
         own = contest.sample_weight
-        chance = own * (sensitivity if contest.rows is None else sensitivity[contest.rows])
-        drawable = np.flatnonzero(chance)
-        least = 1 if self.replace else contest.size
-        if len(drawable) < least:
-            of = "" if contest.label is None else f" of the class {contest.label}"
-            raise ValueError(
-                f"{least} rows{of} are to be drawn, and {len(drawable)} have a sensitivity above "
-                "0. Ask for fewer rows, or add a positive number to all sensitivities."
-            )
-        size, chance = contest.size, chance[drawable]
+        sensitivity = sensitivity if contest.rows is None else sensitivity[contest.rows]
+        drawable = np.flatnonzero(sensitivity)
+        self._check_drawable(len(drawable), sensitivity, contest)
+        size, sizes = contest.size, Sizes(sensitivity[drawable], own[drawable])
         if self.replace:
-            picks, counts = draw_with_replacement(chance, size, contest.random_state)
-            q = chance[picks] / chance.sum()
+            picks, counts = draw_with_replacement(sizes, size, contest.random_state)
+            q = sizes.relative[picks] / sizes.relative.sum()
             expected = size * q
             inclusion = 1 - (1 - q) ** size
         else:
-            picks = ranking(chance, contest.random_state)[:size]
+            picks = ranking(sizes, contest.random_state)[:size]
             counts = np.ones(size, dtype=np.intp)
-            expected = inclusion = inclusion_probabilities(chance, size)[picks]
+            expected = inclusion = inclusion_probabilities(sizes, size)[picks]
         picks = drawable[picks]
         return Picks(
             picks,
             weight=own[picks] * counts / expected,
             per_pick={"inclusion_probability_": inclusion, "multiplicity_": counts},
             scale="group" if self.normalize else None,
+        )
+
+    def _check_drawable(self, n_drawable, sensitivity, contest):
+        least = 1 if self.replace else contest.size
+        if n_drawable >= least:
+            return
+        of = "" if contest.label is None else f" of the class {contest.label}"
+        at = int(np.argmin(sensitivity))
+        row = at if contest.rows is None else int(contest.rows[at])
+        raise ValueError(
+            f"{least} rows{of} are to be drawn, and {n_drawable} have a sensitivity above 0: that "
+            f"of row {row} is 0. Ask for at most {n_drawable} rows, or give sensitivities that "
+            "are all positive, such as these plus a positive number, as an array or a callable."
         )
 
     def __sklearn_tags__(self):

@@ -242,8 +242,10 @@ class BlackBoxTeaching(BaseModelCoreset):
         """Teach; return the place of each row in the order of joining, and who joined."""
         X, y = _models.host(table.X), table.classes[table.codes]
         present = table.sample_weight > 0
-        # Not divided by the total: doubled integers add up without rounding.
+        # Not divided by the total: doubled integers add up without rounding. Those that were
+        # multiplied by something do not.
         weight, total = table.sample_weight.copy(), table.sample_weight.sum()
+        all_of_it = total * (1 - 2.0**-40)
         rate = self.log_n_hypotheses - np.log(self.delta)
         threshold = np.full(len(y), np.inf)
         random_state = check_random_state(self.random_state)
@@ -271,7 +273,7 @@ class BlackBoxTeaching(BaseModelCoreset):
                 break
             while True:
                 new = teach[weight[teach] / total > threshold[teach]]
-                if weight[teach].sum() >= total and len(new):
+                if weight[teach].sum() >= all_of_it and len(new):
                     break
                 weight[teach] *= 2
                 n_doublings += 1

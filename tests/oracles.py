@@ -1,5 +1,8 @@
 """The papers' loops, written to be obviously right; nothing here is fast."""
 
+from decimal import Decimal, localcontext
+from fractions import Fraction
+
 import numpy as np
 from scipy.optimize import nnls
 from sklearn.metrics import pairwise_distances
@@ -120,6 +123,34 @@ def margin(p):
 def top_k(scores, k):
     """Largest first, ties to the lowest index."""
     return np.array(sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:k])
+
+
+def exact_squares(X, weight):
+    """Squared distances to the weighted mean in exact arithmetic, as fractions."""
+    rows = [[Fraction(float(x)) for x in row] for row in X]
+    weight = [Fraction(float(w)) for w in weight]
+    columns = range(len(rows[0]))
+    total = sum(weight)
+    mean = [sum(w * row[c] for w, row in zip(weight, rows, strict=True)) / total for c in columns]
+    return [sum((row[c] - mean[c]) ** 2 for c in columns) for row in rows]
+
+
+def square_root(fraction):
+    with localcontext(prec=60):
+        return (Decimal(fraction.numerator) / Decimal(fraction.denominator)).sqrt()
+
+
+def moderate(X, weight):
+    """How far the distance of each row to the centre is from the median, and these distances."""
+    distances = [square_root(square) for square in exact_squares(X, weight)]
+    order = sorted(range(len(X)), key=lambda i: distances[i])
+    half, upto = sum(Fraction(float(w)) for w in weight) / 2, 0
+    for place, i in enumerate(order):
+        upto += Fraction(float(weight[i]))
+        if upto >= half:
+            after = order[place + 1] if upto == half else i
+            median = (distances[i] + distances[after]) / 2
+            return [abs(distance - median) for distance in distances], distances
 
 
 def largest_remainder(size, counts):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import sklearn
 from scipy import sparse
+from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification
@@ -341,7 +342,8 @@ def test_columns_of_any_kind_need_the_features_of_the_model(model):
         ({"reference": np.full((50, 8), np.nan)}, "reference: Input .*contains NaN"),
         ({"metric": "precomputed"}, "'metric' parameter"),
         ({"features": "pixels"}, "'features' parameter"),
-        ({"metric": lambda a, b: np.nan}, "NaN or infinite"),
+        ({"metric": lambda a, b: np.nan}, "is nan between rows 0 and 0 of X"),
+        ({"metric": lambda a, b: np.inf if a[0] > 1 else 1.0}, "is inf between rows"),
     ],
 )
 def test_errors(params, message, model):
@@ -406,3 +408,125 @@ def test_neighbours_equal_brute_force(name, dtype, rng):
         np.testing.assert_allclose(
             distances, np.take_along_axis(D[of], neighbors, 1), rtol=1e-3, atol=1e-9
         )
+
+
+def far_tables(rng):
+    def sentinel(*shape):
+        return np.where(
+            (rng.random((shape[0], 1)) < 0.6) & (np.arange(shape[1]) % 2 == 0),
+            -99999999,
+            rng.random(shape),
+        )
+
+    return {
+        "far from zero": rng.standard_normal((150, 8)) + 1e6,
+        "a sentinel": sentinel(150, 8),
+        "in few columns": sentinel(150, 3),
+        "in many columns": sentinel(150, 70),
+        "in all columns of most rows": np.where(
+            rng.random((150, 1)) < 0.7, 1e8, rng.random((150, 8))
+        ),
+        "here and there": np.where(rng.random((150, 20)) < 0.3, 1e8, rng.random((150, 20))),
+        "some rows far out": np.where(
+            np.arange(150)[:, None] % 10 == 3, 1e8, rng.standard_normal((150, 8))
+        ),
+        "columns of all scales": rng.standard_normal((150, 8)) * 10.0 ** np.arange(-12, 12, 3),
+        "tiny": 1e-18 * rng.standard_normal((150, 8)),
+        "a constant column": np.column_stack([np.full(150, 7.7), rng.standard_normal((150, 2))]),
+    }
+
+
+FAR = list(far_tables(np.random.default_rng(0)))
+
+
+@pytest.mark.parametrize("name", FAR)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("memory", [1024, 1e-3])
+def test_neighbours_far_from_zero(name, dtype, container, memory, rng):
+    """Those of the differences in float64, whatever holds the table."""
+    X = far_tables(rng)[name].astype(dtype)
+    D = cdist(X.astype(float), X.astype(float), "sqeuclidean")
+    np.fill_diagonal(D, np.inf)
+    with sklearn.config_context(working_memory=memory):
+        neighbors, distances = nearest_neighbors(pairs(container(X)), 7)
+    for i, row in enumerate(neighbors):
+        edge = np.sort(D[i])[6]
+        sure = np.flatnonzero(D[i] < edge * (1 - 2.0**-40))
+        tied = np.flatnonzero(np.abs(D[i] - edge) <= edge * 2.0**-40)
+        assert row.tolist() == sorted([*sure, *tied[: 7 - len(sure)]])
+    near = np.sqrt(np.take_along_axis(D, neighbors, 1))
+    np.testing.assert_allclose(distances, near, rtol=1e-3 if dtype == "float32" else 1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_neighbours_by_angle_in_float32_are_those_in_float64(dtype, rng):
+    """Values that products of float32 take for equal are measured again."""
+    X = (rng.standard_normal((200, 12)) + 10).astype("float32")
+    unit = X / np.sqrt((X.astype(float) ** 2).sum(axis=1))[:, None]
+    D = 1 - unit @ unit.T
+    np.fill_diagonal(D, np.inf)
+    neighbors, _ = nearest_neighbors(pairs(X.astype(dtype), "cosine"), 5)
+    np.testing.assert_array_equal(neighbors, np.sort(np.argsort(D, axis=1)[:, :5], axis=1))
+
+
+def test_scores_of_float32_far_from_zero(rng):
+    """The picks of a table do not depend on what holds it."""
+    X = far_tables(rng)["in all columns of most rows"].astype("float32")
+    proba = rng.dirichlet([1, 1, 1], 150)
+    X = np.column_stack([X, np.arange(150, dtype="float32")])
+    expected = fit(Told(proba), 30, X.astype(float))
+    np.testing.assert_allclose(
+        expected.scores_, contrast(cdist(X.astype(float), X.astype(float)), proba, 10), atol=1e-11
+    )
+    got = fit(Told(proba), 30, X)
+    np.testing.assert_array_equal(got.scores_, expected.scores_)
+    np.testing.assert_array_equal(got.sample_indices_, expected.sample_indices_)
+    np.testing.assert_array_equal(got.score_samples(X), expected.score_samples(X.astype(float)))
+
+
+def in_parts(X):
+    """csr in which each entry is stored as two halves."""
+    X = sparse.csr_array(X)
+    halves = np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), 2 * X.indptr
+    return sparse.csr_array(halves, shape=X.shape)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan"])
+def test_entries_stored_in_parts(metric, model):
+    X, y, _ = model
+    X = np.where(np.abs(X) < 1, 0, X)
+    classifier = LogisticRegression(max_iter=1000).fit(X, y)
+    for reference in (None, X[:100]):
+        whole, parts = (
+            fit(
+                classifier,
+                30,
+                container(X),
+                metric=metric,
+                reference=None if reference is None else container(reference),
+            )
+            for container in (sparse.csr_array, in_parts)
+        )
+        np.testing.assert_array_equal(parts.neighbors_, whole.neighbors_)
+        np.testing.assert_array_equal(parts.sample_indices_, whole.sample_indices_)
+        np.testing.assert_array_equal(parts.scores_, whole.scores_)
+        new = X[:50] + 0.1
+        got = parts.score_samples(in_parts(new))
+        np.testing.assert_array_equal(got, whole.score_samples(sparse.csr_array(new)))
+
+
+@pytest.mark.parametrize(
+    ("metric", "rows"), [("correlation", "0 and 0"), ("braycurtis", "0 and 1")]
+)
+def test_a_metric_that_is_not_finite_names_two_rows(metric, rows, model):
+    """The second is one of the reference, if there is one."""
+    X, _, classifier = model
+    bad = X.copy()
+    bad[7] = bad[9] = 0
+    message = rf"metric='{metric}' is nan between rows \d+ and \d+ of X"
+    with np.errstate(all="ignore"):
+        with pytest.raises(ValueError, match=message):
+            fit(classifier, 30, bad, metric=metric)
+        with pytest.raises(ValueError, match=f"is nan between rows {rows} of X"):
+            fit(classifier, 2, bad[7:10], metric=metric, reference=bad[8:11], n_neighbors=2)

@@ -46,6 +46,12 @@ def tables():
         "random": rng.standard_normal((150, 5)),
         "wide": rng.standard_normal((133, 70)),
         "far from the origin": rng.standard_normal((100, 40)) + 1000,
+        "a sentinel": np.where(
+            (rng.random((90, 1)) < 0.6) & (np.arange(6) % 2 == 0), -99999999, rng.random((90, 6))
+        ),
+        "a sentinel in many columns": np.where(
+            rng.random((70, 1)) < 0.7, 1e8, rng.random((70, 40))
+        ),
         "one column": np.abs(rng.standard_normal((97, 1))),
         "grid": rng.integers(0, 4, (120, 3)).astype(float),
         "duplicates": np.repeat(rng.standard_normal((20, 3)), 4, axis=0),
@@ -188,7 +194,7 @@ def test_the_order_of_threads_does_not_matter(monkeypatch):
     runs = []
     for seed in range(4):
         launch = HostLauncher(cuda_neighbors.SOURCE, "float32", seed=seed)
-        search = cuda_neighbors.Search(near.X, launch, 6, neighbors.TIE)
+        search = cuda_neighbors.Search(near.X, near.X, launch, 6)
         runs.append(next(search(near, 6, np.arange(150), np.arange(150))))
     assert 20 < len(runs[0][0]) < 150  # on a grid some rows tie with too many
     for other in runs[1:]:
@@ -211,16 +217,16 @@ def test_a_copy_that_does_not_fit_is_not_made(on_host):
     X = np.random.default_rng(0).standard_normal((3000, 40)) + 1000
     near = pairs(X)
     assert near.offset is not None
-    assert neighbors.search_on(near, 2, 0.0) is not None
+    assert neighbors.search_on(near, 2) is not None
     with sklearn.config_context(working_memory=0.5):
-        assert neighbors.search_on(near, 2, 0.0) is None
+        assert neighbors.search_on(near, 2) is None
 
 
 @pytest.mark.parametrize(("n", "n_neighbors"), [(40, 2), (290, 20)])
 def test_two_launches_and_three_copies_back_whatever_is_asked(n, n_neighbors, monkeypatch):
     near = pairs(np.random.default_rng(0).standard_normal((n, 3)))
     launch = HostLauncher(cuda_neighbors.SOURCE, "float64")
-    search = cuda_neighbors.Search(near.X.view(Watched), launch, 2, neighbors.TIE)
+    search = cuda_neighbors.Search(near.X.view(Watched), near.source.view(Watched), launch, 2)
     copies = []
 
     def to_numpy(x):

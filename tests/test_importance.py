@@ -1,7 +1,11 @@
 """ImportanceSampling: sensitivities by their formulas, and draws whose weighted sums are right."""
 
+import math
+from fractions import Fraction
+
 import array_api_strict
 import numpy as np
+import oracles
 import pandas as pd
 import pytest
 import sklearn
@@ -21,6 +25,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from skcoreset import ImportanceSampling, Uniform
 from skcoreset._kernels.sampling import (
+    Sizes,
     draw_with_replacement,
     inclusion_probabilities,
     leverage,
@@ -63,6 +68,7 @@ SIZES = {
     "powers": 2.0 ** np.arange(7),
     "nearly nothing": np.array([1e-300, 1, 1, 2]),
     "one row": np.array([3.0]),
+    "far apart": np.array([1e-300, 3e-300, 2e-160, 3e-160, 1.0, 2e250, 3e250, 3e250]),
 }
 sizes = pytest.mark.parametrize("s", SIZES.values(), ids=SIZES)
 
@@ -91,6 +97,35 @@ def test_every_prefix_has_its_inclusion_probabilities(s):
         error = np.sqrt(np.maximum(pi * (1 - pi), 0) / n_draws)
         assert (np.abs(frequency - pi) <= 4 * error + 1e-9).all()
         assert (frequency[pi == 1] == 1).all()
+
+
+def exact_inclusion(s, m):
+    """`naive_inclusion` in exact arithmetic, of products of factors."""
+    s, certain = [math.prod(map(Fraction, factors)) for factors in s], set()
+    while True:
+        total = sum(s) - sum(s[i] for i in certain)
+        left = m - len(certain)
+        more = {i for i in range(len(s)) if i not in certain and left * s[i] >= total}
+        if not more:
+            pi = [1 if i in certain else left * s[i] / total for i in range(len(s))]
+            return np.array([float(p) for p in pi])
+        certain |= more
+
+
+@pytest.mark.parametrize("span", [1, 150, 300])
+def test_sizes_beyond_the_range_of_float64(span, rng):
+    """Products of two numbers that are hundreds of orders of magnitude apart."""
+    factors = 10.0 ** np.tile(rng.permutation(np.linspace(-span, span, 30)), (2, 1))
+    sizes = Sizes(*factors)
+    for m in (1, 7, 29, 30):
+        expected = exact_inclusion(factors.T.tolist(), m)
+        got = inclusion_probabilities(sizes, m)
+        np.testing.assert_allclose(got, expected, rtol=1e-8, atol=1e-15)
+    ranked = ranking(sizes, np.random.RandomState(0))
+    assert sorted(ranked) == list(range(30))
+    if span > 1:  # each is next to nothing beside the one before
+        size = np.log10(factors).sum(axis=0)
+        np.testing.assert_array_equal(ranked[:20], np.argsort(-size)[:20])
 
 
 def test_equal_sizes_give_every_order_the_same_chance():
@@ -249,10 +284,95 @@ def test_lightweight(as_sparse, offset, rng):
     gaps = ((X - X.mean(axis=0)) ** 2).sum(axis=1)
     expected = 1 / 400 + gaps / (2 * gaps.sum())
     got = sensitivity_of(sparse.csr_array(X) if as_sparse else X)
-    # The offset takes digits: of the mean, and twice as many where the mean is not subtracted.
-    rtol = 1e-12 if offset == 0 else 1e-6 if as_sparse else 1e-10
-    np.testing.assert_allclose(got, expected, rtol=rtol)
+    np.testing.assert_allclose(got, expected, rtol=1e-12 if offset == 0 else 1e-10)
     assert got.sum() == pytest.approx(1)
+
+
+FAR = {
+    "plain": lambda rng: rng.standard_normal((40, 4)),
+    "far from zero": lambda rng: rng.standard_normal((40, 4)) + 1e6,
+    "a sentinel": lambda rng: np.where(
+        (rng.random((40, 1)) < 0.6) & (np.arange(4) % 2 == 0), -99999999, rng.random((40, 4))
+    ),
+    "sentinels here and there": lambda rng: np.where(
+        rng.random((40, 4)) < 0.3, 1e8, rng.random((40, 4))
+    ),
+    "a row far out": lambda rng: np.vstack([rng.standard_normal((39, 4)), np.full((1, 4), 1e8)]),
+    "mostly zeros": lambda rng: np.where(rng.random((40, 4)) < 0.3, rng.random((40, 4)), 0),
+    "tiny": lambda rng: 1e-20 * rng.standard_normal((40, 4)),
+}
+far_tables = pytest.mark.parametrize("name", FAR)
+containers = pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+dtypes = pytest.mark.parametrize("dtype", ["float64", "float32"])
+
+
+@far_tables
+@containers
+@dtypes
+def test_lightweight_in_exact_arithmetic(name, dtype, container, rng):
+    X, w = FAR[name](rng).astype(dtype), rng.integers(1, 4, 40)
+    squares = oracles.exact_squares(X, w)
+    spread = sum(int(n) * square for n, square in zip(w, squares, strict=True))
+    expected = [float(Fraction(1, 2 * int(w.sum())) + square / (2 * spread)) for square in squares]
+    got = sensitivity_of(container(X), sample_weight=w)
+    np.testing.assert_allclose(got, expected, rtol=1e-14)
+
+
+@far_tables
+@containers
+@dtypes
+def test_kmeans_by_differences(name, dtype, container, rng):
+    """A plain loop with the same draws."""
+    X, w = FAR[name](rng).astype(dtype), rng.integers(1, 4, 40)
+    wide, random_state = X.astype(float), np.random.RandomState(0)
+    D = ((wide[:, None, :] - wide) ** 2).sum(axis=2)
+    centers = [random_state.choice(40, p=w / w.sum())]
+    while len(centers) < 3:
+        mass = np.cumsum(w * D[:, centers].min(axis=1))
+        centers.append(np.searchsorted(mass, random_state.uniform() * mass[-1]))
+    d, cell = D[:, centers].min(axis=1), D[:, centers].argmin(axis=1)
+    alpha, c = 16 * (np.log2(3) + 2), w @ d / w.sum()
+    inside = [w[cell == b].sum() for b in cell]
+    spread = np.array([w[cell == b] @ d[cell == b] for b in cell])
+    expected = alpha * d / c + 2 * alpha * spread / inside / c + 4 * w.sum() / inside
+    params = {"sensitivity": "kmeans", "n_clusters": 3, "sample_weight": w}
+    np.testing.assert_allclose(sensitivity_of(container(X), **params), expected, rtol=1e-12)
+
+
+@far_tables
+@containers
+@dtypes
+def test_leverage_far_from_zero(name, dtype, container, rng):
+    """What float32 holds exactly has the rank and the leverage that it has in float64."""
+    X = FAR[name](rng).astype(dtype)
+    wide = X / np.abs(X).max(axis=0).astype(float)
+    expected = (np.linalg.qr(wide)[0] ** 2).sum(axis=1)
+    condition = np.linalg.cond(wide)
+    for sensitivity, values in (("leverage", expected), ("logistic", expected**0.5 + 1 / 40)):
+        got = sensitivity_of(container(X), sensitivity=sensitivity)
+        np.testing.assert_allclose(got, values, atol=8 * 2.0**-52 * condition)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-20, 1e20, 1e200, 2.0**1000])
+@pytest.mark.parametrize("sensitivity", LABEL_FREE)
+@containers
+def test_the_unit_of_the_table_does_not_matter(container, sensitivity, scale, rng):
+    X = rng.standard_normal((50, 3))
+    here, there = (sensitivity_of(container(Z), sensitivity=sensitivity) for Z in (X, X * scale))
+    np.testing.assert_allclose(there, here, rtol=1e-12)
+
+
+@pytest.mark.parametrize("sensitivity", LABEL_FREE)
+def test_entries_stored_in_parts(sensitivity, rng):
+    X = sparse.csr_array(np.where(rng.random((60, 5)) < 0.5, rng.standard_normal((60, 5)), 0))
+    halves = np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), 2 * X.indptr
+    halves = sparse.csr_array(halves, shape=X.shape)
+    sampler = ImportanceSampling(20, sensitivity=sensitivity, random_state=0)
+    expected = sampler.fit(X).sensitivity_, sampler.sample_indices_
+    got = sampler.fit(halves).sensitivity_, sampler.sample_indices_
+    np.testing.assert_array_equal(got[0], expected[0])
+    np.testing.assert_array_equal(got[1], expected[1])
+    assert halves.nnz == 2 * X.nnz  # the user's own
 
 
 @pytest.mark.parametrize("replace", [False, True])
@@ -434,7 +554,7 @@ def test_arrays_of_other_libraries(sensitivity, blobs):
 # rows with weights -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sensitivity", ["lightweight", "leverage", "logistic", "loss", "gradient"])
+@pytest.mark.parametrize("sensitivity", ["lightweight", "leverage", "loss", "gradient"])
 def test_weights_are_repeats(sensitivity, rng):
     """One copy of a row of weight w is as sensitive as the row in a table that has it w times."""
     X, y = make_classification(120, 5, random_state=0)
@@ -446,6 +566,20 @@ def test_weights_are_repeats(sensitivity, rng):
     repeated = sensitivity_of(X[rows], y[rows], **params)
     np.testing.assert_allclose(weighted[rows], repeated, rtol=1e-5)
     assert (weighted[w == 0] == 0).all()
+
+
+def test_logistic_with_weights(rng):
+    """The bound of a row of weight w is sqrt(w l) + w / W; so what all weights share is no matter.
+
+    Of a table with repeated rows it would be another one, as a square root does not add up.
+    """
+    X, w = rng.standard_normal((60, 4)), rng.integers(1, 5, 60).astype(float)
+    bound = np.sqrt(naive_leverage(np.sqrt(w)[:, None] * X)) + w / w.sum()
+    got = sensitivity_of(X, sensitivity="logistic", sample_weight=w)
+    np.testing.assert_allclose(got, bound / w)
+    for factor in (0.3, 1e-200, 1e200):
+        scaled = sensitivity_of(X, sensitivity="logistic", sample_weight=w * factor)
+        np.testing.assert_allclose(scaled * factor, got, rtol=1e-10)
 
 
 def test_kmeans_with_weights(rng):
@@ -477,6 +611,62 @@ def test_the_chance_is_that_of_all_copies(rng):
     pi = naive_inclusion(w * s, 10)[got.sample_indices_]
     np.testing.assert_allclose(got.inclusion_probability_, pi)
     np.testing.assert_allclose(got.sample_weight_, w[got.sample_indices_] / pi)
+
+
+@pytest.mark.parametrize("factor", [0.1, 1 / 3, 1e-12, 1e-200, 1e200])
+@pytest.mark.parametrize("replace", [False, True])
+@pytest.mark.parametrize("sensitivity", [*LABEL_FREE, "loss", "gradient"])
+def test_weights_times_a_constant_are_the_same_weights(sensitivity, replace, factor, blobs):
+    X, y = blobs
+    w = np.random.default_rng(0).integers(1, 4, 300).astype(float)
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    for normalize in (True, False):
+        sampler = ImportanceSampling(
+            40,
+            sensitivity=sensitivity,
+            estimator=model,
+            replace=replace,
+            normalize=normalize,
+            random_state=0,
+        )
+        kept, weight, pi = (
+            getattr(sampler.fit(X, y, sample_weight=w), name)
+            for name in ("sample_indices_", "sample_weight_", "inclusion_probability_")
+        )
+        sampler.fit(X, y, sample_weight=w * factor)
+        np.testing.assert_array_equal(sampler.sample_indices_, kept)
+        np.testing.assert_allclose(sampler.sample_weight_ / factor, weight)
+        np.testing.assert_allclose(sampler.inclusion_probability_, pi)
+
+
+def test_weights_too_small_for_a_sensitivity(blobs):
+    with pytest.raises(ValueError, match="Multiply all weights by the same large number"):
+        ImportanceSampling(30).fit(*blobs, sample_weight=np.full(300, 1e-312))
+    sampler = ImportanceSampling(30, sensitivity=np.ones(300), random_state=0)
+    here, there = (
+        sampler.fit(*blobs, sample_weight=np.full(300, w)).sample_indices_ for w in (1, 1e-312)
+    )
+    np.testing.assert_array_equal(here, there)
+
+
+@pytest.mark.parametrize("replace", [False, True])
+@pytest.mark.parametrize("span", [6, 100])
+def test_weights_of_all_scales(replace, span, rng):
+    """The sum of the weights is without bias, and rows are in by their inclusion probability."""
+    X, w = rng.standard_normal((40, 2)), 10.0 ** rng.uniform(-span, span, 40)
+    sums, times, chance = [], np.zeros(40), np.zeros(40)
+    for seed in range(200):
+        got = ImportanceSampling(
+            8, replace=replace, normalize=False, stratify=None, random_state=seed
+        ).fit(X, sample_weight=w)
+        sums.append(got.sample_weight_.sum() / w.sum())
+        times[got.sample_indices_] += 1
+        chance[got.sample_indices_] = got.inclusion_probability_
+        if not replace:
+            pi = naive_inclusion(w * got.sensitivity_ / w.max(), 8)[got.sample_indices_]
+            np.testing.assert_allclose(got.inclusion_probability_, pi, rtol=1e-6)
+    assert within_three_errors(np.array(sums)[:, None], [1.0])
+    assert (np.abs(times / 200 - chance) <= 4 * np.sqrt(chance * (1 - chance) / 200) + 0.01).all()
 
 
 # the classifier ----------------------------------------------------------------------------
@@ -565,8 +755,25 @@ def test_a_class_without_sensitivity_is_named(blobs):
     X, y = blobs
     for replace in (False, True):
         sampler = ImportanceSampling(30, sensitivity=(y != 1) * 1.0, replace=replace)
-        with pytest.raises(ValueError, match="rows of the class 1 are to be drawn, and 0 have"):
+        message = f"of the class 1 .*, and 0 have a .* of row {np.argmax(y == 1)} is 0"
+        with pytest.raises(ValueError, match=message):
             sampler.fit(X, y)
+
+
+def test_sensitivities_that_are_far_apart_are_all_drawn(rng):
+    """1e-300 is 0 beside 1e300 in float64, and yet a row that is drawn where all are."""
+    s = 10.0 ** rng.uniform(-300, 300, 100)
+    for k in (60, 100):
+        got = ImportanceSampling(k, sensitivity=s, normalize=False, random_state=0)
+        got.fit(np.zeros((100, 1)))
+        assert len(set(got.sample_indices_)) == k
+        assert set(np.argsort(s)[-k + 1 :]) <= set(got.sample_indices_)
+        np.testing.assert_allclose(
+            got.inclusion_probability_,
+            exact_inclusion(s[:, None].tolist(), k)[got.sample_indices_],
+            rtol=1e-8,
+            atol=1e-15,
+        )
 
 
 def test_rows_without_loss_are_never_drawn(blobs):

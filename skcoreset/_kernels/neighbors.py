@@ -8,6 +8,7 @@ import sklearn
 from array_api_extra import partition
 from scipy import sparse
 from scipy.spatial import KDTree
+from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from skcoreset._backend import block_slices, is_foreign, to_numpy
@@ -19,8 +20,8 @@ __all__ = ["nearest_neighbors"]
 TREE_COLUMNS = 6  # up to so many columns a tree is faster; from about 10 on it is slower
 MATCHED_COLUMNS = 64  # up to so many float32 columns scikit-learn's search is as fast or faster
 SPARE = 2  # rows that a search is asked for beyond those wanted, to see whether others tie
-TIE = 2.0**-40  # distances without cancellation that are relatively closer than this are equal
 GROUPS = 32
+MANY = 8  # of so many candidates one may be among the nearest: then all are measured
 MOST_MEMORY = 128  # MiB, for scikit-learn's search
 
 
@@ -73,7 +74,7 @@ def nearest_neighbors(pairs, n_neighbors, of=slice(None), among=slice(None)):
 
 def _searches(pairs):
     """The searches to try one after the other; the last one leaves no row out."""
-    on_gpu = search_on(pairs, SPARE, TIE)
+    on_gpu = search_on(pairs, SPARE)
     if on_gpu is not None:
         return [on_gpu, _by_blocks]
     if pairs.cancels and not is_foreign(pairs.X):
@@ -102,23 +103,31 @@ def _by_blocks(pairs, n_neighbors, asked, among):
     candidates = slice(int(among[0]), int(among[-1]) + 1) if whole else every
     for block in block_slices(len(asked), 4 * n * pairs.itemsize, most_bytes=2**26):
         mine = xp.asarray(asked[block], device=pairs.device)
-        D = pairs.block(mine, candidates)
         # Ascending, so that only these columns can be the rows themselves.
         a, b = np.searchsorted(among, [asked[block][0], asked[block][-1] + 1]).tolist()
-        D[:, a:b] = xp.where(mine[:, None] == every[None, a:b], xp.inf, D[:, a:b])
+        itself = mine[:, None] == every[None, a:b]
+        D = pairs.rough(mine, candidates)
+        D[:, a:b] = xp.where(itself, xp.inf, D[:, a:b])
         edge = _about_kth_smallest(D, n_neighbors, xp)
         if not xp.all(xp.isfinite(edge)):
             raise ValueError(
                 "The metric gives distances that are NaN or infinite: a row has fewer than "
                 f"{n_neighbors} neighbours at a finite distance."
             )
-        # Two values, each with its error; the squared norm of a neighbour is at most twice that
-        # of the row, plus twice its distance.
-        edge = edge + 4 * pairs.slack(edge, mine)
+        # What ties, and two values, each with its error; the squared norm of a neighbour is at most
+        # twice that of the row, plus twice its distance.
+        edge = edge + 2 * _tie(pairs, edge) + 4 * pairs.slack(edge, mine)
         hits = xp.nonzero(xp.reshape(edge[:, None] >= D, (-1,)))[0]
+        measured = _can_measure_all(pairs) and MANY * hits.shape[0] > D.shape[0] * D.shape[1]
+        if measured:  # as far from the origin as they are, products cannot tell them apart
+            D = _all_measured(pairs, asked[block], among)
+            D[:, a:b][itself] = np.inf
+            edge = np.partition(D, n_neighbors - 1, axis=1)[:, n_neighbors - 1]
+            edge += 2 * _tie(pairs, edge)
+            hits = np.flatnonzero(edge[:, None] >= D)
         values = xp.take(xp.reshape(D, (-1,)), hits)
         rows, columns = hits // n, hits % n
-        if pairs.cancels:
+        if pairs.refines and not measured:
             values = xp.astype(values, xp.float64, copy=False)
             own, other = xp.take(mine, rows), xp.take(every, columns)
             count = np.bincount(to_numpy(rows), minlength=mine.shape[0])
@@ -127,6 +136,30 @@ def _by_blocks(pairs, n_neighbors, asked, among):
             values[unsure] = pairs.direct(own[unsure], other[unsure])
         columns = among[to_numpy(columns)]
         yield np.arange(len(asked))[block], to_numpy(rows), columns, to_numpy(values)
+
+
+def _can_measure_all(pairs):
+    """Whether Euclidean distances are to be had from dense rows, at less than those of pairs."""
+    if not pairs.cancels or is_foreign(pairs.X):
+        return False
+    stored = pairs.X.nnz / pairs.X.shape[0] if sparse.issparse(pairs.X) else np.inf
+    return pairs.X.shape[1] <= 16 * stored
+
+
+def _all_measured(pairs, asked, among):
+    """Squared distances of rows `asked` and `among` by differences, (n_asked, n_among), float64."""
+
+    def dense(at):
+        rows = pairs.fetch_wide(at)
+        return rows.toarray() if sparse.issparse(rows) else rows
+
+    out = np.empty((len(asked), len(among)))
+    row_bytes = 2 * 8 * pairs.X.shape[1]
+    for left in block_slices(len(asked), row_bytes):
+        mine = dense(asked[left])
+        for right in block_slices(len(among), row_bytes):
+            out[left, right] = cdist(mine, dense(among[right]), "sqeuclidean")
+    return out
 
 
 def _fewer_alike(pairs, among, most):
@@ -139,7 +172,7 @@ def _fewer_alike(pairs, among, most):
         return among
     seen, keep = {}, np.ones(len(among), dtype=bool)
     for block in block_slices(len(among), 2 * pairs.itemsize * pairs.X.shape[1]):
-        rows = pairs.fetch(among[block])
+        rows = pairs.fetch_source(among[block])
         for i, row in enumerate(_row_bytes(rows), block.start):
             key = blake2b(row, digest_size=16).digest()
             seen[key] = seen.get(key, 0) + 1
@@ -195,6 +228,12 @@ def _by_scikit_learn(pairs, n_neighbors, asked, among):
         yield np.arange(len(asked))[block][near[0]], *near[1:]
 
 
+def _tie(pairs, value):
+    """How close to `value` another is that ties with it."""
+    factor, term = pairs.tie
+    return factor * value + term
+
+
 def _as_slice(at):
     """Consecutive positions as a slice, which takes a view of a table and not a copy."""
     whole = len(at) and at[-1] - at[0] == len(at) - 1
@@ -210,7 +249,8 @@ def _near(pairs, n_neighbors, mine, among, values, columns, exact=True):
     columns = among[columns]
     last = values[:, -1].copy() if values.shape[1] < len(among) else np.inf
     values[columns == mine[:, None]] = np.inf
-    edge = np.partition(values, n_neighbors - 1, axis=1)[:, n_neighbors - 1] * (1 + TIE)
+    edge = np.partition(values, n_neighbors - 1, axis=1)[:, n_neighbors - 1]
+    edge += 2 * _tie(pairs, edge)
     if not exact:
         edge += 4 * pairs.slack(edge, mine)
     settled = last > edge
@@ -231,7 +271,7 @@ def _nearest(rows, values, n_neighbors, pairs):
     if len(rows) == len(start) * n_neighbors:  # each row has at least so many: no choice
         return np.ones(len(rows), dtype=bool)
     edge = values[np.lexsort((values, rows))][start + n_neighbors - 1]
-    width = TIE * edge if pairs.cancels else pairs.slack(edge)
+    width = _tie(pairs, edge)
     tied = (edge + width)[rows] >= values
     sure = (edge - width)[rows] > values
     tied &= ~sure

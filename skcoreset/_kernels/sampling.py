@@ -6,12 +6,13 @@ alike, so its chance is proportional to w times its sensitivity.
 
 import numpy as np
 from scipy import sparse
-from sklearn.cluster import kmeans_plusplus
 
-from skcoreset._backend import block_slices, row_products, to_numpy
-from skcoreset._kernels.distances import _Rows, pairs
+from skcoreset._backend import block_slices, to_numpy
+from skcoreset._kernels.centre import CentredRows
+from skcoreset._kernels.distances import _Rows
 
 __all__ = [
+    "Sizes",
     "draw_with_replacement",
     "inclusion_probabilities",
     "kmeans_sensitivity",
@@ -24,20 +25,39 @@ __all__ = [
 # Draws --------------------------------------------------------------------------------------
 
 
-class _Sizes:
-    """The rows by size, and which of them are certain in a sample of m rows.
+class Sizes:
+    """Rows by size, a product of positive `factors`, and which are certain in a sample of m rows.
 
     With the sizes in ascending order and their running sums T, row j (from 0) is certain as soon
     as its chance ``(m - others that are certain) s_j / T_j`` reaches 1, which is at
     ``m = n - (j + 1) + T_j / s_j``. The larger row is certain earlier.
+
+    Sizes are taken to 32 binary digits, so that those that are equal up to rounding are equal.
+    Otherwise the last digit of one of them, which depends on the block it was computed in, could
+    change places with another's, and with it the rows that are drawn. They may lie further apart
+    than float64 reaches: each has a `level`, and a number that counts times ``2 ** (512 level)``.
     """
 
-    def __init__(self, sizes):
-        sizes = _rounded(to_numpy(sizes))
+    def __init__(self, *factors):
+        mantissa, exponent = 0.5, np.int32(1)
+        for factor in factors:
+            digits, power = np.frexp(to_numpy(factor))
+            mantissa, more = np.frexp(mantissa * digits)
+            exponent = exponent + power + more
+        mantissa, more = np.frexp(np.round(np.ldexp(mantissa, 32)))
+        level = (exponent + more) // 512
+        sizes = np.ldexp(mantissa, exponent + more - 512 * level)
+
         n = len(sizes)
-        self.order = np.argsort(sizes, kind="stable")
-        self.sorted = sizes[self.order]
-        self.total = np.cumsum(self.sorted)
+        self.relative = np.ldexp(sizes, 512 * (level - level.max()))
+        self.order = np.lexsort((sizes, level))
+        self.sorted, self.level = sizes[self.order], level[self.order]
+        self.total, carried, before = np.empty(n), 0.0, 0
+        for one in np.unique(level):
+            mine = slice(*np.searchsorted(self.level, [one, one + 1]))
+            carried = np.ldexp(carried, 512 * (before - one))
+            self.total[mine] = np.cumsum(self.sorted[mine]) + carried
+            carried, before = self.total[mine][-1], one
         certain_from = n - np.arange(1, n + 1) + self.total / self.sorted
         # In a sample of n rows all are certain, whatever rounding says.
         self.certain_from = np.minimum.accumulate(np.minimum(certain_from, n))
@@ -46,20 +66,19 @@ class _Sizes:
         """How many rows are not certain in a sample of `m` rows: the smallest ones."""
         return len(self.order) - np.searchsorted(self.certain_from[::-1], m, side="right")
 
-    def factor(self, m):
-        """c of ``min(1, c s)`` for samples of `m` rows, of which some are not certain."""
+    def chance(self, at, m):
+        """``c s`` of ``min(1, c s)`` in samples of `m` rows, in which the rows are not certain.
+
+        `at` says which rows, by their places in ascending order.
+        """
         unsure = self.not_certain(m)
-        return (m - (len(self.order) - unsure)) / self.total[unsure - 1]
+        share = self.sorted[at] / self.total[unsure - 1]
+        share = np.ldexp(share, 512 * (self.level[at] - self.level[unsure - 1]))
+        return (m - (len(self.order) - unsure)) * share
 
 
-def _rounded(sizes):
-    """Sizes to 32 binary digits, so that those that are equal up to rounding are equal.
-
-    Otherwise the last digit of one of them, which depends on the block it was computed in, could
-    change places with another's, and with it the rows that are drawn.
-    """
-    mantissa, exponent = np.frexp(sizes)
-    return np.ldexp(np.round(np.ldexp(mantissa, 32)), exponent - 32)
+def _sizes(sizes):
+    return sizes if isinstance(sizes, Sizes) else Sizes(sizes)
 
 
 def inclusion_probabilities(sizes, m):
@@ -67,7 +86,7 @@ def inclusion_probabilities(sizes, m):
 
     Parameters
     ----------
-    sizes : ndarray of shape (n,)
+    sizes : array of shape (n,), or Sizes
         Positive; taken to 32 binary digits.
     m : int
         From 1 to n.
@@ -80,11 +99,11 @@ def inclusion_probabilities(sizes, m):
     -----
     Time: O(n log n). Memory: a few vectors of n.
     """
-    of = _Sizes(sizes)
+    of = _sizes(sizes)
     out = np.ones(len(of.order))
     unsure = of.not_certain(m)
     if unsure:
-        out[of.order[:unsure]] = np.minimum(of.factor(m) * of.sorted[:unsure], 1)
+        out[of.order[:unsure]] = np.minimum(of.chance(slice(0, unsure), m), 1)
     return out
 
 
@@ -102,7 +121,7 @@ def ranking(sizes, random_state):
 
     Parameters
     ----------
-    sizes : ndarray of shape (n,)
+    sizes : array of shape (n,), or Sizes
         Positive; taken to 32 binary digits.
     random_state : RandomState
 
@@ -115,12 +134,12 @@ def ranking(sizes, random_state):
     Time: O(n log n), and a plain loop over the sizes of sample in which some row is certain.
     Memory: about twenty vectors of n.
     """
-    of = _Sizes(sizes)
+    of = _sizes(sizes)
     n = len(of.order)
     # As samples shrink, rows cease to be certain, in ascending order of size. Row j does so in
     # the step to `step[j]` rows, and may be put out right there.
     step = np.ceil(of.certain_from).astype(np.intp) - 1
-    chance = np.maximum(1 - of.factor(step) * of.sorted, 0)
+    chance = np.maximum(1 - of.chance(np.arange(n), step), 0)
     upto = np.concatenate([[0.0], np.cumsum(chance)])
 
     m = np.arange(n - 1, step[-1] - 1, -1)  # from step[-1] rows on none is certain
@@ -162,11 +181,11 @@ def _eliminate(n, m, before, after, out, from_pool, answer):
 
 
 def draw_with_replacement(sizes, m, random_state):
-    """`m` independent draws, row i with probability proportional to ``sizes[i]``.
+    """`m` independent draws, each row with a probability proportional to its size.
 
     Parameters
     ----------
-    sizes : ndarray of shape (n,)
+    sizes : array of shape (n,), or Sizes
         Positive; taken to 32 binary digits.
     m : int
     random_state : RandomState
@@ -183,7 +202,7 @@ def draw_with_replacement(sizes, m, random_state):
     -----
     Time: O(n + m log n). Memory: a vector of n.
     """
-    upto = np.cumsum(_rounded(to_numpy(sizes)))
+    upto = np.cumsum(_sizes(sizes).relative)
     drawn = np.searchsorted(upto, random_state.random_sample(m) * upto[-1], side="right")
     drawn = np.minimum(drawn, len(upto) - 1)  # a product may round up to the sum of all
     rows, first, counts = np.unique(drawn, return_index=True, return_counts=True)
@@ -212,20 +231,8 @@ def lightweight_sensitivity(X, weight):
     -----
     Time: n d, X is read twice. Memory: a few vectors of n, and blocks.
     """
-    rows = _Rows(X, may_copy=False)
-    xp, blocks = rows.xp, rows.blocks(3 * 8 * X.shape[1])
-    on_device = xp.asarray(weight, dtype=xp.float64, device=rows.device)
-    mean = sum(rows.fetch_wide(block).T @ on_device[block] for block in blocks)
-    mean = mean / float(weight.sum())
-
-    def square(block):
-        if not sparse.issparse(block):
-            return row_products(block - mean, block - mean)
-        # |x|^2 - 2 x mu + |mu|^2, so that zeros stay out; below 0 by rounding only.
-        own = np.asarray(block.multiply(block).sum(axis=1)).ravel()
-        return np.maximum(own - 2 * (block @ mean) + mean @ mean, 0)
-
-    squares = np.concatenate([to_numpy(square(rows.fetch_wide(block))) for block in blocks])
+    around = CentredRows(X)
+    squares = around.distances(around.mean(weight)) ** 2
     spread = weight @ squares
     if spread == 0:  # all rows are alike
         return np.full(len(squares), 1 / weight.sum())
@@ -244,7 +251,7 @@ def kmeans_sensitivity(X, weight, n_clusters, random_state):
     ----------
     X : ndarray or csr of shape (n, n_features)
     weight : ndarray of shape (n,)
-        Positive.
+        Positive, the largest about 1.
     n_clusters : int
         At most n.
     random_state : RandomState
@@ -257,17 +264,19 @@ def kmeans_sensitivity(X, weight, n_clusters, random_state):
     -----
     Time: n k d. Memory: blocks.
     """
-    X = to_numpy(X)  # kmeans_plusplus works on the host
-    # One candidate a centre: plain D^2 sampling, for which alpha is the bound.
-    _, centers = kmeans_plusplus(
-        X, n_clusters, sample_weight=weight, random_state=random_state, n_local_trials=1
-    )
-    distances = pairs(X)
-    squares, cell = np.empty(X.shape[0]), np.empty(X.shape[0], dtype=np.intp)
-    for block in distances.blocks(3 * 8 * n_clusters):
-        D = distances.distances(centers, block)
-        cell[block] = D.argmin(axis=0)
-        squares[block] = D.min(axis=0).astype(np.float64) ** 2
+    around, n = CentredRows(to_numpy(X)), X.shape[0]
+    closest, cell = np.full(n, np.inf), np.zeros(n, dtype=np.intp)
+    for cluster in range(n_clusters):
+        if cluster == 0:
+            center = random_state.choice(n, p=weight / weight.sum())
+        else:
+            mass = np.cumsum(weight * (closest / (closest.max() or 1.0)) ** 2)
+            center = min(np.searchsorted(mass, random_state.uniform() * mass[-1]), n - 1)
+        distances = around.distances(around.row(center))
+        # A row that is as near to two centres up to rounding is of the first.
+        closer = distances < closest * (1 - around.rounding)
+        closest[closer], cell[closer] = distances[closer], cluster
+    squares = (closest / (closest.max() or 1.0)) ** 2
     mass = np.bincount(cell, weights=weight, minlength=n_clusters)
     spread = np.bincount(cell, weights=weight * squares, minlength=n_clusters)
     out = 4 * weight.sum() / mass[cell]
@@ -323,9 +332,24 @@ def leverage(X, weight):
         # Without Q it takes half of the time, but the array API knows no such mode.
         R = np.linalg.qr(R, mode="r") if isinstance(R, np.ndarray) else xp.linalg.qr(R).R
     _, singular, V = xp.linalg.svd(R, full_matrices=False)
-    # What float32 columns lost when they were rounded is no rank.
-    rank = int(xp.sum(xp.astype(singular > 16 * d * rows.eps * xp.max(singular), xp.int64)))
-    to_basis = V[:rank, :].T / singular[:rank]
+    relative = to_numpy(singular / xp.max(singular)) if singular[0] > 0 else to_numpy(singular)
+    is_rank = relative > 16 * d * 2.0**-52
+    # What float32 columns lost when they were rounded is no rank: in no row is the combination
+    # larger than that. In a column that is far from zero in most rows it is larger in the others.
+    eps = 2.0**-23 if "float32" in str(X.dtype) else 2.0**-52
+    unsure = np.flatnonzero(is_rank & (relative <= 16 * d * eps))
+    if len(unsure):
+        combinations = xp.take(V, xp.asarray(unsure, device=device), axis=0).T
+        seen = np.zeros(len(unsure), dtype=bool)
+        for block in blocks:
+            scaled = dense(block) / scale
+            values = to_numpy(xp.abs(scaled @ combinations))
+            # Columns made from others in float32 were off by about one eps at most.
+            lost = 4 * eps * to_numpy(xp.abs(scaled) @ xp.abs(combinations))
+            seen |= (values > lost).any(axis=0)
+        is_rank[unsure] = seen
+    rank = xp.asarray(np.flatnonzero(is_rank), device=device)
+    to_basis = (xp.take(V, rank, axis=0) / xp.take(singular, rank)[:, None]).T
     return np.concatenate(
         [to_numpy(xp.sum(((dense(block) / scale) @ to_basis) ** 2, axis=1)) for block in blocks]
     )

@@ -1,10 +1,11 @@
-"""The k largest scores."""
+"""The k largest scores, and the order of values that rounding may have moved past each other."""
 
+import numpy as np
 from array_api_extra import partition
 
 from skcoreset._backend import device_of, namespace
 
-__all__ = ["top_k"]
+__all__ = ["ascending", "top_k"]
 
 
 def top_k(scores, k):
@@ -20,3 +21,15 @@ def top_k(scores, k):
         ties = position[scores == edge][: k - sure.shape[0]]
         position = xp.sort(xp.concat([sure, ties]))
     return position[xp.argsort(-scores[position], stable=True)]
+
+
+def ascending(values, slack):
+    """Positions in ascending order of `values`; those that tie by position.
+
+    Two neighbours in that order tie if they are no further apart than `slack`, what rounding may
+    have moved each by, allows for both. Host arrays. Time: O(n log n).
+    """
+    order = np.argsort(values, kind="stable")
+    ordered, slack = values[order], slack[order]
+    apart = np.diff(ordered) > slack[1:] + slack[:-1]
+    return order[np.lexsort((order, np.concatenate([[0], np.cumsum(apart)])))]

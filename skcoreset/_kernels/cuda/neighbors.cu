@@ -86,26 +86,33 @@ extern "C" __global__ TILE_KERNEL void nearest(const real* X, const real* square
 }
 
 // Distance of two rows as exact as can be had, known to all threads of the warp.
-__device__ inline double measured(const real* x, const real* p, int d, int cosine, double factors) {
-    double sum = 0;
+__device__ inline double measured(const real* x, const real* p, int d, int cosine) {
+    double sum = 0, own = 0, other = 0;
     for (int c = threadIdx.x % WARP; c < d; c += WARP) {
         double left = x[c], right = p[c];
         sum += cosine ? left * right : (left - right) * (left - right);
+        own += left * left;
+        other += right * right;
     }
     sum = warp_sum(sum);
-    return cosine ? 1 - sum * factors : sum;
+    if (!cosine) return sum;
+    own = warp_sum(own);
+    other = warp_sum(other);
+    return own > 0 && other > 0 ? 1 - sum / (sqrt(own) * sqrt(other)) : 1;
 }
 
 // The `wanted` nearest of each row asked about, ascending by position, from its lists; one warp has
 // one row. A row is settled if all that may be among them is in its lists; nothing is written for
 // others.
 //
-// Values that rounding may have moved past each other are measured again, and of those that are
-// then relatively closer than `tie` (with `cosine`: closer than `rounding`) the first are taken.
+// Values that rounding, which is `rounding`, may have moved past each other are measured again, by
+// the rows of `X` as the user gave them. Of those that are then closer than `factor` times the last
+// of them plus `term`, the first are taken.
 extern "C" __global__ void choose(const real* X, const real* square, int cosine, int d,
                                   const i64* of, int n_of, int n_parts, int length, int wanted,
-                                  double rounding, double tie, real* values, int* positions,
-                                  int* neighbors, double* distances, int* settled) {
+                                  double rounding, double factor, double term, real* values,
+                                  int* positions, int* neighbors, double* distances,
+                                  int* settled) {
     __shared__ double value_of[CHOOSING_WARPS][MOST], edge_of[CHOOSING_WARPS];
     __shared__ int position_of[CHOOSING_WARPS][MOST];
     int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
@@ -119,7 +126,7 @@ extern "C" __global__ void choose(const real* X, const real* square, int cosine,
             insert(values, positions, length, values[at], positions[at]);
     int row = (int)of[asked];
     double own = square[row], edge = values[wanted - 1];
-    edge += 4 * rounding * (cosine ? 1.0 : own + edge);
+    edge += 2 * (factor * edge + term) + 4 * rounding * (cosine ? 1.0 : own + edge);
     bool all = values[length - 1] > edge;
     if (lane == 0) settled[asked] = all;
     if (!all) return;
@@ -127,7 +134,7 @@ extern "C" __global__ void choose(const real* X, const real* square, int cosine,
     for (; n_near < length && values[n_near] <= edge; ++n_near) {
         int other = positions[n_near];
         const real *x = X + (i64)row * d, *p = X + (i64)other * d;
-        double value = measured(x, p, d, cosine, own * (double)square[other]);
+        double value = measured(x, p, d, cosine);
         if (lane == 0) value_of[warp][n_near] = value, position_of[warp][n_near] = other;
     }
     __syncwarp();
@@ -141,7 +148,7 @@ extern "C" __global__ void choose(const real* X, const real* square, int cosine,
     }
     __syncwarp();
     edge = edge_of[warp];
-    double width = cosine ? rounding : tie * edge;
+    double width = factor * edge + term;
     for (int i = lane; i < n_near; i += WARP) {
         int n_sure = 0, sure_before = 0, tied_before = 0;
         for (int j = 0; j < n_near; ++j) {

@@ -6,7 +6,7 @@ The host waits once for each block of rows that are asked about, some hundred th
 import numpy as np
 
 from skcoreset._backend import block_slices, to_numpy
-from skcoreset._kernels.cuda.launch import launcher_of
+from skcoreset._kernels.cuda.launch import launcher_of, room
 from skcoreset._kernels.cuda.rows import whole_table
 
 __all__ = ["search_on"]
@@ -24,17 +24,15 @@ class Search:
 
     Parameters
     ----------
-    X : array of shape (n, d)
-        Rows of the `pairs` it will be asked about, shifted as these shift them.
+    X, source : array of shape (n, d)
+        Rows of the `pairs` it will be asked about, shifted as these shift them, and as they are.
     launch : launcher
     spare : int
         Rows that are looked for beyond those wanted, to see whether others tie.
-    tie : float
-        Exact distances that are relatively closer than this are equal.
     """
 
-    def __init__(self, X, launch, spare, tie):
-        self.X, self.launch, self.spare, self.tie = X, launch, spare, tie
+    def __init__(self, X, source, launch, spare):
+        self.X, self.source, self.launch, self.spare = X, source, launch, spare
 
     def __call__(self, pairs, n_neighbors, asked, among):
         """Leaves out the rows that tie with more than are kept of each."""
@@ -71,20 +69,35 @@ class Search:
         )
         asked = xp.asarray(asked, dtype=xp.int64, device=pairs.device)
         square = pairs.sq if pairs.cancels else pairs.scale
-        table = self.X, square, not pairs.cancels, self.X.shape[1], asked, n_of
+        table = square, not pairs.cancels, self.X.shape[1], asked, n_of
         self.launch(
-            *("nearest", n_tiles * n_parts, TILE_THREADS, *table),
+            *("nearest", n_tiles * n_parts, TILE_THREADS, self.X, *table),
             *(among, n_among, n_parts, length, *lists),
         )
         self.launch(
-            *("choose", -(-n_of // CHOOSING_WARPS), 32 * CHOOSING_WARPS, *table),
-            *(n_parts, length, n_neighbors, pairs.rounding, self.tie, *lists, *found),
+            *("choose", -(-n_of // CHOOSING_WARPS), 32 * CHOOSING_WARPS, self.source, *table),
+            *(n_parts, length, n_neighbors, pairs.rounding, *pairs.tie, *lists, *found),
         )
         return found
 
 
-def search_on(pairs, spare, tie):
+def search_on(pairs, spare):
     """The search for `pairs`, or None if it is not a dense table on a GPU that fits there."""
     launch = launcher_of(pairs.X, SOURCE)
-    X = None if launch is None else whole_table(pairs)
-    return None if X is None else Search(X, launch, spare, tie)
+    if launch is None:
+        return None
+    X, source = whole_table(pairs), _as_they_are(pairs)
+    return None if X is None or source is None else Search(X, source, launch, spare)
+
+
+def _as_they_are(pairs):
+    """All rows of `pairs`, not shifted, stored by rows; None if a copy has no room."""
+    xp, of_X = pairs.xp, pairs.source is pairs.X and pairs.offset is None
+    if of_X:
+        return whole_table(pairs)
+    whole = pairs.rows is None and pairs.source.dtype == pairs.dtype
+    if whole and pairs.source.flags.c_contiguous:
+        return pairs.source
+    if pairs.n * pairs.terms * pairs.itemsize > room(xp):
+        return None
+    return xp.ascontiguousarray(xp.astype(pairs.fetch_source(slice(0, pairs.n)), pairs.dtype))

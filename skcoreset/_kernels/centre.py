@@ -1,0 +1,215 @@
+"""How far rows are from the mean of a table, or from one of its rows, to the last digits.
+
+Differences are taken in float64 before anything is squared, so that neither a column that is far
+from zero nor rows that are far out take digits from the distances of the others.
+"""
+
+import numpy as np
+from scipy import sparse
+from sklearn.metrics import pairwise_distances
+
+from skcoreset._backend import is_foreign, row_products, to_numpy
+from skcoreset._kernels.distances import _Rows
+
+__all__ = ["CentredRows", "distances_to_mean"]
+
+EPS = 2.0**-52
+SAFE = 2.0**300  # squares of what is below it, and above one through it, are far from the limits
+
+
+class CentredRows:
+    """Rows of `X` (all, or those at positions `rows`), as they lie around a point.
+
+    Lengths are in a unit of its own, a power of two, so that squares neither overflow nor vanish:
+    compare them with each other only.
+
+    Parameters
+    ----------
+    X : array or csr in canonical format, of shape (n, n_features)
+    rows : ndarray of int, optional
+    directions : bool
+        Whether each row is divided by its norm. One of zeros stays as it is.
+    """
+
+    def __init__(self, X, rows=None, directions=False):
+        self.rows = _Rows(X, rows, may_copy=False)
+        self.xp, self.device, self.n = self.rows.xp, self.rows.device, self.rows.n
+        self.sparse = sparse.issparse(X)
+        self.n_features = X.shape[1]
+        per_row = X.nnz / max(1, X.shape[0]) if self.sparse else X.shape[1]
+        self.blocks = self.rows.blocks(4 * 8 * int(per_row + 1))
+        self.unit, self.norms = 1.0, None
+        largest = max((self._largest(self.fetch(block)) for block in self.blocks), default=0.0)
+        if largest > 0 and not 1 / SAFE < largest < SAFE:
+            self.unit = 2.0 ** max(-1000, int(np.frexp(largest)[1]))
+        # An inner product of d terms is off by a few eps, times sqrt(d) / 4 or less as measured.
+        self.rounding = (4 + self.n_features**0.5 / 4) * EPS
+        if directions:
+            norms = self.xp.asarray(self.lengths(), device=self.device)
+            self.norms = self.xp.where(norms > 0, norms, 1.0)
+
+    def _zeros(self):
+        return self.xp.zeros(self.n_features, dtype=self.xp.float64, device=self.device)
+
+    def _largest(self, rows):
+        values = rows.data if self.sparse else rows
+        return float(self.xp.max(self.xp.abs(values))) if min(values.shape) else 0.0
+
+    def fetch(self, at):
+        """Rows at positions `at` in the unit, float64."""
+        rows = self.rows.fetch_wide(at)
+        if self.unit != 1:
+            rows = rows / self.unit
+        if self.norms is None:
+            return rows
+        norms = self.norms[at]
+        if self.sparse:
+            return sparse.csr_array(
+                (rows.data / np.repeat(norms, np.diff(rows.indptr)), rows.indices, rows.indptr),
+                shape=rows.shape,
+            )
+        return rows / norms[:, None]
+
+    def mean(self, weight):
+        """Weighted mean as (high, low): what is left of it when rounded is in the second.
+
+        `weight` is a host array of any scale.
+        """
+        weight = weight / weight.max()
+        total = float(weight.sum())
+        parts = [weight]
+        absent = None
+        if self.sparse:  # the weight of the rows that have nothing stored in a column
+            parts = _exact_parts(weight)
+            absent = [part.sum() - self._column_sums(part, stored=True) for part in parts]
+            absent = sum(absent[1:], start=absent[0])
+        on_device = self.xp.asarray(weight, dtype=self.xp.float64, device=self.device)
+        high = self._column_sums(on_device) / total
+        left = self._column_sums(on_device, less=high)
+        if self.sparse:
+            left = left - high * absent
+        return high, left / total
+
+    def _column_sums(self, weight, less=None, stored=False):
+        """Weighted sums of the columns, of what is stored less `less`, or of ones for `stored`."""
+        out = self._zeros()
+        for block in self.blocks:
+            rows = self.fetch(block)
+            if self.sparse and (stored or less is not None):
+                data = np.ones_like(rows.data) if stored else rows.data - less[rows.indices]
+                rows = sparse.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
+            elif less is not None:
+                rows = rows - less
+            out = out + rows.T @ weight[block]
+        return out
+
+    def row(self, at):
+        """The row at position `at` as (high, low)."""
+        row = self.fetch(self.xp.asarray([at], device=self.device))
+        row = row.toarray() if self.sparse else row
+        return row[0, :], self._zeros()
+
+    def lengths(self):
+        """Norm of each row, a host array."""
+        return self.distances((self._zeros(), self._zeros()))
+
+    def distances(self, point):
+        """Distance of each row to the point (high, low), a host array in the unit."""
+        squares = self._sparse_squares if self.sparse else self._dense_squares
+        out = [to_numpy(part) for part in squares(point)]
+        return np.sqrt(np.concatenate(out)) if out else np.zeros(0)
+
+    def _dense_squares(self, point):
+        high, low = point
+        for block in self.blocks:
+            gaps = (self.fetch(block) - high) - low
+            yield row_products(gaps, gaps)
+
+    def _sparse_squares(self, point):
+        """By what is stored, and the squares of the point in the other columns."""
+        high, low = point
+        parts = _exact_parts((high + low) ** 2)
+        totals = [part.sum() for part in parts]
+        for block in self.blocks:
+            rows = self.fetch(block)
+            gaps = (rows.data - high[rows.indices]) - low[rows.indices]
+            squares = _row_sums(gaps * gaps, rows)
+            for part, total in zip(parts, totals, strict=True):
+                squares += total - _row_sums(part[rows.indices], rows)
+            yield squares
+
+
+def _row_sums(values, rows):
+    of = sparse.csr_array((values, rows.indices, rows.indptr), shape=rows.shape)
+    return of @ np.ones(rows.shape[1])
+
+
+def _exact_parts(values):
+    """Arrays that add up to the positive `values`, each with sums that are exact in any order.
+
+    So the sum of some of them is that of all less that of the others, with all of its digits.
+    """
+    parts = []
+    for _ in range(3):
+        unit = 2.0 ** max(-1000, int(np.frexp(values.sum())[1]) - 51)
+        parts.append(np.rint(values / unit) * unit)
+        values = values - parts[-1]
+    return parts
+
+
+def distances_to_mean(X, metric, rows, weight):
+    """Distance of each row to the weighted mean of all, and how far rounding may have moved it.
+
+    Parameters
+    ----------
+    X : array or csr in canonical format, of shape (n, n_features)
+    metric : str or callable
+        As for :func:`skcoreset._kernels.distances.pairs`, but for "precomputed".
+    rows : ndarray of int of shape (n_rows,), or None for all
+    weight : ndarray of shape (n_rows,)
+        Positive, of any scale.
+
+    Returns
+    -------
+    distances, slack : ndarray of shape (n_rows,)
+        Euclidean distances are in a unit of their own.
+
+    Notes
+    -----
+    Time: n d, X is read four times. Memory: vectors of n, and blocks.
+    """
+    around = CentredRows(X, rows)
+    mean = high, low = around.mean(weight)
+    weight = weight / weight.max()
+    rounding = around.rounding
+
+    def average(values):
+        return weight @ values / weight.sum()
+
+    if metric in ("euclidean", "l2"):
+        distances = around.distances(mean)
+        return distances, rounding * (distances + average(distances))
+    if metric == "cosine":
+        norm = float(around.xp.sum((high + low) ** 2)) ** 0.5
+        lengths = around.lengths()
+        of_rows = average(lengths)
+        if norm <= rounding * of_rows:  # no direction: as far from every row as a row of zeros
+            return np.ones(around.n), np.zeros(around.n)
+        # Half the squared distance of the directions, as 1 - cos has no digits of what is near.
+        apart = CentredRows(X, rows, directions=True).distances((high / norm, low / norm))
+        apart = np.where(lengths > 0, apart, 2**0.5)
+        return apart**2 / 2, rounding * (1 + of_rows / norm) * apart
+    if is_foreign(X):
+        raise TypeError(
+            f"metric={metric!r} works on NumPy arrays, data frames and scipy.sparse; "
+            f"on {around.xp.__name__} arrays use 'euclidean' or 'cosine'."
+        )
+    mean = (around.unit * (high + low))[None, :]
+    distances = np.concatenate(
+        [
+            pairwise_distances(around.rows.fetch_wide(block), mean, metric=metric)[:, 0]
+            for block in around.blocks
+        ]
+    ).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # whoever calls says which row has no distance
+        return distances, rounding * (distances + average(distances))

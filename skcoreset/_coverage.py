@@ -3,7 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skcoreset._backend import to_numpy
@@ -12,7 +12,7 @@ from skcoreset._dynamics import EL2N
 from skcoreset._geometry import METRICS
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.top_k import top_k
-from skcoreset.base import BaseCoreset, check_numbers
+from skcoreset.base import BaseCoreset, check_numbers, seeded
 
 __all__ = ["CoverageCentric", "Moderate"]
 
@@ -23,14 +23,14 @@ class CoverageCentric(BaseCoreset):
     The hardest rows of each class, a share `cutoff`, are left out. The range of the scores of the
     others is cut into `n_bins` bins of equal width, and the places are shared out from the bin with
     fewest rows up: each bin gets an equal part of the places that are left, or all its rows if they
-    are fewer. Within a bin rows are drawn at random.
+    are fewer. Within a bin rows are drawn at random. Infinite scores, which lie in no range, count
+    to the first or last bin.
 
     Parameters
     ----------
     sampler : score sampler, default=None
         Whose scores say how hard a row is; a clone of it is fitted. Its own `coreset_size` is not
-        used. None is ``EL2N()``. Of a sampler that is not of this package larger
-        scores are harder.
+        used. None is ``EL2N()``. Of a sampler that is not of this package larger scores are harder.
 
     coreset_size : int, float or dict, default=0.1
         How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
@@ -48,7 +48,7 @@ class CoverageCentric(BaseCoreset):
         whatever comes (None).
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the draw. The sampler has its own.
+        Seed of the draw, and of every ``random_state`` in the sampler that is None.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ class CoverageCentric(BaseCoreset):
         for group in groups:
             rows = slice(None) if group.rows is None else group.rows
             n_rows = len(table.sample_weight[rows])
-            left = n_rows - int(self.cutoff * n_rows)
+            left = self._n_left(n_rows)
             if group.size > left:
                 of = "" if group.label is None else f" of the class {group.label}"
                 raise ValueError(
@@ -141,23 +141,33 @@ class CoverageCentric(BaseCoreset):
                     "be kept. Give a smaller cutoff or coreset_size."
                 )
 
+    def _n_left(self, n_rows):
+        """How many rows are left without the hardest ones."""
+        return n_rows - int(round(self.cutoff * n_rows, 9))  # 0.29 * 100 is a little below 29
+
     def _represent(self, table):
-        sampler = EL2N() if self.sampler is None else clone(self.sampler)
+        random_state = check_random_state(self.random_state)
+        sampler = seeded(EL2N() if self.sampler is None else self.sampler, random_state)
         if "coreset_size" in sampler.get_params(deep=False):
             sampler.set_params(coreset_size=1.0)  # only its scores are wanted
         weight = table.sample_weight if table.weighted else None
         self.sampler_ = sampler.fit(table.X, table.y, sample_weight=weight)
         if not hasattr(sampler, "scores_"):
-            raise TypeError(f"{sampler!r} gives no scores_; CoverageCentric needs a score sampler.")
+            raise TypeError(
+                f"{self.sampler!r} gives no scores_; CoverageCentric needs a score sampler."
+            )
         self.scores_ = sampler.scores_
+        missing = np.isnan(self.scores_) & (table.sample_weight > 0)
+        if missing.any():
+            raise ValueError(
+                f"scores_ of {self.sampler!r} are NaN for row {int(missing.argmax())}."
+            )
         return getattr(sampler, "_harder", 1) * self.scores_
 
     def _pick(self, hardness, contest):
         hardness = hardness if contest.rows is None else hardness[contest.rows]
-        n_left = len(hardness) - int(self.cutoff * len(hardness))
-        left = np.sort(top_k(-hardness, n_left))
-        edges = np.linspace(hardness[left].min(), hardness[left].max(), self.n_bins + 1)
-        bins = np.searchsorted(edges[1:-1], hardness[left], side="right")
+        left = np.sort(top_k(-hardness, self._n_left(len(hardness))))
+        bins = _bins(hardness[left], self.n_bins)
         rows = [left[bins == b] for b in np.unique(bins)]
         counts, places = np.zeros(len(rows), dtype=int), contest.size
         for done, b in enumerate(np.argsort([len(some) for some in rows], kind="stable")):
@@ -168,6 +178,16 @@ class CoverageCentric(BaseCoreset):
             for some, count in zip(rows, counts, strict=True)
         ]
         return np.concatenate(drawn)[interleave(counts)]
+
+
+def _bins(values, n_bins):
+    """Bin of each value: of equal width over the range of those that are finite."""
+    values = values / 4  # the range of the largest numbers is no number
+    finite = values[np.isfinite(values)]
+    if len(finite) == 0:
+        return (values > 0) * (n_bins - 1)
+    edges = np.linspace(finite.min(), finite.max(), n_bins + 1)
+    return np.searchsorted(edges[1:-1], values, side="right")
 
 
 class Moderate(BaseCoreset):

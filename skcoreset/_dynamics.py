@@ -3,7 +3,6 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.linear_model import SGDClassifier
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skcoreset import _models
@@ -25,8 +24,8 @@ class _Dynamic(BaseScoreCoreset, BaseModelCoreset):
         "random_state": ["random_state"],
     }
 
-    _count = "presentation"
     _harder = 1  # whether a larger score is a harder row (1) or an easier one (-1)
+    _stages = "spaced"  # of a booster or forest; "first": its early training
 
     def __init__(
         self,
@@ -50,50 +49,82 @@ class _Dynamic(BaseScoreCoreset, BaseModelCoreset):
         self.random_state = random_state
 
     def _classifier(self):
-        return SGDClassifier(loss="log_loss") if self.estimator is None else self.estimator
+        if self.estimator is None:
+            return _models.default_classifier_to_watch()
+        return self.estimator
 
     def _check_target(self, table):
         if self.dynamics is None:
             _models.training_route(self._classifier())
             super()._check_target(table)
             return
-        recorded, n_samples = len(self.dynamics), len(table.sample_weight)
-        if recorded != n_samples:
-            raise ValueError(f"dynamics has {recorded} rows, X has {n_samples}.")
-        labels = self.dynamics.classes_[self.dynamics._codes]
-        if table.classes is not None and (table.classes[table.codes] != labels).any():
-            raise ValueError("y is not the y of the dynamics: another table, or another order.")
+        record = _of_present_rows(self.dynamics, table)
+        if table.classes is None:
+            return
+        position = {label: c for c, label in enumerate(record.classes_.tolist())}
+        codes = np.array([position.get(label, -1) for label in table.classes.tolist()])
+        rows = np.flatnonzero(table.sample_weight > 0)
+        differs = codes[table.codes[rows]] != record._codes
+        if differs.any():
+            at = int(differs.argmax())
+            label, recorded = (
+                table.classes[table.codes[rows[at]]],
+                record.classes_[record._codes[at]],
+            )
+            raise ValueError(
+                f"y is not the y of the dynamics: row {rows[at]} has the label {label!r}, and in "
+                f"the record {recorded!r}. It is of another table, or of another order of the rows."
+            )
 
     def _is_random(self):
         return self.dynamics is None
 
     def _scores(self, table):
-        if self.dynamics is not None:
-            self.dynamics_ = self.dynamics
-            return self._score(self.dynamics_)
+        self.dynamics_ = self._watched(table) if self.dynamics is None else self.dynamics
+        return _of_all_rows(self._score(_of_present_rows(self.dynamics_, table)), table)
+
+    def _watched(self, table):
         X, y, weight = present(table)
-        self.dynamics_ = TrainingDynamics.from_estimator(
+        dynamics = TrainingDynamics.from_estimator(
             self._classifier(),
             X,
             y,
             n_epochs=self.n_epochs,
             n_repeats=self.n_repeats,
             batch_size=self.batch_size,
+            stages=self._stages,
             sample_weight=weight,
             random_state=self.random_state,
             progress=table.progress,
         )
-        self.estimator_ = self.dynamics_.estimator_
-        scores = np.full(len(table.sample_weight), np.nan)  # rows of weight 0 were not trained on
-        scores[table.sample_weight > 0] = self._score(self.dynamics_)
-        return scores
+        self.estimator_ = dynamics.estimator_
+        return dynamics
+
+
+def _of_present_rows(dynamics, table):
+    """The record of the rows of positive weight: it may be of them alone, or of all rows."""
+    counts, recorded = table.sample_weight > 0, len(dynamics)
+    if recorded == counts.sum():
+        return dynamics
+    if recorded == len(counts):
+        return dynamics._rows(counts)
+    some = "" if counts.all() else f", of which {counts.sum()} have a positive weight"
+    raise ValueError(f"dynamics has {recorded} rows, X has {len(counts)}{some}.")
+
+
+def _of_all_rows(values, table):
+    """`values` of the rows of positive weight, and NaN for the others."""
+    every = np.full(len(table.sample_weight), np.nan)
+    every[table.sample_weight > 0] = values
+    return every
 
 
 class Forgetting(_Dynamic):
     r"""Rows that are learned and forgotten most often while a classifier is trained.
 
     The score of a row is the number of its forgetting events: of the times when it was right and,
-    the next time it was presented, wrong. A row that was never right comes first.
+    the next time it was presented, wrong; right means that the classifier predicted its label. A
+    row that was never right comes first, and counts as many events as any other.
 
     Most rows of most tables are never forgotten, so ties are the rule. They are broken by the
     epoch at which a row was first right (later comes first), then by its mean margin (smaller
@@ -105,17 +136,20 @@ class Forgetting(_Dynamic):
         A classifier whose training can be watched, or a Pipeline that ends in one: see
         :meth:`TrainingDynamics.from_estimator`. A clone is trained. A booster that is fitted
         already is used as it is; any other fitted classifier is an error, as its training is over.
-        None is ``SGDClassifier(loss="log_loss")``: scale the columns for it.
+        None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
+        ``PolynomialFeatures(degree=1)``, a column of ones that stands for the intercept: so dense
+        and sparse rows give the same. Scale the columns for it.
 
     coreset_size : int, float or dict, default=0.1
         How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
         least 1), or a number for each class ``{class: int}``.
 
     dynamics : TrainingDynamics, default=None
-        The record of a training of these rows, to use instead of training `estimator`.
+        The record of a training of these rows, to use instead of training `estimator`. Rows of
+        weight 0 need no record; it may also be of the other rows alone.
 
     n_epochs : int, default=10
-        Passes over the rows, or stages of a booster that are looked at.
+        Passes over the rows; or stages of a booster or forest that are looked at, evenly spaced.
 
     n_repeats : int, default=1
         Trainings.
@@ -128,7 +162,7 @@ class Forgetting(_Dynamic):
         whatever comes (None).
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the shuffles, and of a classifier whose own ``random_state`` is None.
+        Seed of the shuffles, and of every ``random_state`` in the classifier that is None.
 
     Attributes
     ----------
@@ -141,11 +175,13 @@ class Forgetting(_Dynamic):
         with weights keep them in proportion.
 
     scores_ : ndarray of shape (n_samples,)
-        Number of events (for a run in which the row was never right, the number of its records),
-        plus a fraction below 1 that breaks ties. NaN for rows of weight 0.
+        Number of events (for a run in which the row was never right, the number of its records;
+        for a row that never was, the largest number of all rows), plus a fraction below 1 that
+        breaks ties. NaN for rows of weight 0.
 
     dynamics_ : TrainingDynamics
-        The record of the training; give it to other methods as `dynamics`.
+        The record of the training, of the rows of positive weight; give it to other methods as
+        `dynamics`.
 
     estimator_ : classifier
         The classifier that was trained; only without `dynamics`.
@@ -176,7 +212,8 @@ class Forgetting(_Dynamic):
     It keeps hard rows, and among them the mislabelled ones: at small sizes it is worse than random
     rows, and on noisy labels at any size.
 
-    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n).
+    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n), and a copy
+    of the table where a Pipeline transforms it, as the default does.
 
     References
     ----------
@@ -194,8 +231,9 @@ class Forgetting(_Dynamic):
     """
 
     def _score(self, dynamics):
-        events = dynamics.n_forgotten_
-        keys = np.column_stack([events, dynamics.first_learned_, -dynamics.margin_])
+        never, events = dynamics.never_learned_, dynamics.n_forgotten_
+        events = np.where(never, events.max(), events)  # also where others have more records
+        keys = np.column_stack([never, events, dynamics.first_learned_, -dynamics.margin_])
         _, rank = np.unique(keys, axis=0, return_inverse=True)
         return events + rank.ravel() / (len(events) + 1)
 
@@ -206,7 +244,8 @@ class EL2N(_Dynamic):
     .. math:: s(x) = \mathrm{E} \, \| p(x) - y \|_2
 
     y one-hot, at the end of `n_epochs` epochs, the mean over `n_repeats` trainings: from 0 to
-    :math:`\sqrt 2`.
+    :math:`\sqrt 2`. The epochs of a booster or forest are its stages: it is asked after the first
+    `n_epochs` of them.
 
     Parameters
     ----------
@@ -214,17 +253,20 @@ class EL2N(_Dynamic):
         A classifier whose training can be watched, or a Pipeline that ends in one: see
         :meth:`TrainingDynamics.from_estimator`. A clone is trained. A booster that is fitted
         already is used as it is; any other fitted classifier is an error, as its training is over.
-        None is ``SGDClassifier(loss="log_loss")``: scale the columns for it.
+        None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
+        ``PolynomialFeatures(degree=1)``, a column of ones that stands for the intercept: so dense
+        and sparse rows give the same. Scale the columns for it.
 
     coreset_size : int, float or dict, default=0.1
         How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
         least 1), or a number for each class ``{class: int}``.
 
     dynamics : TrainingDynamics, default=None
-        The record of a training of these rows, to use instead of training `estimator`.
+        The record of a training of these rows, to use instead of training `estimator`. Rows of
+        weight 0 need no record; it may also be of the other rows alone.
 
     n_epochs : int, default=10
-        Passes over the rows, or stages of a booster that are looked at.
+        Passes over the rows; of a booster or forest the first stages, early in its training.
 
     n_repeats : int, default=1
         Trainings.
@@ -237,7 +279,7 @@ class EL2N(_Dynamic):
         whatever comes (None).
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the shuffles, and of a classifier whose own ``random_state`` is None.
+        Seed of the shuffles, and of every ``random_state`` in the classifier that is None.
 
     Attributes
     ----------
@@ -253,7 +295,8 @@ class EL2N(_Dynamic):
         The norm; larger is kept first. NaN for rows of weight 0.
 
     dynamics_ : TrainingDynamics
-        The record of the training; give it to other methods as `dynamics`.
+        The record of the training, of the rows of positive weight; give it to other methods as
+        `dynamics`.
 
     estimator_ : classifier
         The classifier that was trained; only without `dynamics`.
@@ -283,7 +326,8 @@ class EL2N(_Dynamic):
     It keeps hard rows, and among them the mislabelled ones. With a few percent of the rows the
     result is far below random rows; it needs a fifth of them or more to be as good.
 
-    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n).
+    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n), and a copy
+    of the table where a Pipeline transforms it, as the default does.
 
     References
     ----------
@@ -300,7 +344,7 @@ class EL2N(_Dynamic):
     True
     """
 
-    _needs = "proba"
+    _needs, _stages = "proba", "first"
 
     def _score(self, dynamics):
         return dynamics.error_norm_
@@ -322,17 +366,20 @@ class GraNd(_Dynamic):
         A classifier whose training can be watched, or a Pipeline that ends in one: see
         :meth:`TrainingDynamics.from_estimator`. A clone is trained. A booster that is fitted
         already is used as it is; any other fitted classifier is an error, as its training is over.
-        None is ``SGDClassifier(loss="log_loss")``: scale the columns for it.
+        None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
+        ``PolynomialFeatures(degree=1)``, a column of ones that stands for the intercept: so dense
+        and sparse rows give the same. Scale the columns for it.
 
     coreset_size : int, float or dict, default=0.1
         How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
         least 1), or a number for each class ``{class: int}``.
 
     dynamics : TrainingDynamics, default=None
-        The record of a training of these rows, to use instead of training `estimator`.
+        The record of a training of these rows, to use instead of training `estimator`. Rows of
+        weight 0 need no record; it may also be of the other rows alone.
 
     n_epochs : int, default=10
-        Passes over the rows, or stages of a booster that are looked at.
+        Passes over the rows; of a booster or forest the first stages, early in its training.
 
     n_repeats : int, default=1
         Trainings.
@@ -345,7 +392,7 @@ class GraNd(_Dynamic):
         whatever comes (None).
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the shuffles, and of a classifier whose own ``random_state`` is None.
+        Seed of the shuffles, and of every ``random_state`` in the classifier that is None.
 
     Attributes
     ----------
@@ -361,7 +408,8 @@ class GraNd(_Dynamic):
         The norm; larger is kept first. NaN for rows of weight 0.
 
     dynamics_ : TrainingDynamics
-        The record of the training; give it to other methods as `dynamics`.
+        The record of the training, of the rows of positive weight; give it to other methods as
+        `dynamics`.
 
     estimator_ : classifier
         The classifier that was trained; only without `dynamics`.
@@ -388,9 +436,10 @@ class GraNd(_Dynamic):
     Notes
     -----
     It keeps hard rows, and among them the mislabelled and the far ones: scale the columns. For a
-    booster or a kernel machine, where no last layer can be written down, it is `EL2N`.
+    booster, a forest or naive Bayes, which have no last layer, it is `EL2N`.
 
-    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n).
+    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n), and a copy
+    of the table where a Pipeline transforms it, as the default does.
 
     References
     ----------
@@ -406,7 +455,7 @@ class GraNd(_Dynamic):
     50
     """
 
-    _needs = "proba"
+    _needs, _stages = "proba", "first"
 
     def _score(self, dynamics):
         return dynamics.gradient_norm_
@@ -417,9 +466,9 @@ class AreaUnderMargin(_Dynamic):
 
     .. math:: s(x) = \frac{1}{T} \sum_t \big( z_y(x) - \max_{c \ne y} z_c(x) \big)
 
-    z are logits or decision values (of probabilities the logarithms, which for a softmax is the
-    same). A mislabelled row is drawn to its true class by all rows like it, so its area is small:
-    ``keep="high"`` leaves such rows out.
+    z are logits or decision values; where there are probabilities only, and for boosters, their
+    logarithms, which for a softmax is the same. A mislabelled row is drawn to its true class by all
+    rows like it, so its area is small: ``keep="high"`` leaves such rows out.
 
     Parameters
     ----------
@@ -427,17 +476,20 @@ class AreaUnderMargin(_Dynamic):
         A classifier whose training can be watched, or a Pipeline that ends in one: see
         :meth:`TrainingDynamics.from_estimator`. A clone is trained. A booster that is fitted
         already is used as it is; any other fitted classifier is an error, as its training is over.
-        None is ``SGDClassifier(loss="log_loss")``: scale the columns for it.
+        None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
+        ``PolynomialFeatures(degree=1)``, a column of ones that stands for the intercept: so dense
+        and sparse rows give the same. Scale the columns for it.
 
     coreset_size : int, float or dict, default=0.1
         How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
         least 1), or a number for each class ``{class: int}``.
 
     dynamics : TrainingDynamics, default=None
-        The record of a training of these rows, to use instead of training `estimator`.
+        The record of a training of these rows, to use instead of training `estimator`. Rows of
+        weight 0 need no record; it may also be of the other rows alone.
 
     n_epochs : int, default=10
-        Passes over the rows, or stages of a booster that are looked at.
+        Passes over the rows; or stages of a booster or forest that are looked at, evenly spaced.
 
     n_repeats : int, default=1
         Trainings.
@@ -450,7 +502,7 @@ class AreaUnderMargin(_Dynamic):
         whatever comes (None).
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the shuffles, and of a classifier whose own ``random_state`` is None.
+        Seed of the shuffles, and of every ``random_state`` in the classifier that is None.
 
     keep : {"high", "low"}, default="high"
         "high" keeps the rows of largest area, the easy and clean ones; "low" those of smallest, to
@@ -470,7 +522,8 @@ class AreaUnderMargin(_Dynamic):
         The area, or minus the area for "low". NaN for rows of weight 0.
 
     dynamics_ : TrainingDynamics
-        The record of the training; give it to other methods as `dynamics`.
+        The record of the training, of the rows of positive weight; give it to other methods as
+        `dynamics`.
 
     estimator_ : classifier
         The classifier that was trained; only without `dynamics`.
@@ -499,7 +552,8 @@ class AreaUnderMargin(_Dynamic):
     The rows of largest area are all alike: as a small coreset they miss the boundary. It is meant
     to leave out some, not to keep a few.
 
-    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n).
+    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n), and a copy
+    of the table where a Pipeline transforms it, as the default does.
 
     References
     ----------
@@ -568,17 +622,20 @@ class DataMap(_Dynamic):
         A classifier whose training can be watched, or a Pipeline that ends in one: see
         :meth:`TrainingDynamics.from_estimator`. A clone is trained. A booster that is fitted
         already is used as it is; any other fitted classifier is an error, as its training is over.
-        None is ``SGDClassifier(loss="log_loss")``: scale the columns for it.
+        None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
+        ``PolynomialFeatures(degree=1)``, a column of ones that stands for the intercept: so dense
+        and sparse rows give the same. Scale the columns for it.
 
     coreset_size : int, float or dict, default=0.1
         How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
         least 1), or a number for each class ``{class: int}``.
 
     dynamics : TrainingDynamics, default=None
-        The record of a training of these rows, to use instead of training `estimator`.
+        The record of a training of these rows, to use instead of training `estimator`. Rows of
+        weight 0 need no record; it may also be of the other rows alone.
 
     n_epochs : int, default=10
-        Passes over the rows, or stages of a booster that are looked at.
+        Passes over the rows; or stages of a booster or forest that are looked at, evenly spaced.
 
     n_repeats : int, default=1
         Trainings.
@@ -591,7 +648,7 @@ class DataMap(_Dynamic):
         whatever comes (None).
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the shuffles, and of a classifier whose own ``random_state`` is None.
+        Seed of the shuffles, and of every ``random_state`` in the classifier that is None.
 
     region : {"ambiguous", "easy", "hard"}, default="ambiguous"
         Rows of largest variability; of largest confidence; of smallest confidence, where many are
@@ -615,7 +672,8 @@ class DataMap(_Dynamic):
         the row was right. NaN for rows of weight 0.
 
     dynamics_ : TrainingDynamics
-        The record of the training; give it to other methods as `dynamics`.
+        The record of the training, of the rows of positive weight; give it to other methods as
+        `dynamics`.
 
     estimator_ : classifier
         The classifier that was trained; only without `dynamics`.
@@ -641,7 +699,8 @@ class DataMap(_Dynamic):
 
     Notes
     -----
-    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n).
+    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n), and a copy
+    of the table where a Pipeline transforms it, as the default does.
 
     References
     ----------
@@ -696,11 +755,9 @@ class DataMap(_Dynamic):
 
     def _scores(self, table):
         scores = super()._scores(table)
-        recorded = ~np.isnan(scores)
+        record = _of_present_rows(self.dynamics_, table)
         for name in ("confidence_", "variability_", "correctness_"):
-            values = np.full(len(scores), np.nan)
-            values[recorded] = getattr(self.dynamics_, name)
-            setattr(self, name, values)
+            setattr(self, name, _of_all_rows(getattr(record, name), table))
         return scores
 
     def _score(self, dynamics):

@@ -46,7 +46,15 @@ from skcoreset._budget import interleave, share_out
 from skcoreset._kernels.top_k import top_k
 from skcoreset._progress import CallbackSupportMixin, Progress
 
-__all__ = ["BaseCoreset", "BaseModelCoreset", "BaseScoreCoreset", "Contest", "Picks", "Table"]
+__all__ = [
+    "BaseCoreset",
+    "BaseModelCoreset",
+    "BaseScoreCoreset",
+    "Contest",
+    "Picks",
+    "Table",
+    "seeded",
+]
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,20 @@ class Picks:
     weight: np.ndarray | None = None
     per_pick: dict = field(default_factory=dict)
     scale: str | None = "group"
+
+
+def seeded(estimator, random_state):
+    """A clone in which every ``random_state`` that is None is a number drawn from `random_state`.
+
+    Also those of estimators inside; what is set stays as it is.
+    """
+    estimator = clone(estimator)
+    empty = [
+        name
+        for name, value in sorted(estimator.get_params().items(), key=lambda item: item[0])
+        if (name == "random_state" or name.endswith("__random_state")) and value is None
+    ]
+    return estimator.set_params(**{name: random_state.randint(2**31 - 1) for name in empty})
 
 
 @contextmanager

@@ -83,6 +83,8 @@ def training_route(estimator):
 
     Raises TypeError if it cannot be, ValueError if its training is over.
     """
+    if isinstance(estimator, BaseSearchCV) and not estimator.refit:
+        raise ValueError(f"{estimator!r} says of no estimator that it is the best; set refit=True.")
     model = last_step(estimator)
     if hasattr(model, "staged_decision_function") or _library(model) in ("xgboost", "lightgbm"):
         return "stages"
@@ -174,14 +176,12 @@ def _prepared(estimator, X, y, sample_weight):
             raise ValueError(f"{estimator!r} is frozen before it was fitted; fit it first.")
         return _prepared(estimator.estimator, X, y, sample_weight)
     if isinstance(estimator, BaseSearchCV):
-        if not estimator.refit:
-            raise ValueError(f"{estimator!r} says of no estimator that it is best; set refit=True.")
-        if not fitted:
-            found = fit_with_weight(estimator, X, y, sample_weight).best_estimator_
-            # Boosters tell of a training that is over; the others are trained once more.
-            found = found if training_route(clone(found)) == "stages" else clone(found)
-        else:
-            found = estimator.best_estimator_
+        training_route(estimator)
+        if fitted:
+            return _prepared(estimator.best_estimator_, X, y, sample_weight)
+        found = fit_with_weight(estimator, X, y, sample_weight).best_estimator_
+        if training_route(clone(found)) != "stages":
+            found = clone(found)  # to be trained once more: only boosters tell afterwards
         return _prepared(found, X, y, sample_weight)
     if isinstance(estimator, Pipeline):
         before, (name, last) = estimator[:-1], estimator.steps[-1]

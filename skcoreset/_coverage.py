@@ -150,17 +150,23 @@ class CoverageCentric(BaseCoreset):
         sampler = seeded(EL2N() if self.sampler is None else self.sampler, random_state)
         if "coreset_size" in sampler.get_params(deep=False):
             sampler.set_params(coreset_size=1.0)  # only its scores are wanted
-        weight = table.sample_weight if table.weighted else None
-        self.sampler_ = sampler.fit(table.X, table.y, sample_weight=weight)
+        weight = {"sample_weight": table.sample_weight} if table.weighted else {}
+        self.sampler_ = sampler.fit(table.X, table.y, **weight)
         if not hasattr(sampler, "scores_"):
             raise TypeError(
                 f"{self.sampler!r} gives no scores_; CoverageCentric needs a score sampler."
             )
-        self.scores_ = sampler.scores_
+        self.scores_ = np.asarray(sampler.scores_, dtype=np.float64)
+        if self.scores_.shape != table.sample_weight.shape:
+            raise ValueError(
+                f"scores_ of {self.sampler!r} have the shape {self.scores_.shape}; one score a row "
+                f"is {table.sample_weight.shape}."
+            )
         missing = np.isnan(self.scores_) & (table.sample_weight > 0)
         if missing.any():
             raise ValueError(
-                f"scores_ of {self.sampler!r} are NaN for row {int(missing.argmax())}."
+                f"scores_ of {self.sampler!r} are NaN for row {int(missing.argmax())}; "
+                "CoverageCentric takes a score of every row."
             )
         return getattr(sampler, "_harder", 1) * self.scores_
 

@@ -32,7 +32,7 @@ from sklearn.ensemble import (
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Perceptron, SGDClassifier
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
@@ -708,8 +708,7 @@ def test_the_steps_of_a_solver(solver, table):
     own = [
         TrainingDynamics.from_estimator(model, X, y, n_epochs=n, random_state=0) for n in (1, 2, 8)
     ]
-    first, second, last = (np.log(d._rows(y >= 0).estimator_.predict_proba(X)) for d in own)
-    loss = [-said[np.arange(300), y].mean() for said in (first, second, last)]
+    loss = [log_loss(y, d.estimator_.predict_proba(X)) for d in own]
     assert loss[0] > loss[1] > loss[2]
     assert (own[2].variability_ > 0).all()
 
@@ -839,6 +838,8 @@ def test_coverage_centric_of_infinite_scores():
     assert len(np.intersect1d(kept, [4, 5, 6])) == 2
     with pytest.raises(ValueError, match=r"scores_ of Scores.* are NaN for row 1"):
         CoverageCentric(Scores([0, np.nan, 1]), 1, **made).fit(np.zeros((3, 1)))
+    with pytest.raises(ValueError, match=r"have the shape \(2,\); .* \(3,\)"):
+        CoverageCentric(Scores([0, 1]), 1, **made).fit(np.zeros((3, 1)))
 
 
 @pytest.mark.parametrize("cutoff", [0.07, 0.14, 0.29, 0.57, 0.58])

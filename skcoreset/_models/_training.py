@@ -249,16 +249,16 @@ def _watch_partial_fit(
 
 def _watch_warm_start(model, X, y, record, n_epochs, first, sample_weight):
     weight = {} if sample_weight is None else {"sample_weight": sample_weight}
-    if "n_estimators" in model.get_params(deep=False):
-        sizes = 1 + _chosen(model.n_estimators, n_epochs, first)
-        steps = [{"n_estimators": int(size)} for size in sizes]
-    else:
-        steps = [{"max_iter": 1}] * n_epochs
     model.set_params(warm_start=True)
-    for epoch, step in enumerate(steps):
-        model.set_params(**step)
-        _fit_one_step(model, X, y, weight)
-        _tell(record, model, X, np.arange(len(y)), epoch)
+    if "n_estimators" in model.get_params(deep=False):
+        for epoch, last in enumerate(_chosen(model.n_estimators, n_epochs, first).tolist()):
+            model.set_params(n_estimators=last + 1).fit(X, y, **weight)
+            _tell(record, model, X, np.arange(len(y)), epoch)
+    else:
+        model.set_params(max_iter=1)
+        for epoch in range(n_epochs):
+            _fit_one_step(model, X, y, weight)
+            _tell(record, model, X, np.arange(len(y)), epoch)
 
 
 class _OnlyHere(type):
@@ -298,14 +298,15 @@ def _convergence_warning_expected():
 
 
 def _fit_one_step(model, X, y, weight):
-    while True:
+    # Where warnings are errors, another thread may put back the filters as they were before ours
+    # was set. The model is as it was then, so the step can be made again.
+    for _ in range(10):
         try:
             with _convergence_warning_expected():  # one step at a time never converges
                 return model.fit(X, y, **weight)
-        except ConvergenceWarning:
-            # Warnings are errors, and another thread put back the filters as they were before ours
-            # was set. The model is as it was, so the step can be made again.
-            continue
+        except ConvergenceWarning as error:
+            warning = error
+    raise warning
 
 
 def _watch_stages(model, X, y, record, n_epochs, first, sample_weight):
@@ -330,7 +331,8 @@ def stages(model, X, n_stages, first=False):
         method = "staged_predict_proba" if kind == "proba" else "staged_decision_function"
         total = getattr(model, "n_iter_", None) or len(model.estimators_)
         wanted = set(_chosen(total, n_stages, first).tolist())
-        for stage, said in enumerate(getattr(model, method)(X)):
+        staged = islice(getattr(model, method)(X), max(wanted) + 1)
+        for stage, said in enumerate(staged):
             if stage in wanted:
                 yield Said.of(said, kind, _predict_at(model, X, stage))
 

@@ -67,10 +67,8 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
         differs = codes[table.codes[rows]] != record._codes
         if differs.any():
             at = int(differs.argmax())
-            label, recorded = (
-                table.classes[table.codes[rows[at]]],
-                record.classes_[record._codes[at]],
-            )
+            label = table.classes[table.codes].tolist()[rows[at]]
+            recorded = record.classes_[record._codes].tolist()[at]
             raise ValueError(
                 f"y is not the y of the dynamics: row {rows[at]} has the label {label!r}, and in "
                 f"the record {recorded!r}. It is of another table, or of another order of the rows."
@@ -109,7 +107,10 @@ def of_present_rows(dynamics, table):
     if recorded == len(counts):
         return dynamics._rows(counts)
     some = "" if counts.all() else f", of which {counts.sum()} have a positive weight"
-    raise ValueError(f"dynamics has {recorded} rows, X has {len(counts)}{some}.")
+    raise ValueError(
+        f"dynamics has {recorded} rows, X has {len(counts)}{some}. A record is of the rows that "
+        "were trained on; where they change, as in cross-validation, give an `estimator` instead."
+    )
 
 
 def of_all_rows(values, table):

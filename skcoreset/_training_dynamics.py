@@ -622,6 +622,7 @@ class TrainingDynamics:
             # NaN stands for what was not recorded.
             values, gaps = getattr(dynamics, name), name in (*cls._NOW, "_gradient")
             _need((np.isfinite(values) | (gaps & np.isnan(values))).all(), f"{name} is not finite")
+        _need((dynamics._square >= 0).all(), "_square is negative")
         return dynamics
 
 

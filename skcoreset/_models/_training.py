@@ -263,7 +263,7 @@ def _watch_warm_start(model, X, y, record, n_epochs, first, sample_weight):
 
 class _OnlyHere(type):
     def __subclasscheck__(cls, category):
-        return getattr(_here, "expected", False) and issubclass(category, ConvergenceWarning)
+        return threading.get_ident() in _threads and issubclass(category, ConvergenceWarning)
 
 
 class _NotConverged(Warning, metaclass=_OnlyHere):
@@ -274,26 +274,23 @@ class _NotConverged(Warning, metaclass=_OnlyHere):
     """
 
 
-_here = threading.local()
 _FILTER = ("ignore", None, _NotConverged, None, 0)
-_expecting, _lock = [], threading.Lock()
+_threads, _lock = set(), threading.Lock()  # the threads that expect the warning
 
 
 @contextmanager
 def _convergence_warning_expected():
     with _lock:
-        _expecting.append(1)
+        _threads.add(threading.get_ident())
         if warnings.filters[:1] != [_FILTER]:
             warnings.simplefilter("ignore", category=_NotConverged)
-    _here.expected = True
     try:
         yield
     finally:
-        _here.expected = False
         with _lock:
-            _expecting.pop()
+            _threads.remove(threading.get_ident())
             filters = warnings.filters
-            if not _expecting and _FILTER in filters:
+            if not _threads and _FILTER in filters:
                 filters.remove(_FILTER)
 
 

@@ -6,10 +6,11 @@ from skcoreset._classifier import CoresetClassifier, CoresetRegressor
 from skcoreset._config import config_context, get_config, set_config
 from skcoreset._contrastive import ContrastiveActiveLearning
 from skcoreset._coverage import CoverageCentric, Moderate
-from skcoreset._dynamics import EL2N, AreaUnderMargin, DataMap, Forgetting, GraNd
+from skcoreset._dynamics import EL2N, Forgetting, GraNd
 from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
 from skcoreset._importance import ImportanceSampling
+from skcoreset._margins import AreaUnderMargin, DataMap
 from skcoreset._submodular import FacilityLocation, GraphCut
 from skcoreset._teaching import BlackBoxTeaching
 from skcoreset._training_dynamics import TrainingDynamics

@@ -3,7 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skcoreset._budget import interleave
@@ -12,7 +12,7 @@ from skcoreset._geometry import METRICS
 from skcoreset._kernels.centre import distances_to_mean
 from skcoreset._kernels.top_k import ascending, top_k
 from skcoreset._nested import needs_classes
-from skcoreset.base import BaseCoreset, ClearDefaults, check_numbers
+from skcoreset.base import BaseCoreset, ClearDefaults, check_numbers, seeded
 
 __all__ = ["CoverageCentric", "Moderate"]
 
@@ -23,14 +23,14 @@ class CoverageCentric(ClearDefaults, BaseCoreset):
     The hardest rows of each class, a share `cutoff`, are left out. The range of the scores of the
     others is cut into `n_bins` bins of equal width, and the places are shared out from the bin with
     fewest rows up: each bin gets an equal part of the places that are left, or all its rows if they
-    are fewer. Within a bin rows are drawn at random.
+    are fewer. Within a bin rows are drawn at random. Infinite scores, which lie in no range, count
+    to the first or last bin.
 
     Parameters
     ----------
     sampler : score sampler, default=None
         Whose scores say how hard a row is; a clone of it is fitted. Its own `coreset_size` is not
-        used. None is ``EL2N()``. Of a sampler that is not of this package larger
-        scores are harder.
+        used. None is ``EL2N()``. Of a sampler that is not of this package larger scores are harder.
 
     coreset_size : int, float or dict, default=0.1
         How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
@@ -48,7 +48,7 @@ class CoverageCentric(ClearDefaults, BaseCoreset):
         whatever comes (None).
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the draw. The sampler has its own.
+        Seed of the draw, and of every ``random_state`` in the sampler that is None.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ class CoverageCentric(ClearDefaults, BaseCoreset):
         for group in groups:
             rows = slice(None) if group.rows is None else group.rows
             n_rows = len(table.sample_weight[rows])
-            left = n_rows - int(self.cutoff * n_rows)
+            left = self._n_left(n_rows)
             if group.size > left:
                 of = "" if group.label is None else f" of the class {group.label}"
                 raise ValueError(
@@ -143,26 +143,41 @@ class CoverageCentric(ClearDefaults, BaseCoreset):
                     "be kept. Give a smaller cutoff or coreset_size."
                 )
 
+    def _n_left(self, n_rows):
+        """How many rows are left without the hardest ones."""
+        return n_rows - int(round(self.cutoff * n_rows, 9))  # 0.29 * 100 is a little below 29
+
     def _sampler(self):
         return EL2N() if self.sampler is None else self.sampler
 
     def _represent(self, table):
-        sampler = clone(self._sampler())
+        sampler = seeded(self._sampler(), check_random_state(self.random_state))
         if "coreset_size" in sampler.get_params(deep=False):
             sampler.set_params(coreset_size=1.0)  # only its scores are wanted
-        weight = table.sample_weight if table.weighted else None
-        self.sampler_ = sampler.fit(table.X, table.y, sample_weight=weight)
+        weight = {"sample_weight": table.sample_weight} if table.weighted else {}
+        self.sampler_ = sampler.fit(table.X, table.y, **weight)
         if not hasattr(sampler, "scores_"):
-            raise TypeError(f"{sampler!r} gives no scores_; CoverageCentric needs a score sampler.")
-        self.scores_ = sampler.scores_
+            raise TypeError(
+                f"{self.sampler!r} gives no scores_; CoverageCentric needs a score sampler."
+            )
+        self.scores_ = np.asarray(sampler.scores_, dtype=np.float64)
+        if self.scores_.shape != table.sample_weight.shape:
+            raise ValueError(
+                f"scores_ of {self.sampler!r} have the shape {self.scores_.shape}; one score a row "
+                f"is {table.sample_weight.shape}."
+            )
+        missing = np.isnan(self.scores_) & (table.sample_weight > 0)
+        if missing.any():
+            raise ValueError(
+                f"scores_ of {self.sampler!r} are NaN for row {int(missing.argmax())}; "
+                "CoverageCentric takes a score of every row."
+            )
         return getattr(sampler, "_harder", 1) * self.scores_
 
     def _pick(self, hardness, contest):
         hardness = hardness if contest.rows is None else hardness[contest.rows]
-        n_left = len(hardness) - int(self.cutoff * len(hardness))
-        left = np.sort(top_k(-hardness, n_left))
-        edges = np.linspace(hardness[left].min(), hardness[left].max(), self.n_bins + 1)
-        bins = np.searchsorted(edges[1:-1], hardness[left], side="right")
+        left = np.sort(top_k(-hardness, self._n_left(len(hardness))))
+        bins = _bins(hardness[left], self.n_bins)
         rows = [left[bins == b] for b in np.unique(bins)]
         counts, places = np.zeros(len(rows), dtype=int), contest.size
         for done, b in enumerate(np.argsort([len(some) for some in rows], kind="stable")):
@@ -178,6 +193,16 @@ class CoverageCentric(ClearDefaults, BaseCoreset):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = needs_classes(self._sampler())
         return tags
+
+
+def _bins(values, n_bins):
+    """Bin of each value: of equal width over the range of those that are finite."""
+    values = values / 4  # the range of the largest numbers is no number
+    finite = values[np.isfinite(values)]
+    if len(finite) == 0:
+        return (values > 0) * (n_bins - 1)
+    edges = np.linspace(finite.min(), finite.max(), n_bins + 1)
+    return np.searchsorted(edges[1:-1], values, side="right")
 
 
 class Moderate(BaseCoreset):

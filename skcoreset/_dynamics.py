@@ -1,16 +1,15 @@
-"""Training dynamics: rows judged by what training does with them."""
+"""Training dynamics: rows that are hard to learn, and what all methods of the family share."""
 
 from numbers import Integral
 
 import numpy as np
-from sklearn.linear_model import SGDClassifier
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 
 from skcoreset import _models
 from skcoreset._training_dynamics import TrainingDynamics
 from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, present
 
-__all__ = ["EL2N", "AreaUnderMargin", "DataMap", "Forgetting", "GraNd"]
+__all__ = ["EL2N", "Dynamic", "Forgetting", "GraNd", "of_all_rows", "of_present_rows"]
 
 _ONE_TABLE = (
     "A record belongs to the rows it was made of, and cross-validation selects from a part of "
@@ -18,7 +17,7 @@ _ONE_TABLE = (
 )
 
 
-class _Dynamic(BaseScoreCoreset, BaseModelCoreset):
+class Dynamic(BaseScoreCoreset, BaseModelCoreset):
     """What the methods share: the record of a training. Adds ``_score(dynamics)``."""
 
     _parameter_constraints = {
@@ -30,8 +29,8 @@ class _Dynamic(BaseScoreCoreset, BaseModelCoreset):
         "random_state": ["random_state"],
     }
 
-    _count = "presentation"
     _harder = 1  # whether a larger score is a harder row (1) or an easier one (-1)
+    _stages = "spaced"  # of a booster or forest; "first": its early training
 
     def __init__(
         self,
@@ -55,52 +54,81 @@ class _Dynamic(BaseScoreCoreset, BaseModelCoreset):
         self.random_state = random_state
 
     def _classifier(self):
-        return SGDClassifier(loss="log_loss") if self.estimator is None else self.estimator
+        if self.estimator is None:
+            return _models.default_classifier_to_watch()
+        return self.estimator
 
     def _check_target(self, table):
         if self.dynamics is None:
             _models.training_route(self._classifier())
             super()._check_target(table)
             return
-        recorded, n_samples = len(self.dynamics), len(table.sample_weight)
-        if recorded != n_samples:
-            raise ValueError(f"dynamics has {recorded} rows, X has {n_samples}. {_ONE_TABLE}")
-        labels = self.dynamics.classes_[self.dynamics._codes]
-        if table.classes is not None and (table.classes[table.codes] != labels).any():
+        record = of_present_rows(self.dynamics, table)
+        if table.classes is None:
+            return
+        position = {label: c for c, label in enumerate(record.classes_.tolist())}
+        codes = np.array([position.get(label, -1) for label in table.classes.tolist()])
+        rows = np.flatnonzero(table.sample_weight > 0)
+        differs = codes[table.codes[rows]] != record._codes
+        if differs.any():
+            at = int(differs.argmax())
+            label = table.classes[table.codes].tolist()[rows[at]]
+            recorded = record.classes_[record._codes].tolist()[at]
             raise ValueError(
-                "y is not the y of the dynamics: another table, or another order. " + _ONE_TABLE
+                f"y is not the y of the dynamics: row {rows[at]} has the label {label!r}, and in "
+                f"the record {recorded!r}. It is of another table, or of another order of the "
+                f"rows. {_ONE_TABLE}"
             )
 
     def _is_random(self):
         return self.dynamics is None
 
     def _scores(self, table):
-        if self.dynamics is not None:
-            self.dynamics_ = self.dynamics
-            return self._score(self.dynamics_)
+        self.dynamics_ = self._watched(table) if self.dynamics is None else self.dynamics
+        return of_all_rows(self._score(of_present_rows(self.dynamics_, table)), table)
+
+    def _watched(self, table):
         X, y, weight = present(table)
-        self.dynamics_ = TrainingDynamics.from_estimator(
+        dynamics = TrainingDynamics.from_estimator(
             self._classifier(),
             X,
             y,
             n_epochs=self.n_epochs,
             n_repeats=self.n_repeats,
             batch_size=self.batch_size,
+            stages=self._stages,
             sample_weight=weight,
             random_state=self.random_state,
             progress=table.progress,
         )
-        self.estimator_ = self.dynamics_.estimator_
-        scores = np.full(len(table.sample_weight), np.nan)  # rows of weight 0 were not trained on
-        scores[table.sample_weight > 0] = self._score(self.dynamics_)
-        return scores
+        self.estimator_ = dynamics.estimator_
+        return dynamics
 
 
-class Forgetting(_Dynamic):
+def of_present_rows(dynamics, table):
+    """The record of the rows of positive weight: it may be of them alone, or of all rows."""
+    counts, recorded = table.sample_weight > 0, len(dynamics)
+    if recorded == counts.sum():
+        return dynamics
+    if recorded == len(counts):
+        return dynamics._rows(counts)
+    some = "" if counts.all() else f", of which {counts.sum()} have a positive weight"
+    raise ValueError(f"dynamics has {recorded} rows, X has {len(counts)}{some}. {_ONE_TABLE}")
+
+
+def of_all_rows(values, table):
+    """`values` of the rows of positive weight, and NaN for the others."""
+    every = np.full(len(table.sample_weight), np.nan)
+    every[table.sample_weight > 0] = values
+    return every
+
+
+class Forgetting(Dynamic):
     r"""Rows that are learned and forgotten most often while a classifier is trained.
 
     The score of a row is the number of its forgetting events: of the times when it was right and,
-    the next time it was presented, wrong. A row that was never right comes first.
+    the next time it was presented, wrong; right means that the classifier predicted its label. A
+    row that was never right comes first, and counts as many events as any other.
 
     Most rows of most tables are never forgotten, so ties are the rule. They are broken by the
     epoch at which a row was first right (later comes first), then by its mean margin (smaller
@@ -112,17 +140,20 @@ class Forgetting(_Dynamic):
         A classifier whose training can be watched, or a Pipeline that ends in one: see
         :meth:`TrainingDynamics.from_estimator`. A clone is trained. A booster that is fitted
         already is used as it is; any other fitted classifier is an error, as its training is over.
-        None is ``SGDClassifier(loss="log_loss")``: scale the columns for it.
+        None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
+        ``PolynomialFeatures(degree=1)``, a column of ones that stands for the intercept: so dense
+        and sparse rows give the same. Scale the columns for it.
 
     coreset_size : int, float or dict, default=0.1
         How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
         least 1), or a number for each class ``{class: int}``.
 
     dynamics : TrainingDynamics, default=None
-        The record of a training of these rows, to use instead of training `estimator`.
+        The record of a training of these rows, to use instead of training `estimator`. Rows of
+        weight 0 need no record; it may also be of the other rows alone.
 
     n_epochs : int, default=10
-        Passes over the rows, or stages of a booster that are looked at.
+        Passes over the rows; or stages of a booster or forest that are looked at, evenly spaced.
 
     n_repeats : int, default=1
         Trainings.
@@ -135,7 +166,7 @@ class Forgetting(_Dynamic):
         whatever comes (None).
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the shuffles, and of a classifier whose own ``random_state`` is None.
+        Seed of the shuffles, and of every ``random_state`` in the classifier that is None.
 
     Attributes
     ----------
@@ -148,11 +179,13 @@ class Forgetting(_Dynamic):
         with weights keep them in proportion.
 
     scores_ : ndarray of shape (n_samples,)
-        Number of events (for a run in which the row was never right, the number of its records),
-        plus a fraction below 1 that breaks ties. NaN for rows of weight 0.
+        Number of events (for a run in which the row was never right, the number of its records;
+        for a row that never was, the largest number of all rows), plus a fraction below 1 that
+        breaks ties. NaN for rows of weight 0.
 
     dynamics_ : TrainingDynamics
-        The record of the training; give it to other methods as `dynamics`.
+        The record of the training, of the rows of positive weight; give it to other methods as
+        `dynamics`.
 
     estimator_ : classifier
         The classifier that was trained; only without `dynamics`.
@@ -183,7 +216,8 @@ class Forgetting(_Dynamic):
     It keeps hard rows, and among them the mislabelled ones: at small sizes it is worse than random
     rows, and on noisy labels at any size.
 
-    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n).
+    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n), and a copy
+    of the table where a Pipeline transforms it, as the default does.
 
     References
     ----------
@@ -201,19 +235,21 @@ class Forgetting(_Dynamic):
     """
 
     def _score(self, dynamics):
-        events = dynamics.n_forgotten_
-        keys = np.column_stack([events, dynamics.first_learned_, -dynamics.margin_])
+        never, events = dynamics.never_learned_, dynamics.n_forgotten_
+        events = np.where(never, events.max(), events)  # also where others have more records
+        keys = np.column_stack([never, events, dynamics.first_learned_, -dynamics.margin_])
         _, rank = np.unique(keys, axis=0, return_inverse=True)
         return events + rank.ravel() / (len(events) + 1)
 
 
-class EL2N(_Dynamic):
+class EL2N(Dynamic):
     r"""Rows whose predicted probabilities are far from their label early in training.
 
     .. math:: s(x) = \mathrm{E} \, \| p(x) - y \|_2
 
     y one-hot, at the end of `n_epochs` epochs, the mean over `n_repeats` trainings: from 0 to
-    :math:`\sqrt 2`.
+    :math:`\sqrt 2`. The epochs of a booster or forest are its stages: it is asked after the first
+    `n_epochs` of them.
 
     Parameters
     ----------
@@ -221,17 +257,20 @@ class EL2N(_Dynamic):
         A classifier whose training can be watched, or a Pipeline that ends in one: see
         :meth:`TrainingDynamics.from_estimator`. A clone is trained. A booster that is fitted
         already is used as it is; any other fitted classifier is an error, as its training is over.
-        None is ``SGDClassifier(loss="log_loss")``: scale the columns for it.
+        None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
+        ``PolynomialFeatures(degree=1)``, a column of ones that stands for the intercept: so dense
+        and sparse rows give the same. Scale the columns for it.
 
     coreset_size : int, float or dict, default=0.1
         How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
         least 1), or a number for each class ``{class: int}``.
 
     dynamics : TrainingDynamics, default=None
-        The record of a training of these rows, to use instead of training `estimator`.
+        The record of a training of these rows, to use instead of training `estimator`. Rows of
+        weight 0 need no record; it may also be of the other rows alone.
 
     n_epochs : int, default=10
-        Passes over the rows, or stages of a booster that are looked at.
+        Passes over the rows; of a booster or forest the first stages, early in its training.
 
     n_repeats : int, default=1
         Trainings.
@@ -244,7 +283,7 @@ class EL2N(_Dynamic):
         whatever comes (None).
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the shuffles, and of a classifier whose own ``random_state`` is None.
+        Seed of the shuffles, and of every ``random_state`` in the classifier that is None.
 
     Attributes
     ----------
@@ -260,7 +299,8 @@ class EL2N(_Dynamic):
         The norm; larger is kept first. NaN for rows of weight 0.
 
     dynamics_ : TrainingDynamics
-        The record of the training; give it to other methods as `dynamics`.
+        The record of the training, of the rows of positive weight; give it to other methods as
+        `dynamics`.
 
     estimator_ : classifier
         The classifier that was trained; only without `dynamics`.
@@ -290,7 +330,8 @@ class EL2N(_Dynamic):
     It keeps hard rows, and among them the mislabelled ones. With a few percent of the rows the
     result is far below random rows; it needs a fifth of them or more to be as good.
 
-    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n).
+    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n), and a copy
+    of the table where a Pipeline transforms it, as the default does.
 
     References
     ----------
@@ -307,13 +348,13 @@ class EL2N(_Dynamic):
     True
     """
 
-    _needs = "proba"
+    _needs, _stages = "proba", "first"
 
     def _score(self, dynamics):
         return dynamics.error_norm_
 
 
-class GraNd(_Dynamic):
+class GraNd(Dynamic):
     r"""Rows whose loss has a large gradient early in training.
 
     .. math:: s(x) = \mathrm{E} \, \| \nabla \ell(x) \|_2 = \mathrm{E} \, \| p(x) - y \|_2 \,
@@ -329,17 +370,20 @@ class GraNd(_Dynamic):
         A classifier whose training can be watched, or a Pipeline that ends in one: see
         :meth:`TrainingDynamics.from_estimator`. A clone is trained. A booster that is fitted
         already is used as it is; any other fitted classifier is an error, as its training is over.
-        None is ``SGDClassifier(loss="log_loss")``: scale the columns for it.
+        None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
+        ``PolynomialFeatures(degree=1)``, a column of ones that stands for the intercept: so dense
+        and sparse rows give the same. Scale the columns for it.
 
     coreset_size : int, float or dict, default=0.1
         How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
         least 1), or a number for each class ``{class: int}``.
 
     dynamics : TrainingDynamics, default=None
-        The record of a training of these rows, to use instead of training `estimator`.
+        The record of a training of these rows, to use instead of training `estimator`. Rows of
+        weight 0 need no record; it may also be of the other rows alone.
 
     n_epochs : int, default=10
-        Passes over the rows, or stages of a booster that are looked at.
+        Passes over the rows; of a booster or forest the first stages, early in its training.
 
     n_repeats : int, default=1
         Trainings.
@@ -352,7 +396,7 @@ class GraNd(_Dynamic):
         whatever comes (None).
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the shuffles, and of a classifier whose own ``random_state`` is None.
+        Seed of the shuffles, and of every ``random_state`` in the classifier that is None.
 
     Attributes
     ----------
@@ -368,7 +412,8 @@ class GraNd(_Dynamic):
         The norm; larger is kept first. NaN for rows of weight 0.
 
     dynamics_ : TrainingDynamics
-        The record of the training; give it to other methods as `dynamics`.
+        The record of the training, of the rows of positive weight; give it to other methods as
+        `dynamics`.
 
     estimator_ : classifier
         The classifier that was trained; only without `dynamics`.
@@ -395,9 +440,10 @@ class GraNd(_Dynamic):
     Notes
     -----
     It keeps hard rows, and among them the mislabelled and the far ones: scale the columns. For a
-    booster or a kernel machine, where no last layer can be written down, it is `EL2N`.
+    booster, a forest or naive Bayes, which have no last layer, it is `EL2N`.
 
-    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n).
+    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n), and a copy
+    of the table where a Pipeline transforms it, as the default does.
 
     References
     ----------
@@ -413,304 +459,7 @@ class GraNd(_Dynamic):
     50
     """
 
-    _needs = "proba"
+    _needs, _stages = "proba", "first"
 
     def _score(self, dynamics):
         return dynamics.gradient_norm_
-
-
-class AreaUnderMargin(_Dynamic):
-    r"""Rows that the classifier gets clearly right all through its training.
-
-    .. math:: s(x) = \frac{1}{T} \sum_t \big( z_y(x) - \max_{c \ne y} z_c(x) \big)
-
-    z are logits or decision values (of probabilities the logarithms, which for a softmax is the
-    same). A mislabelled row is drawn to its true class by all rows like it, so its area is small:
-    ``keep="high"`` leaves such rows out.
-
-    Parameters
-    ----------
-    estimator : classifier, default=None
-        A classifier whose training can be watched, or a Pipeline that ends in one: see
-        :meth:`TrainingDynamics.from_estimator`. A clone is trained. A booster that is fitted
-        already is used as it is; any other fitted classifier is an error, as its training is over.
-        None is ``SGDClassifier(loss="log_loss")``: scale the columns for it.
-
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
-
-    dynamics : TrainingDynamics, default=None
-        The record of a training of these rows, to use instead of training `estimator`.
-
-    n_epochs : int, default=10
-        Passes over the rows, or stages of a booster that are looked at.
-
-    n_repeats : int, default=1
-        Trainings.
-
-    batch_size : int, default=64
-        Rows that are presented at once.
-
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None).
-
-    random_state : int, RandomState instance or None, default=None
-        Seed of the shuffles, and of a classifier whose own ``random_state`` is None.
-
-    keep : {"high", "low"}, default="high"
-        "high" keeps the rows of largest area, the easy and clean ones; "low" those of smallest, to
-        look at them.
-
-    Attributes
-    ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion. A class's picks are a
-        prefix of those for a larger coreset.
-
-    sample_weight_ : ndarray of shape (n_coreset,)
-        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
-        with weights keep them in proportion.
-
-    scores_ : ndarray of shape (n_samples,)
-        The area, or minus the area for "low". NaN for rows of weight 0.
-
-    dynamics_ : TrainingDynamics
-        The record of the training; give it to other methods as `dynamics`.
-
-    estimator_ : classifier
-        The classifier that was trained; only without `dynamics`.
-
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
-
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` has any.
-
-    n_features_in_ : int
-        Number of columns.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
-
-    device_ : str
-        Where the work was done.
-
-    See Also
-    --------
-    DataMap : The same aim, by probabilities.
-
-    Notes
-    -----
-    The rows of largest area are all alike: as a small coreset they miss the boundary. It is meant
-    to leave out some, not to keep a few.
-
-    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n).
-
-    References
-    ----------
-    .. [1] Pleiss, G., Zhang, T., Elenberg, E., Weinberger, K. Q. "Identifying mislabeled data using
-       the area under the margin ranking." NeurIPS 2020.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.datasets import load_digits
-    >>> from skcoreset import AreaUnderMargin
-    >>> X, y = load_digits(return_X_y=True)
-    >>> y[:100] = (y[:100] + 1) % 10  # 100 labels are wrong
-    >>> sampler = AreaUnderMargin(coreset_size=0.8, random_state=0).fit(X / 16, y)
-    >>> int(np.sum(sampler.sample_indices_ < 100))  # of them are kept
-    0
-    """
-
-    _parameter_constraints = {
-        **_Dynamic._parameter_constraints,
-        "keep": [StrOptions({"high", "low"})],
-    }
-
-    def __init__(
-        self,
-        estimator=None,
-        coreset_size=0.1,
-        *,
-        keep="high",
-        dynamics=None,
-        n_epochs=10,
-        n_repeats=1,
-        batch_size=64,
-        stratify="proportional",
-        random_state=None,
-    ):
-        super().__init__(
-            estimator,
-            coreset_size,
-            dynamics=dynamics,
-            n_epochs=n_epochs,
-            n_repeats=n_repeats,
-            batch_size=batch_size,
-            stratify=stratify,
-            random_state=random_state,
-        )
-        self.keep = keep
-
-    @property
-    def _harder(self):
-        return -1 if self.keep == "high" else 1
-
-    def _score(self, dynamics):
-        return -self._harder * dynamics.margin_
-
-
-class DataMap(_Dynamic):
-    r"""Rows from a region of the data map: ambiguous, easy or hard ones.
-
-    The map has the mean of the probability of the label over the training as one axis
-    (confidence), and its standard deviation as the other (variability).
-
-    Parameters
-    ----------
-    estimator : classifier, default=None
-        A classifier whose training can be watched, or a Pipeline that ends in one: see
-        :meth:`TrainingDynamics.from_estimator`. A clone is trained. A booster that is fitted
-        already is used as it is; any other fitted classifier is an error, as its training is over.
-        None is ``SGDClassifier(loss="log_loss")``: scale the columns for it.
-
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
-
-    dynamics : TrainingDynamics, default=None
-        The record of a training of these rows, to use instead of training `estimator`.
-
-    n_epochs : int, default=10
-        Passes over the rows, or stages of a booster that are looked at.
-
-    n_repeats : int, default=1
-        Trainings.
-
-    batch_size : int, default=64
-        Rows that are presented at once.
-
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None).
-
-    random_state : int, RandomState instance or None, default=None
-        Seed of the shuffles, and of a classifier whose own ``random_state`` is None.
-
-    region : {"ambiguous", "easy", "hard"}, default="ambiguous"
-        Rows of largest variability; of largest confidence; of smallest confidence, where many are
-        mislabelled.
-
-    Attributes
-    ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion. A class's picks are a
-        prefix of those for a larger coreset.
-
-    sample_weight_ : ndarray of shape (n_coreset,)
-        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
-        with weights keep them in proportion.
-
-    scores_ : ndarray of shape (n_samples,)
-        Variability, confidence or minus the confidence. NaN for rows of weight 0.
-
-    confidence_, variability_, correctness_ : ndarray of shape (n_samples,)
-        Mean and standard deviation of the probability of the label, and the fraction of times when
-        the row was right. NaN for rows of weight 0.
-
-    dynamics_ : TrainingDynamics
-        The record of the training; give it to other methods as `dynamics`.
-
-    estimator_ : classifier
-        The classifier that was trained; only without `dynamics`.
-
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
-
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` has any.
-
-    n_features_in_ : int
-        Number of columns.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
-
-    device_ : str
-        Where the work was done.
-
-    See Also
-    --------
-    AreaUnderMargin : By margins; needs no probabilities.
-
-    Notes
-    -----
-    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n).
-
-    References
-    ----------
-    .. [1] Swayamdipta, S., et al. "Dataset cartography: mapping and diagnosing datasets with
-       training dynamics." EMNLP 2020.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from skcoreset import DataMap
-    >>> X, y = load_digits(return_X_y=True)
-    >>> sampler = DataMap(coreset_size=0.3, random_state=0).fit(X / 16, y)
-    >>> ambiguous = sampler.get_support()
-    >>> bool(sampler.variability_[ambiguous].mean() > sampler.variability_[~ambiguous].mean())
-    True
-    """
-
-    _parameter_constraints = {
-        **_Dynamic._parameter_constraints,
-        "region": [StrOptions({"ambiguous", "easy", "hard"})],
-    }
-    _needs = "proba"
-
-    def __init__(
-        self,
-        estimator=None,
-        coreset_size=0.1,
-        *,
-        region="ambiguous",
-        dynamics=None,
-        n_epochs=10,
-        n_repeats=1,
-        batch_size=64,
-        stratify="proportional",
-        random_state=None,
-    ):
-        super().__init__(
-            estimator,
-            coreset_size,
-            dynamics=dynamics,
-            n_epochs=n_epochs,
-            n_repeats=n_repeats,
-            batch_size=batch_size,
-            stratify=stratify,
-            random_state=random_state,
-        )
-        self.region = region
-
-    @property
-    def _harder(self):
-        return -1 if self.region == "easy" else 1
-
-    def _scores(self, table):
-        scores = super()._scores(table)
-        recorded = ~np.isnan(scores)
-        for name in ("confidence_", "variability_", "correctness_"):
-            values = np.full(len(scores), np.nan)
-            values[recorded] = getattr(self.dynamics_, name)
-            setattr(self, name, values)
-        return scores
-
-    def _score(self, dynamics):
-        if self.region == "ambiguous":
-            return dynamics.variability_
-        return -self._harder * dynamics.confidence_

@@ -1,18 +1,35 @@
 """The record of a training: what a classifier said of each row while it learned."""
 
+import io
+import json
+import os
+import zipfile
+import zlib
+from contextlib import nullcontext
 from numbers import Integral
 
 import numpy as np
-from scipy.special import log_softmax
-from sklearn.utils import check_consistent_length, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.base import clone
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+from sklearn.utils.validation import _check_sample_weight
 
 from skcoreset import _models
-from skcoreset.base import check_finite_target
+from skcoreset._backend import to_numpy
+from skcoreset.base import encode, seeded
 
 __all__ = ["TrainingDynamics"]
 
 LEAST_PROBABILITY = 2.0**-52
+SUM_TOLERANCE = 1e-3  # of the probabilities of a row: those of half precision keep it
+
+FORMAT, VERSION = "skcoreset.TrainingDynamics", 1
+KINDS = ("proba", "logits", "decision")
+BOTH = "decision and proba"  # what `from_estimator` records of a classifier that has both
+
+
+def _at_least(least):
+    return [Interval(Integral, least, None, closed="left")]
 
 
 class TrainingDynamics:
@@ -38,7 +55,7 @@ class TrainingDynamics:
     Attributes
     ----------
     n_runs_ : int
-        Trainings recorded.
+        Trainings recorded; one of which nothing was recorded does not count.
 
     n_recorded_ : ndarray of int of shape (n_samples,)
         How often each row was recorded.
@@ -55,11 +72,13 @@ class TrainingDynamics:
         last epoch plus 1 where it never was.
 
     correctness_ : ndarray of shape (n_samples,)
-        Fraction of records at which it was right.
+        Fraction of records at which it was right: at which the first of the largest outputs, as
+        ``predict`` takes it, was that of its label.
 
     margin_ : ndarray of shape (n_samples,)
-        Mean over the records of :math:`z_y - \max_{c \ne y} z_c`. Of probabilities z is the
-        logarithm, no smaller than that of 2**-52: for a softmax the margin of its logits.
+        Mean over the records of :math:`z_y - \max_{c \ne y} z_c`, z the logits or decision values.
+        If only probabilities are known, z is the logarithm, no smaller than that of 2**-52: for a
+        softmax the margin of its logits.
 
     confidence_, variability_ : ndarray of shape (n_samples,)
         Mean and standard deviation over the records of the probability of the label.
@@ -103,40 +122,43 @@ class TrainingDynamics:
     array([3, 1])
     """
 
-    _COUNTS = ("_seen", "_forgot", "_right", "_total", "_events", "_learned_runs", "_error_runs")
+    _COUNTS = ("_seen", "_forgot", "_right", "_total", "_events", "_error_runs")
     _SUMS = ("_learned", "_margin", "_mean", "_square", "_error", "_gradient")
     _NOW = ("_first", "_error_now", "_gradient_now")
 
     def __init__(self, y=None, *, classes=None, early_epoch=None):
-        y = None if y is None else check_finite_target(y)
-        if y is None or np.ndim(y) != 1:
+        codes, found = encode(y)
+        if codes is None:
             raise ValueError(
-                f"TrainingDynamics takes the labels of all rows, (n_samples,), got {y!r}."
+                "TrainingDynamics takes the class labels of all rows, (n_samples,); y is "
+                + ("None." if y is None else "continuous: class labels are discrete.")
             )
-        check_classification_targets(y)
-        if early_epoch is not None and (not isinstance(early_epoch, Integral) or early_epoch < 0):
-            raise ValueError(f"early_epoch={early_epoch!r}: it is an int of at least 0, or None.")
-        y = np.asarray(y)
-        self.classes_ = np.unique(y) if classes is None else np.asarray(classes)
-        unknown = np.setdiff1d(y, self.classes_)
-        if len(unknown):
-            raise ValueError(f"y has the labels {unknown.tolist()}, which `classes` has not.")
-        order = np.argsort(self.classes_)
-        self._codes = order[np.searchsorted(self.classes_, y, sorter=order)]
+        if early_epoch is not None:
+            early_epoch = _epoch(early_epoch, "early_epoch")
+        self.classes_ = found if classes is None else _check_classes(classes)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"y has one class, {found.tolist()[0]!r}, and a classifier tells at least 2 "
+                "apart. Name all of them in `classes` if these rows are of one class only."
+            )
+        position = {label: c for c, label in enumerate(self.classes_.tolist())}
+        unknown = [label for label in found.tolist() if label not in position]
+        if unknown:
+            raise ValueError(f"y has the labels {unknown}, which `classes` has not.")
+        self._codes = np.array([position[label] for label in found.tolist()])[codes]
         self.early_epoch = early_epoch
-        self.n_runs_ = 1
-        self._kind, self._last_epoch = None, -1
-        n = len(y)
+        self._closed_runs, self._kind, self._last_epoch = 0, None, -1
+        n = len(self._codes)
         for name in self._COUNTS:
             setattr(self, name, np.zeros(n, dtype=np.int64))
         for name in self._SUMS:
             setattr(self, name, np.zeros(n))
-        self._was_right = np.zeros(n, dtype=bool)
         self._start_run()
 
     def _start_run(self):
         n = len(self._codes)
-        self._seen[:], self._forgot[:], self._was_right[:] = 0, 0, False
+        self._seen[:], self._forgot[:] = 0, 0
+        self._was_right = np.zeros(n, dtype=bool)
         for name in self._NOW:
             setattr(self, name, np.full(n, np.nan))
 
@@ -158,6 +180,7 @@ class TrainingDynamics:
         n_repeats=1,
         batch_size=64,
         count="presentation",
+        stages="spaced",
         early_epoch=None,
         sample_weight=None,
         random_state=None,
@@ -165,12 +188,17 @@ class TrainingDynamics:
     ):
         """Train clones of a classifier and record what they say.
 
+        A row counts as right where ``predict`` gives its label. Margins are those of the decision
+        values if the classifier has any (the logits of a linear model, one-vs-rest or not), else,
+        and for boosters, of the logarithms of the probabilities.
+
         Parameters
         ----------
         estimator : classifier, or Pipeline that ends in one
             With ``partial_fit`` it is trained batch by batch; else with ``warm_start`` and
             ``max_iter`` or ``n_estimators`` step by step; a booster is fitted (unless it is), and
-            asked what it says at each stage. The earlier steps of a Pipeline are fitted first.
+            asked what it says at each stage. The earlier steps of a Pipeline are fitted first; a
+            parameter search is fitted first, and the training of the best it finds is recorded.
 
         X : table of shape (n_samples, n_features)
             Rows.
@@ -179,7 +207,8 @@ class TrainingDynamics:
             Labels.
 
         n_epochs : int, default=10
-            Passes over the rows; steps of a ``warm_start``; stages of a booster, evenly spaced.
+            Passes over the rows; steps of a ``warm_start``; stages of a booster or forest, no more
+            than it has.
 
         n_repeats : int, default=1
             Trainings, each with another shuffle and seed.
@@ -192,6 +221,10 @@ class TrainingDynamics:
             one right after, as nothing has been learned before), or for all rows after each epoch.
             The others are always asked after each step.
 
+        stages : {"spaced", "first"}, default="spaced"
+            Of a booster or forest: evenly spaced ones, the finished model among them, or the first
+            `n_epochs`, which are its early training.
+
         early_epoch : int, default=None
             As for the class.
 
@@ -199,7 +232,7 @@ class TrainingDynamics:
             Weights to train with.
 
         random_state : int, RandomState instance or None, default=None
-            Seed of the shuffles, and of a classifier whose own ``random_state`` is None.
+            Seed of the shuffles, and of every ``random_state`` in the classifier that is None.
 
         progress : callable, default=None
             Called again and again with the share of the work that is done, from 0 to 1.
@@ -209,28 +242,53 @@ class TrainingDynamics:
         dynamics : TrainingDynamics
             The record.
         """
-        check_consistent_length(X, y, sample_weight)
-        y = np.asarray(check_finite_target(y))
+        validate_parameter_constraints(
+            {
+                "n_epochs": _at_least(1),
+                "n_repeats": _at_least(1),
+                "batch_size": _at_least(1),
+                "count": [StrOptions({"presentation", "epoch"})],
+                "stages": [StrOptions({"spaced", "first"})],
+                "random_state": ["random_state"],
+                "progress": [callable, None],
+            },
+            {
+                "n_epochs": n_epochs,
+                "n_repeats": n_repeats,
+                "batch_size": batch_size,
+                "count": count,
+                "stages": stages,
+                "random_state": random_state,
+                "progress": progress,
+            },
+            caller_name="TrainingDynamics.from_estimator",
+        )
+        check_consistent_length(X, y)
+        _models.training_route(estimator)
         dynamics = cls(y, early_epoch=early_epoch)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                to_numpy(sample_weight), dynamics._codes, ensure_non_negative=True
+            )
         random_state = check_random_state(random_state)
 
-        def record(rows, outputs, kind, epoch, squares):
-            dynamics._record(rows, outputs, kind, epoch, squares)
-            if progress is not None:
-                done = dynamics.n_runs_ - 1 + min(epoch / n_epochs, 1)
-                progress(done / n_repeats)
-
         for repeat in range(n_repeats):
-            if repeat:
-                dynamics.new_run()
+
+            def record(rows, said, epoch, squares=1.0, repeat=repeat):
+                dynamics._take_in(rows, said, epoch, squares)
+                if progress is not None:
+                    progress((repeat + min(epoch / n_epochs, 1)) / n_repeats)
+
+            dynamics.new_run()
             dynamics.estimator_ = _models.watch(
-                estimator,
+                _to_train(estimator, random_state),
                 X,
-                y,
+                dynamics.classes_[dynamics._codes],
                 record,
                 n_epochs=n_epochs,
                 batch_size=batch_size,
                 per_epoch=count == "epoch",
+                first=stages == "first",
                 sample_weight=sample_weight,
                 random_state=random_state,
             )
@@ -238,6 +296,9 @@ class TrainingDynamics:
 
     def record(self, indices, outputs, *, epoch=None, kind="auto", features=None):
         """Take in what the classifier says of some rows.
+
+        A row counts as right where the first of the largest outputs is that of its label. If
+        anything is wrong with what is given, nothing is recorded.
 
         Parameters
         ----------
@@ -252,76 +313,111 @@ class TrainingDynamics:
 
         kind : {"auto", "proba", "logits", "decision"}, default="auto"
             What `outputs` are. Of logits the softmax is the probability; decision values, as those
-            of a hinge loss, have none. "auto" takes rows that add up to 1 and are not negative for
-            probabilities, others for logits; one column must be named.
+            of a hinge loss, have none. "auto" is the kind of the records before; of the first one
+            rows that add up to 1 and are not negative are taken for probabilities, others for
+            logits; one column must be named.
 
         features : array-like of shape (n_batch, n_features), default=None
             What the last layer sees, for `gradient_norm_`; a bias of 1 is added.
         """
-        rows = np.asarray(indices)
-        if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
+        rows = np.asarray(to_numpy(indices))
+        if rows.ndim != 1 or not (np.issubdtype(rows.dtype, np.integer) or rows.size == 0):
             raise ValueError(f"indices must be whole numbers, (n_batch,), got {indices!r}.")
+        rows = rows.astype(np.intp)
         if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
             raise ValueError(
                 f"indices go from 0 to {len(self) - 1}, got {rows.min()}, {rows.max()}."
             )
-        if len(np.unique(rows)) < len(rows):
-            raise ValueError("indices name a row more than once; record each row once a call.")
-        outputs = np.asarray(outputs, dtype=np.float64)
+        values, counts = np.unique(rows, return_counts=True)
+        if (counts > 1).any():
+            raise ValueError(
+                f"indices name a row more than once, row {values[counts.argmax()]}; record each "
+                "row once a call."
+            )
+        if epoch is not None:
+            epoch = _epoch(epoch, "epoch")
+        outputs = self._check_outputs(outputs, rows)
+        kind = self._kind_of(outputs, kind)
+        squares = None
+        if features is not None:
+            features = check_array(
+                to_numpy(features),
+                dtype=np.float64,
+                ensure_min_samples=0,
+                ensure_min_features=0,
+                input_name="features",
+            )
+            if len(features) != len(rows):
+                raise ValueError(
+                    f"features have {len(features)} rows, and {len(rows)} rows are recorded."
+                )
+            squares = np.vecdot(features, features) + 1
+        self._take_in(rows, _models.Said.of(outputs, kind), epoch, squares)
+
+    def _check_outputs(self, outputs, rows):
+        outputs = check_array(
+            to_numpy(outputs),
+            dtype=np.float64,
+            ensure_2d=False,
+            ensure_min_samples=0,
+            input_name="outputs",
+        )
         n_classes = len(self.classes_)
         if outputs.shape not in [(len(rows), n_classes)] + [(len(rows),)] * (n_classes == 2):
             raise ValueError(
                 f"outputs have the shape {outputs.shape}; {len(rows)} rows and {n_classes} classes "
                 f"need ({len(rows)}, {n_classes})."
             )
-        if not np.isfinite(outputs).all():
-            raise ValueError("outputs contain NaN or infinity.")
-        if kind == "auto":
-            kind = self._kind_of(outputs)
-        elif kind not in ("proba", "logits", "decision"):
+        return outputs
+
+    def _kind_of(self, outputs, kind):
+        if kind not in ("auto", *KINDS):
             raise ValueError(f"kind={kind!r}: it is 'auto', 'proba', 'logits' or 'decision'.")
-        squares = None
-        if features is not None:
-            features = np.asarray(features, dtype=np.float64)
-            squares = np.vecdot(features, features) + 1
-        self._record(rows, outputs, kind, epoch, squares)
-
-    def _kind_of(self, outputs):
-        if outputs.ndim == 1:
-            raise ValueError("kind='auto' cannot tell what one column is; name the kind.")
-        likely = (outputs >= 0).all() and (abs(outputs.sum(axis=1) - 1) < 1e-3).all()
-        return "proba" if likely else "logits"
-
-    def _record(self, rows, outputs, kind, epoch, squares):
+        wrong = _no_probabilities(outputs)
+        if kind == "auto":
+            if outputs.ndim == 1 and self._kind is None:
+                raise ValueError("kind='auto' cannot tell what one column is; name the kind.")
+            if self._kind in ("logits", "decision"):
+                return self._kind
+            kind = "logits" if wrong.any() else "proba"
         if self._kind not in (None, kind):
             raise ValueError(f"these outputs are {kind!r}, those before were {self._kind!r}.")
-        self._kind = kind
-        if outputs.ndim == 1:
-            low = 1 - outputs if kind == "proba" else np.zeros_like(outputs)
-            outputs = np.column_stack([low, outputs])
-        if kind == "proba":
-            outputs = np.log(np.maximum(outputs, LEAST_PROBABILITY))
+        if kind == "proba" and wrong.any():
+            at = int(wrong.argmax())
+            raise ValueError(
+                f"outputs are no probabilities: {outputs[at].tolist()} at position {at}; they are "
+                "at least 0, and those of a row sum to 1. Logits are kind='logits'."
+            )
+        return kind
+
+    def _take_in(self, rows, said, epoch, squares):
+        """Add what was said of some rows, all of it valid; `squares` None: not known."""
         at, codes = np.arange(len(rows)), self._codes[rows]
-        own = outputs[at, codes]
-        others = outputs.copy()
+        right = said.right(codes, self.classes_)
+        values = said.logits
+        if values is None:
+            values = np.log(np.maximum(said.proba, LEAST_PROBABILITY))
+        others = values.copy()
         others[at, codes] = -np.inf
-        margin = own - others.max(axis=1)
+        margin = values[at, codes] - others.max(axis=1)
         epochs = self._seen[rows] if epoch is None else np.full(len(rows), epoch)
-        self._count(rows, margin > 0, epochs)
+        if len(rows):
+            self._kind = said.kind
+        self._count(rows, right, epochs)
         self._margin[rows] += margin
-        if kind == "decision":
+        if said.proba is None:
             return
-        p = np.exp(log_softmax(outputs, axis=1) if kind == "logits" else outputs)
-        step = p[at, codes] - self._mean[rows]  # Welford: no cancellation
+        error = said.proba.copy()
+        own = error[at, codes]
+        step = own - self._mean[rows]  # Welford: no cancellation
         self._mean[rows] += step / self._total[rows]
-        self._square[rows] += step * (p[at, codes] - self._mean[rows])
-        p[at, codes] -= 1
+        self._square[rows] += step * (own - self._mean[rows])
+        error[at, codes] -= 1
         early = slice(None) if self.early_epoch is None else epochs <= self.early_epoch
-        error = np.linalg.norm(p, axis=1)
+        error = np.linalg.norm(error, axis=1)
+        gradient = error * (np.nan if squares is None else np.sqrt(squares))
         self._error_now[rows[early]] = error[early]
-        if squares is not None:
-            gradient = error * np.sqrt(np.broadcast_to(squares, error.shape))
-            self._gradient_now[rows[early]] = gradient[early]
+        self._gradient_now[rows[early]] = gradient[early]
 
     def _count(self, rows, right, epochs):
         self._forgot[rows] += self._was_right[rows] & ~right
@@ -334,24 +430,31 @@ class TrainingDynamics:
         self._last_epoch = max(self._last_epoch, int(epochs.max(initial=-1)))
 
     def new_run(self):
-        """Another training of the same rows begins."""
+        """Another training of the same rows begins; nothing happens before the first record."""
+        if not self._seen.any():
+            return
         events, first, error, gradient = self._of_this_run()
         self._events += events
         self._learned += first
         self._error += np.nan_to_num(error)
         self._gradient += gradient
         self._error_runs += ~np.isnan(error)
-        self.n_runs_ += 1
+        self._closed_runs += 1
         self._start_run()
 
     def _of_this_run(self):
+        """Events, first right, error and gradient of the run that was begun last."""
         never = np.isnan(self._first)
-        events = np.where(never, self._seen, self._forgot)
         return (
-            events,
+            np.where(never, self._seen, self._forgot),
             np.where(never, self._last_epoch + 1, self._first),
-            *(getattr(self, name) for name in ("_error_now", "_gradient_now")),
+            self._error_now,
+            self._gradient_now,
         )
+
+    @property
+    def n_runs_(self):
+        return self._closed_runs + int(self._seen.any())
 
     @property
     def n_recorded_(self):
@@ -367,7 +470,9 @@ class TrainingDynamics:
 
     @property
     def first_learned_(self):
-        return (self._learned + self._of_this_run()[1]) / self.n_runs_
+        self._recorded()
+        now = self._of_this_run()[1] if self._seen.any() else 0
+        return (self._learned + now) / self.n_runs_
 
     @property
     def correctness_(self):
@@ -403,12 +508,14 @@ class TrainingDynamics:
     @property
     def gradient_norm_(self):
         self._need_probabilities("gradient_norm_")
-        out = (self._gradient + self._gradient_now) / self.n_runs_
+        now = self._gradient_now if self._seen.any() else 0
+        out = (self._gradient + now) / self.n_runs_
         missing = np.flatnonzero(np.isnan(out))
         if len(missing):
             raise ValueError(
-                f"gradient_norm_ needs `features` of every row in every run, up to early_epoch; "
-                f"{len(missing)} rows have none, the first of them row {missing[0]}."
+                "gradient_norm_ needs `features` of every row at its last record of every run up "
+                f"to early_epoch; {len(missing)} rows have none, the first of them row "
+                f"{missing[0]}."
             )
         return out
 
@@ -429,12 +536,39 @@ class TrainingDynamics:
                 "Forgetting."
             )
 
+    def _rows(self, rows):
+        """The record of some rows alone."""
+        some = TrainingDynamics.__new__(TrainingDynamics)
+        vars(some).update(vars(self))
+        for name in self._per_row():
+            setattr(some, name, getattr(self, name)[rows])
+        return some
+
+    def _per_row(self):
+        return [*self._COUNTS, *self._SUMS, *self._NOW, "_was_right", "_codes"]
+
     def save(self, file):
-        """Write the record to `file` (a path or file object) as a .npz of plain arrays."""
-        arrays = {name: getattr(self, name) for name in self._state()}
-        arrays["_numbers"] = np.array([self.n_runs_, self._last_epoch])
-        arrays["_words"] = np.array([str(self._kind), str(self.early_epoch)])
-        np.savez_compressed(file, **arrays)
+        """Write the record to a file, as a .npz of plain arrays.
+
+        Parameters
+        ----------
+        file : path or binary file object
+            A path is taken as it is: no suffix is added.
+        """
+        labels, labels_are = _plain_labels(self.classes_)
+        header = {
+            "format": FORMAT,
+            "version": VERSION,
+            "labels": labels_are,
+            "kind": self._kind,
+            "early_epoch": self.early_epoch,
+            "closed_runs": self._closed_runs,
+            "last_epoch": self._last_epoch,
+        }
+        arrays = {name: getattr(self, name) for name in self._per_row()}
+        # NumPy would add ".npz" to a path that has no suffix.
+        with nullcontext(file) if hasattr(file, "write") else open(file, "wb") as opened:
+            np.savez_compressed(opened, header=json.dumps(header), classes=labels, **arrays)
 
     @classmethod
     def load(cls, file):
@@ -442,23 +576,141 @@ class TrainingDynamics:
 
         Parameters
         ----------
-        file : path or file object
+        file : path or binary file object
 
         Returns
         -------
         dynamics : TrainingDynamics
             The record; `estimator_` is not part of it.
         """
-        with np.load(file) as arrays:
-            classes, codes = arrays["classes_"], arrays["_codes"]
-            kind, early = arrays["_words"].tolist()
-            dynamics = cls(classes[codes], classes=classes)
-            dynamics.early_epoch = None if early == "None" else int(early)
-            dynamics._kind = None if kind == "None" else kind
-            dynamics.n_runs_, dynamics._last_epoch = arrays["_numbers"].tolist()
-            for name in dynamics._state():
-                setattr(dynamics, name, arrays[name])
+        header, arrays = _read(file)
+        if header["version"] != VERSION:
+            raise ValueError(
+                f"{_name(file)} holds a record in version {header['version']!r} of the format; "
+                f"this version of skcoreset reads version {VERSION}."
+            )
+        try:
+            return cls._restored(header, arrays)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{_name(file)} holds a record that is damaged: {error}") from error
+
+    @classmethod
+    def _restored(cls, header, arrays):
+        labels = arrays["classes"]
+        if header["labels"] == "object":
+            labels = labels.astype(object)
+        codes = arrays["_codes"]
+        _need(codes.ndim == 1 and codes.dtype.kind == "i" and len(codes), "no codes of classes")
+        _need(((codes >= 0) & (codes < len(labels))).all(), "codes of classes that are not there")
+        dynamics = cls(labels[codes], classes=labels, early_epoch=header["early_epoch"])
+        for name in dynamics._per_row():
+            now, then = getattr(dynamics, name), arrays[name]
+            _need(then.shape == now.shape, f"{name} has the shape {then.shape}, not {now.shape}")
+            _need(then.dtype.kind == now.dtype.kind, f"{name} is of dtype {then.dtype}")
+            setattr(dynamics, name, then.astype(now.dtype))
+        kind, total = header["kind"], dynamics._total
+        _need(kind in (None, BOTH, *KINDS), f"its kind is {kind!r}")
+        _need((kind is None) == (not total.any()), f"its kind is {kind!r}")
+        dynamics._kind = kind
+        dynamics._closed_runs = _epoch(header["closed_runs"], "closed_runs")
+        dynamics._last_epoch = _epoch(header["last_epoch"] + 1, "last_epoch") - 1
+        for name in cls._COUNTS:
+            values = getattr(dynamics, name)
+            most = dynamics._closed_runs if name == "_error_runs" else total
+            _need(((values >= 0) & (values <= most)).all(), f"{name} counts what was not recorded")
+        for name in (*cls._SUMS, *cls._NOW):
+            # NaN stands for what was not recorded.
+            values, gaps = getattr(dynamics, name), name in (*cls._NOW, "_gradient")
+            _need((np.isfinite(values) | (gaps & np.isnan(values))).all(), f"{name} is not finite")
+        _need((dynamics._square >= 0).all(), "_square is negative")
         return dynamics
 
-    def _state(self):
-        return [*self._COUNTS, *self._SUMS, *self._NOW, "_was_right", "_codes", "classes_"]
+
+def _epoch(value, name):
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral) or value < 0:
+        raise ValueError(f"{name}={value!r}: it is an int of at least 0, or None.")
+    return int(value)
+
+
+def _check_classes(classes):
+    classes = np.asarray(to_numpy(classes))
+    if classes.ndim != 1 or len(set(classes.tolist())) < len(classes):
+        raise ValueError(f"classes={classes.tolist()!r}: they are distinct labels, (n_classes,).")
+    return classes
+
+
+def _no_probabilities(outputs):
+    """Mask of the rows that are no probabilities."""
+    if outputs.ndim == 1:
+        return (outputs < 0) | (outputs > 1)
+    return (outputs < 0).any(axis=1) | (abs(outputs.sum(axis=1) - 1) > SUM_TOLERANCE)
+
+
+def _to_train(estimator, random_state):
+    """The estimator if it is fitted, else a clone whose own seeds are drawn where there are none.
+
+    One number is drawn for each training, whatever the estimator is.
+    """
+    seed = random_state.randint(2**31 - 1)
+    if _models.is_fitted(estimator):
+        return estimator
+    estimator = clone(estimator)
+    model = _models.last_step(estimator)
+    if "random_state" in model.get_params(deep=False) and model.random_state is None:
+        model.set_params(random_state=seed)
+    return seeded(estimator, np.random.RandomState(seed))
+
+
+def _plain_labels(classes):
+    """Labels as an array that needs no pickle, and the name of its dtype before."""
+    if classes.dtype != object:
+        return classes, classes.dtype.name
+    kinds = {type(label) for label in classes.tolist()}
+    plain = np.array(classes.tolist()) if len(kinds) == 1 else classes
+    if plain.dtype == object or plain.tolist() != classes.tolist():
+        raise ValueError(
+            f"These labels cannot be written without pickle: {classes.tolist()}. Labels that are "
+            "all strings, all numbers or all bool can; or pickle the record as a whole."
+        )
+    return plain, "object"
+
+
+def _name(file):
+    return repr(os.fspath(file)) if isinstance(file, (str, os.PathLike)) else repr(file)
+
+
+def _need(condition, message):
+    if not condition:
+        raise ValueError(message)
+
+
+def _read(file):
+    """Header and arrays of a file, or an error that says that it is no record."""
+    if hasattr(file, "read"):
+        content = file.read()
+    else:
+        with open(file, "rb") as opened:
+            content = opened.read()
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as found:
+            arrays = {name: found[name] for name in found.files}
+        header = json.loads(str(arrays.pop("header")))
+        if header["format"] != FORMAT:
+            raise ValueError(f"its format is {header['format']!r}")
+        header["version"]
+    except (
+        AttributeError,
+        EOFError,
+        KeyError,
+        NotImplementedError,
+        OSError,
+        TypeError,
+        ValueError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise ValueError(
+            f"{_name(file)} is no record that TrainingDynamics.save has written, or only a part of "
+            f"one ({type(error).__name__}: {error})."
+        ) from error
+    return header, arrays

@@ -2,6 +2,7 @@
 
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import nnls
@@ -239,3 +240,32 @@ def herding_far_out(X, k, weight=None):
         errors[picks] = np.inf
         picks.append(int(errors.argmin()))
     return np.array(picks)
+
+
+def presentations(model, X, y, n_epochs, batch_size, random_state):
+    """Toneva et al. 2019: each batch is predicted, then learned; (n_epochs, n) predicted labels.
+
+    The very first batch is learned first, as no classifier predicts before.
+    """
+    predicted = np.empty((n_epochs, len(y)), dtype=y.dtype)
+    for epoch in range(n_epochs):
+        order = random_state.permutation(len(y))
+        for start in range(0, len(y), batch_size):
+            rows = order[start : start + batch_size]
+            if epoch == start == 0:
+                model.partial_fit(X[rows], y[rows], classes=np.unique(y))
+                predicted[epoch, rows] = model.predict(X[rows])
+            else:
+                predicted[epoch, rows] = model.predict(X[rows])
+                model.partial_fit(X[rows], y[rows], classes=np.unique(y))
+    return predicted
+
+
+def forgetting(right):
+    """Events of each row: right at one record, wrong at the next; all of them if never right."""
+    events = []
+    for row in np.asarray(right).T:
+        events.append(sum(now and not then for now, then in pairwise(row)))
+        if not any(row):
+            events[-1] = len(row)
+    return np.array(events)

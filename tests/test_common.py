@@ -4,7 +4,6 @@ import pytest
 from imblearn.utils.estimator_checks import estimator_checks_generator as imblearn_checks
 from samplers import (
     ALL_NAMES,
-    DYNAMIC,
     HONESTLY_FEWER,
     LABEL_FREE,
     META,
@@ -27,10 +26,6 @@ def expected_failures(estimator):
     if name_of(estimator) in {name_of(s) for s in LABEL_FREE}:
         reasons["check_target_type"] = "selects with a continuous y on purpose (regression)"
         reasons["check_samplers_one_label"] = "one class is one group to select from, no error"
-    if name_of(estimator) in {name_of(s) for s in DYNAMIC if hasattr(s, "dynamics")}:
-        why = "SGDClassifier lets its intercept learn more slowly on sparse X, on purpose"
-        reasons["check_samplers_sparse"] = why
-        reasons["check_samplers_pandas_sparse"] = why
     if name_of(estimator) in {name_of(s) for s in META}:
         why = (
             "a fraction of repeated rows is more rows than that of weighted ones; with a number "

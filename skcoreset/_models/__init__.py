@@ -23,16 +23,23 @@ from skcoreset._models._boundary_search import (
 )
 from skcoreset._models._gradient_factors import gradient_factors, last_layer_input
 from skcoreset._models._input_gradients import Decisions, is_linear
-from skcoreset._models._training import training_route, watch
+from skcoreset._models._training import (
+    Said,
+    default_classifier_to_watch,
+    training_route,
+    watch,
+)
 from skcoreset._models._weights import weight_keyword
 
 __all__ = [
     "Decisions",
     "Limits",
     "Others",
+    "Said",
     "WillHaveMethods",
     "check_affordable",
     "default_classifier",
+    "default_classifier_to_watch",
     "features",
     "fit_with_weight",
     "gradient_factors",

@@ -1,20 +1,30 @@
 """Watching a classifier train: what it says of the rows while it learns."""
 
+import threading
 import warnings
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
 from inspect import signature
+from itertools import islice
 
 import numpy as np
 from scipy import sparse
+from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
+from sklearn.linear_model import SGDClassifier
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import PolynomialFeatures
 
 from skcoreset._backend import take
-from skcoreset._models._asking import host, is_fitted, last_step, outputs
+from skcoreset._models._asking import fit_with_weight, host, is_fitted, last_step, outputs
 from skcoreset._models._gradient_factors import last_layer_input
 
-__all__ = ["squared_length", "training_route", "watch"]
+__all__ = ["Said", "default_classifier_to_watch", "squared_length", "training_route", "watch"]
 
 WATCHABLE = (
     "Training can be watched of classifiers with partial_fit (SGDClassifier, MLPClassifier, "
@@ -25,11 +35,56 @@ WATCHABLE = (
 )
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a classifier said of some rows, one column a class."""
+
+    kind: str
+    logits: np.ndarray | None  # or decision values; None: known up to their softmax only
+    proba: np.ndarray | None
+    # The labels that `predict` gives to the rows at some positions: where outputs tie, scikit-learn
+    # has more than one rule.
+    predict: Callable | None = None
+
+    @classmethod
+    def of(cls, outputs, kind, predict=None):
+        """From outputs of the kind "proba", "logits" or "decision"; one column: second class."""
+        if outputs.ndim == 1:
+            first = 1 - outputs if kind == "proba" else np.zeros_like(outputs)
+            outputs = np.column_stack([first, outputs])
+        if kind == "proba":
+            return cls(kind, None, outputs, predict)
+        return cls(kind, outputs, softmax(outputs, axis=1) if kind == "logits" else None, predict)
+
+    def right(self, codes, classes):
+        """Whether the largest output is that of the label, the first one if there are more."""
+        values = self.proba if self.logits is None else self.logits
+        right = values.argmax(axis=1) == codes
+        if self.predict is not None:
+            tied = (values == values.max(axis=1, keepdims=True)).sum(axis=1) > 1
+            if tied.any():
+                right[tied] = self.predict(np.flatnonzero(tied)) == classes[codes[tied]]
+        return right
+
+
+def default_classifier_to_watch():
+    """The classifier that stands for ``estimator=None``: logistic loss, gradient descent.
+
+    From sparse rows the intercept of SGDClassifier learns a hundred times slower than from dense
+    ones. A column of ones in its place makes the training the same for both.
+    """
+    return make_pipeline(
+        PolynomialFeatures(degree=1), SGDClassifier(loss="log_loss", fit_intercept=False)
+    )
+
+
 def training_route(estimator):
     """How the training of `estimator` is watched: "stages", "partial_fit" or "warm_start".
 
     Raises TypeError if it cannot be, ValueError if its training is over.
     """
+    if isinstance(estimator, BaseSearchCV) and not estimator.refit:
+        raise ValueError(f"{estimator!r} says of no estimator that it is the best; set refit=True.")
     model = last_step(estimator)
     if hasattr(model, "staged_decision_function") or _library(model) in ("xgboost", "lightgbm"):
         return "stages"
@@ -42,26 +97,47 @@ def training_route(estimator):
             f"{estimator!r} is fitted already, and a training that is over cannot be watched. Give "
             "an unfitted one (sklearn.base.clone), or the record of its training as `dynamics`."
         )
-    return "partial_fit" if hasattr(model, "partial_fit") else "warm_start"
+    if hasattr(model, "partial_fit"):
+        return "partial_fit"
+    if parameters.get("solver") == "liblinear":
+        raise ValueError(
+            f"{model!r} cannot be watched while it trains: solver='liblinear' starts anew at each "
+            "fit. Give another solver: 'lbfgs', 'newton-cg', 'newton-cholesky', 'sag' or 'saga'."
+        )
+    return "warm_start"
 
 
-def watch(estimator, X, y, record, *, n_epochs, batch_size, per_epoch, sample_weight, random_state):
-    """Train a clone and tell ``record(rows, outputs, kind, epoch, squares)`` what it says.
+def watch(
+    estimator,
+    X,
+    y,
+    record,
+    *,
+    n_epochs,
+    batch_size,
+    per_epoch,
+    first,
+    sample_weight,
+    random_state,
+):
+    """Train a classifier and tell ``record(rows, said, epoch, squares)`` what it says.
 
     Parameters
     ----------
     estimator : classifier, or Pipeline that ends in one
-        Unfitted, or a booster.
+        Unfitted, and trained in place; or a booster that is fitted.
     X, y : table and labels
     record : callable
-        `rows` is an index array; `outputs` are of the `kind` "proba" or "decision"; `squares` are
-        squared norms of what the last layer sees.
+        `rows` is an index array, `said` is `Said`; `squares` are squared norms of what the last
+        layer sees, 1 where there is none.
     n_epochs : int
-        Passes over the rows; for a booster the number of stages looked at.
+        Passes over the rows; of a booster or forest the number of stages looked at.
     batch_size : int
         Rows that are presented at once.
     per_epoch : bool
         Ask about all rows after each epoch, not about each batch before it is learned.
+    first : bool
+        Of a booster or forest look at the first stages, not at evenly spaced ones.
     sample_weight : ndarray or None
     random_state : RandomState
 
@@ -76,59 +152,75 @@ def watch(estimator, X, y, record, *, n_epochs, batch_size, per_epoch, sample_we
             f"sample_weight was given, but {learn.__name__} of {estimator!r} takes none. Give an "
             "estimator whose does, or the record of its training as `dynamics`."
         )
-    model, X, rebuild = _prepared(estimator, X, y, random_state)
+    model, X, rebuild = _prepared(estimator, host(X), y, sample_weight)
+    X = X.tocsr() if sparse.issparse(X) else X  # rows are taken out of it again and again
+    route = training_route(model)  # a search may have found another one
     if route == "stages":
-        _watch_stages(model, X, y, record, n_epochs, sample_weight)
+        _watch_stages(model, X, y, record, n_epochs, first, sample_weight)
     elif route == "warm_start":
-        _watch_warm_start(model, X, y, record, n_epochs, sample_weight)
+        _watch_warm_start(model, X, y, record, n_epochs, first, sample_weight)
     else:
         batches = (n_epochs, batch_size, per_epoch)
         _watch_partial_fit(model, X, y, record, *batches, sample_weight, random_state)
     return rebuild(model)
 
 
-def _prepared(estimator, X, y, random_state):
-    """The classifier to train, what reaches it, and how it is put back into its Pipeline."""
-    while isinstance(estimator, FrozenEstimator):
-        estimator = estimator.estimator
-    if not is_fitted(estimator):
-        estimator = clone(estimator)
-    if not isinstance(estimator, Pipeline):
-        return _seeded(estimator, random_state), host(X), lambda model: model
-    before, (name, model) = estimator[:-1], estimator.steps[-1]
-    if len(before):
-        fitted = is_fitted(estimator)
-        X = before.transform(host(X)) if fitted else before.fit_transform(host(X), y)
+def _prepared(estimator, X, y, sample_weight):
+    """The classifier to train, what reaches it, and how it is put back into its Pipeline.
 
-    def rebuild(model):
-        return Pipeline([*before.steps, (name, model)])
-
-    return _seeded(model, random_state), X, rebuild
-
-
-def _seeded(model, random_state):
-    seed = random_state.randint(2**31 - 1)
-    if model.get_params(deep=False).get("random_state", 0) is None and not is_fitted(model):
-        model.set_params(random_state=seed)
-    return model
-
-
-def _said(model, X):
-    """What the model says of rows, and whether that is "proba" or "decision" values."""
-    kind = "proba" if hasattr(model, "predict_proba") else "decision"
-    method = "predict_proba" if kind == "proba" else "decision_function"
-    return outputs(model, X, method), kind
+    The earlier steps of a Pipeline are fitted, and a search is done, unless they are already.
+    """
+    fitted = is_fitted(estimator)
+    if isinstance(estimator, FrozenEstimator):
+        if not fitted:
+            raise ValueError(f"{estimator!r} is frozen before it was fitted; fit it first.")
+        return _prepared(estimator.estimator, X, y, sample_weight)
+    if isinstance(estimator, BaseSearchCV):
+        training_route(estimator)
+        if fitted:
+            return _prepared(estimator.best_estimator_, X, y, sample_weight)
+        found = fit_with_weight(estimator, X, y, sample_weight).best_estimator_
+        if training_route(clone(found)) != "stages":
+            found = clone(found)  # to be trained once more: only boosters tell afterwards
+        return _prepared(found, X, y, sample_weight)
+    if isinstance(estimator, Pipeline):
+        before, (name, last) = estimator[:-1], estimator.steps[-1]
+        if len(before):
+            X = before.transform(X) if fitted else before.fit_transform(X, y)
+        model, X, rebuild = _prepared(last, X, y, sample_weight)
+        return model, X, lambda model: Pipeline([*before.steps, (name, rebuild(model))])
+    return estimator, X, lambda model: model
 
 
-def _tell(record, model, X, y, rows, epoch):
-    some = take(X, rows) if len(rows) < len(y) else X
+def _tell(record, model, X, rows, epoch):
+    """Ask about all rows of `X`, which are `rows` of the whole table."""
 
-    record(rows, *_said(model, some), epoch, squared_length(model, some))
+    def predict(at):
+        return model.predict(take(X, at))
+
+    record(rows, _said(model, X, predict), epoch, squared_length(model, X))
+
+
+def _said(model, X, predict):
+    """`predict` goes by the decision values where there are any, so they say what is right."""
+    proba, values = None, None
+    if hasattr(model, "predict_proba"):
+        proba = Said.of(outputs(model, X, "predict_proba"), "proba", predict)
+    if hasattr(model, "decision_function"):
+        values = Said.of(outputs(model, X, "decision_function"), "decision", predict)
+    if values is None or proba is None:
+        return proba or values
+    return Said(f"{values.kind} and {proba.kind}", values.logits, proba.proba, predict)
 
 
 def squared_length(model, X):
-    """Squared norm of what the last layer sees, its bias included, for each row."""
-    h, bias = last_layer_input(model, X)
+    """Squared norm of what the last layer sees, its bias included, for each row.
+
+    1 where there is no last layer, as of trees and naive Bayes: gradients in the outputs.
+    """
+    h, bias = None, True
+    if isinstance(model, MLPClassifier) or hasattr(model, "coef_"):
+        h, bias = last_layer_input(model, X)
     if h is None:
         return 1.0
     squares = h.multiply(h).sum(axis=1) if sparse.issparse(h) else np.vecdot(h, h)
@@ -138,68 +230,119 @@ def squared_length(model, X):
 def _watch_partial_fit(
     model, X, y, record, n_epochs, batch_size, per_epoch, sample_weight, random_state
 ):
-    classes, every = np.unique(y), np.arange(len(y))
+    classes = np.unique(y)
     for epoch in range(n_epochs):
         order = random_state.permutation(len(y))
         for start in range(0, len(y), batch_size):
             rows = order[start : start + batch_size]
+            batch = take(X, rows)
             can_say = is_fitted(model)  # before its very first batch it cannot
             if not per_epoch and can_say:
-                _tell(record, model, X, y, rows, epoch)
+                _tell(record, model, batch, rows, epoch)
             weight = {} if sample_weight is None else {"sample_weight": sample_weight[rows]}
-            model.partial_fit(take(X, rows), y[rows], classes=classes, **weight)
+            model.partial_fit(batch, y[rows], classes=classes, **weight)
             if not per_epoch and not can_say:
-                _tell(record, model, X, y, rows, epoch)
+                _tell(record, model, batch, rows, epoch)
         if per_epoch:
-            _tell(record, model, X, y, every, epoch)
+            _tell(record, model, X, np.arange(len(y)), epoch)
 
 
-def _watch_warm_start(model, X, y, record, n_epochs, sample_weight):
+def _watch_warm_start(model, X, y, record, n_epochs, first, sample_weight):
     weight = {} if sample_weight is None else {"sample_weight": sample_weight}
-    grows = "n_estimators" in model.get_params(deep=False)
-    total = model.n_estimators if grows else None
     model.set_params(warm_start=True)
-    sizes = np.unique(np.linspace(0, total, n_epochs + 1).round().astype(int)[1:]) if grows else []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # one pass at a time never converges
-        for epoch in range(len(sizes) if grows else n_epochs):
-            model.set_params(**({"n_estimators": int(sizes[epoch])} if grows else {"max_iter": 1}))
-            model.fit(X, y, **weight)
-            _tell(record, model, X, y, np.arange(len(y)), epoch)
+    if "n_estimators" in model.get_params(deep=False):
+        for epoch, last in enumerate(_chosen(model.n_estimators, n_epochs, first).tolist()):
+            model.set_params(n_estimators=last + 1).fit(X, y, **weight)
+            _tell(record, model, X, np.arange(len(y)), epoch)
+    else:
+        model.set_params(max_iter=1)
+        for epoch in range(n_epochs):
+            _fit_one_step(model, X, y, weight)
+            _tell(record, model, X, np.arange(len(y)), epoch)
 
 
-def _watch_stages(model, X, y, record, n_epochs, sample_weight):
+class _OnlyHere(type):
+    def __subclasscheck__(cls, category):
+        return threading.get_ident() in _threads and issubclass(category, ConvergenceWarning)
+
+
+class _NotConverged(Warning, metaclass=_OnlyHere):
+    """ConvergenceWarning, for a filter that holds in threads that expect one and in no other.
+
+    The filters are those of the whole process, and `warnings.catch_warnings` in two threads at
+    once, of which scikit-learn makes use too, can leave the filters of one behind for good.
+    """
+
+
+_FILTER = ("ignore", None, _NotConverged, None, 0)
+_threads, _lock = set(), threading.Lock()  # the threads that expect the warning
+
+
+@contextmanager
+def _convergence_warning_expected():
+    with _lock:
+        _threads.add(threading.get_ident())
+        if warnings.filters[:1] != [_FILTER]:
+            warnings.simplefilter("ignore", category=_NotConverged)
+    try:
+        yield
+    finally:
+        with _lock:
+            _threads.remove(threading.get_ident())
+            filters = warnings.filters
+            if not _threads and _FILTER in filters:
+                filters.remove(_FILTER)
+
+
+def _fit_one_step(model, X, y, weight):
+    # Where warnings are errors, another thread may put back the filters as they were before ours
+    # was set. The model is as it was then, so the step can be made again.
+    for _ in range(10):
+        try:
+            with _convergence_warning_expected():  # one step at a time never converges
+                return model.fit(X, y, **weight)
+        except ConvergenceWarning as error:
+            warning = error
+    raise warning
+
+
+def _watch_stages(model, X, y, record, n_epochs, first, sample_weight):
     if not is_fitted(model):
         weight = {} if sample_weight is None else {"sample_weight": sample_weight}
         model.fit(X, y, **weight)
+    for epoch, said in enumerate(stages(model, X, n_epochs, first)):
+        record(np.arange(len(y)), said, epoch)
 
-    for epoch, (said, kind) in enumerate(stages(model, X, n_epochs)):
-        record(np.arange(len(y)), said, kind, epoch, 1.0)  # no layer: gradients in the outputs
 
-
-def stages(model, X, n_stages):
-    """What a fitted booster said at each of `n_stages` evenly spaced stages (None: at all)."""
+def stages(model, X, n_stages, first=False):
+    """What a fitted booster said at `n_stages` of its stages."""
     library = _library(model)
     if library == "xgboost":
-        total = model.get_booster().num_boosted_rounds()
-        for stage in _chosen(total, n_stages):
-            yield model.predict_proba(X, iteration_range=(0, stage + 1)), "proba"
+        for stage in _chosen(model.get_booster().num_boosted_rounds(), n_stages, first):
+            yield Said.of(model.predict_proba(X, iteration_range=(0, stage + 1)), "proba")
     elif library == "lightgbm":
-        for stage in _chosen(model.booster_.current_iteration(), n_stages):
-            yield model.predict_proba(X, num_iteration=stage + 1), "proba"
+        for stage in _chosen(model.booster_.current_iteration(), n_stages, first):
+            yield Said.of(model.predict_proba(X, num_iteration=stage + 1), "proba")
     else:
-        method = "staged_predict_proba"
-        kind = "proba" if hasattr(model, method) else "decision"
+        kind = "proba" if hasattr(model, "staged_predict_proba") else "decision"
+        method = "staged_predict_proba" if kind == "proba" else "staged_decision_function"
         total = getattr(model, "n_iter_", None) or len(model.estimators_)
-        wanted = set(_chosen(total, n_stages).tolist())
-        staged = getattr(model, method if kind == "proba" else "staged_decision_function")(X)
+        wanted = set(_chosen(total, n_stages, first).tolist())
+        staged = islice(getattr(model, method)(X), max(wanted) + 1)
         for stage, said in enumerate(staged):
             if stage in wanted:
-                yield said, kind
+                yield Said.of(said, kind, _predict_at(model, X, stage))
 
 
-def _chosen(total, n_stages):
-    n_stages = total if n_stages is None else min(n_stages, total)
+def _predict_at(model, X, stage):
+    return lambda at: next(islice(model.staged_predict(take(X, at)), stage, None))
+
+
+def _chosen(total, n_stages, first):
+    """Which of `total` stages: the first, or evenly spaced ones with the last among them."""
+    n_stages = min(n_stages, total)
+    if first:
+        return np.arange(n_stages)
     return np.unique(np.linspace(0, total, n_stages + 1).round().astype(int)[1:]) - 1
 
 

@@ -459,15 +459,31 @@ def test_neighbours_far_from_zero(name, dtype, container, memory, rng):
     np.testing.assert_allclose(distances, near, rtol=1e-3 if dtype == "float32" else 1e-6)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_neighbours_by_angle_in_float32_are_those_in_float64(dtype, rng):
-    """Values that products of float32 take for equal are measured again."""
-    X = (rng.standard_normal((200, 12)) + 10).astype("float32")
-    unit = X / np.sqrt((X.astype(float) ** 2).sum(axis=1))[:, None]
-    D = 1 - unit @ unit.T
+@pytest.mark.parametrize("name", FAR)
+def test_neighbours_by_angle_far_from_zero(name, rng):
+    """The same of float32 and float64, dense and csr; where 1 - cos has no digits left, too."""
+    X = far_tables(rng)[name].astype("float32")
+    unit = X / np.sqrt((X.astype(np.longdouble) ** 2).sum(axis=1))[:, None]
+    D = ((unit[:, None] - unit) ** 2).sum(axis=2).astype(float) / 2
     np.fill_diagonal(D, np.inf)
-    neighbors, _ = nearest_neighbors(pairs(X.astype(dtype), "cosine"), 5)
-    np.testing.assert_array_equal(neighbors, np.sort(np.argsort(D, axis=1)[:, :5], axis=1))
+    expected, _ = nearest_neighbors(pairs(X, "cosine"), 5)
+    near = np.sort(np.take_along_axis(D, expected, 1), axis=1)
+    np.testing.assert_allclose(near, np.sort(D, axis=1)[:, :5], rtol=1e-8, atol=1e-30)
+    for Z in (X.astype(float), sparse.csr_array(X), sparse.csr_array(X.astype(float))):
+        for memory in (1024, 1e-3):
+            with sklearn.config_context(working_memory=memory):
+                got, _ = nearest_neighbors(pairs(Z, "cosine"), 5)
+            np.testing.assert_array_equal(got, expected)
+
+
+def test_neighbours_far_from_zero_equal_brute_force_for_ties_wider_than_rounding():
+    """Rows that differ by less than 2**-40 of their distance tie, however far that is."""
+    X = np.zeros((40, 10))
+    X[:, 0] = 240.0 + 1e-12 * np.arange(40)[::-1]
+    X[0] = 0
+    X[np.arange(1, 40), np.arange(1, 40) % 9 + 1] = 1e-7
+    neighbors, _ = nearest_neighbors(pairs(X), 3, of=[0])
+    assert neighbors.tolist() == [[1, 2, 3]]
 
 
 def test_scores_of_float32_far_from_zero(rng):

@@ -11,9 +11,9 @@ from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
-from skcoreset._backend import block_slices, is_foreign, to_numpy
+from skcoreset._backend import block_slices, is_foreign, namespace, row_products, to_numpy
 from skcoreset._kernels.cuda.neighbors import search_on
-from skcoreset._kernels.distances import Precomputed
+from skcoreset._kernels.distances import Cosine, Precomputed
 
 __all__ = ["nearest_neighbors"]
 
@@ -119,7 +119,7 @@ def _by_blocks(pairs, n_neighbors, asked, among):
         edge = edge + 2 * _tie(pairs, edge) + 4 * pairs.slack(edge, mine)
         hits = xp.nonzero(xp.reshape(edge[:, None] >= D, (-1,)))[0]
         measured = _can_measure_all(pairs) and MANY * hits.shape[0] > D.shape[0] * D.shape[1]
-        if measured:  # as far from the origin as they are, products cannot tell them apart
+        if measured:  # products cannot tell them apart
             D = _all_measured(pairs, asked[block], among)
             D[:, a:b][itself] = np.inf
             edge = np.partition(D, n_neighbors - 1, axis=1)[:, n_neighbors - 1]
@@ -127,38 +127,73 @@ def _by_blocks(pairs, n_neighbors, asked, among):
             hits = np.flatnonzero(edge[:, None] >= D)
         values = xp.take(xp.reshape(D, (-1,)), hits)
         rows, columns = hits // n, hits % n
-        if pairs.refines and not measured:
+        if (pairs.cancels or isinstance(pairs, Cosine)) and not measured:
             values = xp.astype(values, xp.float64, copy=False)
             own, other = xp.take(mine, rows), xp.take(every, columns)
             count = np.bincount(to_numpy(rows), minlength=mine.shape[0])
             many = xp.asarray(count > n_neighbors, device=pairs.device)
             unsure = xp.take(many, rows) | pairs.doubtful(values, own, other)
-            values[unsure] = pairs.direct(own[unsure], other[unsure])
+            values[unsure] = _measured(pairs, own[unsure], other[unsure])
         columns = among[to_numpy(columns)]
         yield np.arange(len(asked))[block], to_numpy(rows), columns, to_numpy(values)
 
 
+def _measured(pairs, left, right):
+    """Value of each pair (left[i], right[i]) as exact as can be had, float64."""
+    if not isinstance(pairs, Cosine):
+        return pairs.direct(left, right)
+    xp = pairs.xp
+    out = xp.empty(left.shape[0], dtype=xp.float64, device=pairs.device)
+    for block in block_slices(left.shape[0], 6 * 8 * pairs.terms):
+        (x, one), (y, other) = (_directions(pairs, at[block]) for at in (left, right))
+        gaps = x - y
+        if sparse.issparse(gaps):
+            squares = np.asarray(gaps.multiply(gaps).sum(axis=1)).ravel()
+        else:
+            squares = row_products(gaps, gaps)
+        out[block] = xp.where(one & other, squares / 2, 1.0)
+    return out
+
+
+def _directions(pairs, at):
+    """Rows scaled to norm 1, in float64, and which are not of zeros.
+
+    Half the squared distance of two is the distance by angle, with the digits that 1 - cos loses.
+    """
+    rows, xp = pairs.fetch_wide(at), pairs.xp
+    if sparse.issparse(rows):
+        norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
+        return sparse.diags_array(1 / np.where(norms > 0, norms, 1.0)) @ rows, norms > 0
+    norms = xp.sqrt(row_products(rows, rows))
+    return rows / xp.where(norms > 0, norms, 1.0)[:, None], norms > 0
+
+
 def _can_measure_all(pairs):
-    """Whether Euclidean distances are to be had from dense rows, at less than those of pairs."""
-    if not pairs.cancels or is_foreign(pairs.X):
+    """Whether all distances are to be had from dense rows, at less than those of pairs."""
+    if not (pairs.cancels or isinstance(pairs, Cosine)) or is_foreign(pairs.X):
         return False
     stored = pairs.X.nnz / pairs.X.shape[0] if sparse.issparse(pairs.X) else np.inf
     return pairs.X.shape[1] <= 16 * stored
 
 
 def _all_measured(pairs, asked, among):
-    """Squared distances of rows `asked` and `among` by differences, (n_asked, n_among), float64."""
+    """The same for all rows `asked` with all `among`, (n_asked, n_among)."""
+    by_angle = isinstance(pairs, Cosine)
 
     def dense(at):
-        rows = pairs.fetch_wide(at)
-        return rows.toarray() if sparse.issparse(rows) else rows
+        rows, there = _directions(pairs, at) if by_angle else (pairs.fetch_wide(at), None)
+        return (rows.toarray() if sparse.issparse(rows) else rows), there
 
     out = np.empty((len(asked), len(among)))
-    row_bytes = 2 * 8 * pairs.X.shape[1]
+    row_bytes = 3 * 8 * pairs.X.shape[1]
     for left in block_slices(len(asked), row_bytes):
-        mine = dense(asked[left])
+        x, one = dense(asked[left])
         for right in block_slices(len(among), row_bytes):
-            out[left, right] = cdist(mine, dense(among[right]), "sqeuclidean")
+            y, other = dense(among[right])
+            values = cdist(x, y, "sqeuclidean")
+            if by_angle:
+                values = np.where(one[:, None] & other, values / 2, 1.0)
+            out[left, right] = values
     return out
 
 
@@ -231,6 +266,8 @@ def _by_scikit_learn(pairs, n_neighbors, asked, among):
 def _tie(pairs, value):
     """How close to `value` another is that ties with it."""
     factor, term = pairs.tie
+    if isinstance(pairs, Cosine):  # half a square, whose root is known up to `term`
+        return term * ((2 * namespace(value).clip(value, min=0)) ** 0.5 + term)
     return factor * value + term
 
 

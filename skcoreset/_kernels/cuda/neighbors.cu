@@ -87,18 +87,29 @@ extern "C" __global__ TILE_KERNEL void nearest(const real* X, const real* square
 
 // Distance of two rows as exact as can be had, known to all threads of the warp.
 __device__ inline double measured(const real* x, const real* p, int d, int cosine) {
-    double sum = 0, own = 0, other = 0;
+    double own = 1, other = 1, sum = 0;
+    if (cosine) {
+        own = other = 0;
+        for (int c = threadIdx.x % WARP; c < d; c += WARP) {
+            own += (double)x[c] * (double)x[c];
+            other += (double)p[c] * (double)p[c];
+        }
+        own = sqrt(warp_sum(own));
+        other = sqrt(warp_sum(other));
+        if (!(own > 0 && other > 0)) return 1;
+    }
     for (int c = threadIdx.x % WARP; c < d; c += WARP) {
-        double left = x[c], right = p[c];
-        sum += cosine ? left * right : (left - right) * (left - right);
-        own += left * left;
-        other += right * right;
+        double apart = (double)x[c] / own - (double)p[c] / other;
+        sum += apart * apart;
     }
     sum = warp_sum(sum);
-    if (!cosine) return sum;
-    own = warp_sum(own);
-    other = warp_sum(other);
-    return own > 0 && other > 0 ? 1 - sum / (sqrt(own) * sqrt(other)) : 1;
+    return cosine ? sum / 2 : sum;
+}
+
+// How close to `value` another is that ties with it: with `cosine`, it is half a square, whose root
+// is known up to `term`.
+__device__ inline double tie(double value, int cosine, double factor, double term) {
+    return cosine ? term * (sqrt(2 * fmax(value, 0.0)) + term) : factor * value + term;
 }
 
 // The `wanted` nearest of each row asked about, ascending by position, from its lists; one warp has
@@ -106,8 +117,8 @@ __device__ inline double measured(const real* x, const real* p, int d, int cosin
 // others.
 //
 // Values that rounding, which is `rounding`, may have moved past each other are measured again, by
-// the rows of `X` as the user gave them. Of those that are then closer than `factor` times the last
-// of them plus `term`, the first are taken.
+// the rows of `X` as the user gave them. Of those that then tie with the last of them, by `factor`
+// and `term`, the first are taken.
 extern "C" __global__ void choose(const real* X, const real* square, int cosine, int d,
                                   const i64* of, int n_of, int n_parts, int length, int wanted,
                                   double rounding, double factor, double term, real* values,
@@ -126,7 +137,7 @@ extern "C" __global__ void choose(const real* X, const real* square, int cosine,
             insert(values, positions, length, values[at], positions[at]);
     int row = (int)of[asked];
     double own = square[row], edge = values[wanted - 1];
-    edge += 2 * (factor * edge + term) + 4 * rounding * (cosine ? 1.0 : own + edge);
+    edge += 2 * tie(edge, cosine, factor, term) + 4 * rounding * (cosine ? 1.0 : own + edge);
     bool all = values[length - 1] > edge;
     if (lane == 0) settled[asked] = all;
     if (!all) return;
@@ -148,7 +159,7 @@ extern "C" __global__ void choose(const real* X, const real* square, int cosine,
     }
     __syncwarp();
     edge = edge_of[warp];
-    double width = factor * edge + term;
+    double width = tie(edge, cosine, factor, term);
     for (int i = lane; i < n_near; i += WARP) {
         int n_sure = 0, sure_before = 0, tied_before = 0;
         for (int j = 0; j < n_near; ++j) {

@@ -42,7 +42,7 @@ autosummary_generate = True
 autodoc_default_options = {"inherited-members": False}
 numpydoc_show_class_members = False
 
-# What is on which page of the others: written by inventories/make.py.
+# The inventories are written by inventories/make.py.
 intersphinx_mapping = {
     name: (address, f"inventories/{name}.inv")
     for name, address in {
@@ -54,13 +54,13 @@ intersphinx_mapping = {
         "matplotlib": "https://matplotlib.org/stable",
     }.items()
 }
-# A reference that leads nowhere is an error.
+# A cross-reference without a target is an error.
 nitpicky = True
-nitpick_ignore = [("py:obj", "classes_")]  # a property; it is described on the page of its class
+nitpick_ignore = [("py:obj", "classes_")]  # described in the docstring of its class
 
 
 def linkcode_resolve(domain, info):
-    """Address of the source of a class, function or method; None if it is not this package's."""
+    """URL of the source code of a class, function or method; None outside of this package."""
     found = sys.modules[info["module"]]
     for name in info["fullname"].split("."):
         found = getattr(found, name, None)

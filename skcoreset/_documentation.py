@@ -1,13 +1,13 @@
-"""Where the documentation is."""
+"""The address of the documentation."""
 
 __all__ = ["DocumentationLinkMixin"]
 
 
 class DocumentationLinkMixin:
-    """Lets the HTML representation of an estimator link to its page.
+    """Mixin that links the HTML representation of an estimator to its API page.
 
-    It stands before `BaseEstimator` among the bases, whose links are those of scikit-learn. A
-    class that another package derives gets no link, as there is no page.
+    It precedes `BaseEstimator` in the bases, as that one links to scikit-learn. Subclasses in other
+    packages have no link.
     """
 
     _doc_link_module = "skcoreset"

@@ -80,7 +80,7 @@ def test_api_lists_every_public_name_once():
 
 
 def test_public_properties_are_documented():
-    """The pages show the attributes that the docstring of the class describes."""
+    """The API page of a class shows the attributes in its docstring, and no other properties."""
     for name in skcoreset.__all__:
         cls = getattr(skcoreset, name)
         for attribute, value in inspect.getmembers(cls):

@@ -1,8 +1,8 @@
-"""Write the inventories that lie beside this file: what is on which page of other projects.
+"""Write the intersphinx inventories in this folder: names of other projects and their pages.
 
-With them the documentation links to these projects and is still built without a network. Add a name
-to the lists below and run `python doc/inventories/make.py`. A name that does not exist is an error;
-that the page exists is yours to look up.
+They allow links to these projects in a build without network access. To link to another name, add
+it to the lists below and run `python doc/inventories/make.py`. A name that cannot be imported is an
+error; whether its page exists is not checked.
 """
 
 import pydoc
@@ -91,7 +91,7 @@ write(
         sklearn.set_config
         """,
     ),
-    # What the docstrings of inherited methods refer to.
+    # Targets of cross-references in the docstrings of inherited methods.
     [
         "meta-estimator std:term 1 glossary.html#term-meta-estimator -",
         "accuracy_score std:label 1 modules/model_evaluation.html#accuracy-score Accuracy score",

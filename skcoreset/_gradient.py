@@ -13,7 +13,7 @@ from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
-from skcoreset._kernels.set_functions import FacilityLocation
+from skcoreset._kernels.set_functions import FacilityLocation, by_mean
 from skcoreset._kernels.similarities import near_similarities
 from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks, check_table, encode
 
@@ -203,15 +203,17 @@ class CRAIG(_GradientCoreset):
 
     def _pick(self, factors, contest):
         a, h, bias = factors
+        # In float64 also for float32 gradients, as gains are small differences of their distances.
         if self.gradient == "features":
-            gradients = pairs(a, rows=contest.rows)
+            gradients = pairs(a, rows=contest.rows, wide=True)
         else:
-            gradients = Factored(a, h, bias, rows=contest.rows)
-        cover = FacilityLocation(near_similarities(gradients), contest.sample_weight)
+            gradients = Factored(a, h, bias, rows=contest.rows, wide=True)
+        relative, mean = by_mean(contest.sample_weight)
+        cover = FacilityLocation(near_similarities(gradients), relative)
         losses = []
 
         def stop():
-            losses.append(cover.loss())
+            losses.append(mean * cover.loss())
             share = contest.sample_weight.sum() / contest.total_weight
             return self.epsilon is not None and losses[-1] <= self.epsilon * share
 
@@ -469,13 +471,13 @@ class GradMatch(_GradientCoreset):
     def _pick(self, represented, contest):
         (a, h, bias), validation, y_val = represented
         gradients = Factored(a, h, bias, rows=contest.rows)
+        relative, mean = by_mean(contest.sample_weight)
         if validation is None:
-            target = gradients.total(contest.sample_weight)
+            target = gradients.total(relative)
         else:
             mine = None if contest.label is None else np.flatnonzero(y_val == contest.label)
             of = Factored(*validation, rows=mine)
-            share = contest.sample_weight.sum() / of.n
-            target = of.total(np.full(of.n, share))
+            target = of.total(np.full(of.n, relative.sum() / of.n))
         picks, weight, norms = matching_pursuit(
             gradients,
             target,
@@ -488,7 +490,7 @@ class GradMatch(_GradientCoreset):
         if not len(picks):  # nothing to match: one row, so that no class is lost
             start = to_numpy(gradients.correlate(target))
             picks = np.array([start.argmax()])
-            weight = contest.sample_weight.sum(keepdims=True)
+            weight = relative.sum(keepdims=True)
             norms = np.array([np.linalg.norm(to_numpy(target))])
         if len(picks) < contest.size:
             of = "" if contest.label is None else f" of the class {contest.label}"
@@ -498,8 +500,8 @@ class GradMatch(_GradientCoreset):
                 UserWarning,
                 stacklevel=2,
             )
-        per_pick = {"residual_norms_": norms}
-        return Picks(picks, weight, per_pick, scale="all" if self.positive else None)
+        per_pick = {"residual_norms_": mean * norms}
+        return Picks(picks, mean * weight, per_pick, scale="all" if self.positive else None)
 
 
 def _width(a, h):

@@ -2,10 +2,11 @@
 
 from numbers import Integral, Real
 
+import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skcoreset._backend import device_of, is_foreign, namespace
+from skcoreset._backend import device_of, is_foreign, namespace, to_numpy
 from skcoreset._geometry import (
     METRICS,
     check_initial,
@@ -82,7 +83,8 @@ class _SetFunction(BaseCoreset):
     def _pick(self, X, contest):
         start = rows_within(self._initial, contest)
         similar = self._similarities(X, contest.rows)
-        objective = self._objective(similar, contest.sample_weight)
+        relative, mean = set_functions.by_mean(contest.sample_weight)
+        objective = self._objective(similar, relative)
         picks, gains = greedy(
             objective,
             contest.size,
@@ -93,24 +95,36 @@ class _SetFunction(BaseCoreset):
             report=contest.report,
         )
         weight = objective.cells(contest.sample_weight)
-        return Picks(picks, weight, per_pick={"gains_": gains})
+        return Picks(picks, weight, per_pick={"gains_": mean * gains})
 
     def _similarities(self, X, rows):
         if self.metric == "precomputed":
             X = X if rows is None else _square(X, rows)
             return similarities.given_similarities(X)
+        # In float64 also for float32 rows, as gains are small differences of these.
+        wide = pairs(X, self.metric, rows=rows, wide=True)
         if self.n_neighbors is None:
-            return similarities.near_similarities(pairs(X, self.metric, rows=rows))
+            return similarities.near_similarities(wide)
         near = pairs(X, self.metric, rows=rows)
         if near.n == 1:
             return similarities.given_similarities(sparse.csr_array([[1.0]]))
-        neighbors = nearest_neighbors(near, min(self.n_neighbors, near.n - 1))
-        return similarities.graph_similarities(*neighbors)
+        neighbors, distances = nearest_neighbors(near, min(self.n_neighbors, near.n - 1))
+        if near.cancels:  # a search may have left some as their products gave them
+            own = np.repeat(np.arange(near.n), neighbors.shape[1])
+            distances = _distances_of(wide, own, neighbors.ravel()).reshape(neighbors.shape)
+        return similarities.graph_similarities(neighbors, distances)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.pairwise = self.metric == "precomputed"
         return tags
+
+
+def _distances_of(near, left, right):
+    """Distance of each pair of rows, from their difference, on the host."""
+    xp = near.xp
+    left, right = (xp.asarray(at, device=near.device) for at in (left, right))
+    return to_numpy(near.distance(near.direct(left, right)))
 
 
 def _square(X, rows):

@@ -34,21 +34,24 @@ from skcoreset._backend import (
     row_products,
 )
 
-__all__ = ["gram", "pairs"]
+__all__ = ["gram", "lost_digits", "pairs"]
 
 NARROW = 32
 
 
 class _Rows:
-    """Rows of `X` (all, or those at positions `rows`), shifted where products would lose digits."""
+    """Rows of `X` (all, or those at positions `rows`), shifted where products would lose digits.
 
-    def __init__(self, X, rows=None, may_copy=True):
+    `wide` says that float32 rows become float64 as they are fetched.
+    """
+
+    def __init__(self, X, rows=None, may_copy=True, wide=False):
         self.xp, self.device = namespace(X), device_of(X)
         # A few columns are copied, so that they can be shifted once and for all.
         whole = not sparse.issparse(X) and not isinstance(X, Streamed)
         self.narrow = may_copy and whole and X.shape[1] <= NARROW
         # Sparse rows are not shifted, so their products need the digits of float64.
-        single = "float32" in str(X.dtype) and not sparse.issparse(X)
+        single = "float32" in str(X.dtype) and not sparse.issparse(X) and not wide
         self.dtype = self.xp.float32 if single else self.xp.float64
         self.itemsize, self.eps = (4, 2.0**-23) if single else (8, 2.0**-52)
         # An inner product of d terms is off by a few eps, times sqrt(d) / 4 or less as measured.
@@ -219,8 +222,8 @@ class Euclidean(_Rows):
 
     cancels = True
 
-    def __init__(self, X, rows=None):
-        super().__init__(X, rows)
+    def __init__(self, X, rows=None, wide=False):
+        super().__init__(X, rows, wide=wide)
         self.centre()
         self.sq = self._cast(self.squares())
         self.most_square = float(self.xp.max(self.sq))
@@ -273,16 +276,14 @@ class Euclidean(_Rows):
         return out
 
     def distances(self, columns, rows):
-        """Distances, not squared: (len(columns), len(rows)), with those near 0 exact."""
-        xp = self.xp
+        """Distances, not squared: (len(columns), len(rows)); those that lost digits by `direct`."""
+        sq, xp = self.sq, self.xp
         D = self.block(columns, rows)
-        lost = self.eps**0.5  # of the squared norms, as said above
-        most = lost * float(xp.max(self.sq[columns]) + xp.max(self.sq[rows]))
-        if xp.any(most > D):
-            doubtful = lost * (self.sq[columns][:, None] + self.sq[rows][None, :]) > D
-            left, right = xp.nonzero(doubtful)
+        lost = lost_digits(D, sq[columns][:, None] + sq[rows][None, :], self.eps)
+        left, right = xp.nonzero(lost)
+        if left.shape[0]:
             every = xp.arange(self.n, device=self.device)
-            D[doubtful] = self._cast(self.direct(every[columns][left], every[rows][right]))
+            D[lost] = self._cast(self.direct(every[columns][left], every[rows][right]))
         D **= 0.5
         return D
 
@@ -306,8 +307,8 @@ class Cosine(_Rows):
 
     cancels = False
 
-    def __init__(self, X, rows=None):
-        super().__init__(X, rows)
+    def __init__(self, X, rows=None, wide=False):
+        super().__init__(X, rows, wide=wide)
         sq = self.squares()
         norms = self.xp.sqrt(self.xp.where(sq > 0, sq, 1.0))
         self.scale = self._cast(self.xp.where(sq > 0, 1 / norms, 0.0))
@@ -338,8 +339,32 @@ class Cosine(_Rows):
         return self.rounding
 
     def distances(self, columns, rows):
+        """Those near 0 by the difference of the two rows of length 1."""
+        xp = self.xp
         D = self.block(columns, rows)
-        return self.xp.where(D > 0, D, 0.0)
+        lost = lost_digits(D, 1.0, self.eps)
+        left, right = xp.nonzero(lost)
+        if left.shape[0]:
+            every = xp.arange(self.n, device=self.device)
+            D[lost] = self._cast(self.direct(every[columns][left], every[rows][right]))
+        return D
+
+    def direct(self, left, right):
+        """``|x - c|^2 / 2`` of rows scaled to length 1, float64.
+
+        Exactly 0 for rows that point in the same direction up to the rounding of their scale.
+        """
+        xp = self.xp
+        out = xp.empty(left.shape[0], dtype=xp.float64, device=self.device)
+        for block in block_slices(left.shape[0], 4 * 8 * self.X.shape[1]):
+            difference = self._scaled(left[block]) - self._scaled(right[block])
+            out[block] = self._squares(difference) / 2
+        return xp.where(out > 64 * self.eps**2, out, 0.0)
+
+    def _scaled(self, at):
+        rows = self.fetch_wide(at)
+        scale = self.xp.astype(self.scale[at], self.xp.float64)[:, None]
+        return rows.multiply(scale).tocsr() if sparse.issparse(rows) else rows * scale
 
     def to_mean(self, weight=None):
         mean = self.mean(weight)
@@ -355,8 +380,8 @@ class Measured(_Rows):
 
     cancels = False
 
-    def __init__(self, X, metric, rows=None):
-        super().__init__(X, rows)
+    def __init__(self, X, metric, rows=None, wide=False):
+        super().__init__(X, rows, wide=wide)
         if is_foreign(X):
             raise TypeError(
                 f"metric={metric!r} works on NumPy arrays, data frames and scipy.sparse; "
@@ -415,15 +440,26 @@ class Precomputed(Measured):
         return np.concatenate(out) / weight.sum()
 
 
-def pairs(X, metric="euclidean", rows=None):
-    """The object that answers for `metric` on the rows of `X` at positions `rows` (None: all)."""
+def pairs(X, metric="euclidean", rows=None, wide=False):
+    """The object that answers for `metric` on the rows of `X` at positions `rows` (None: all).
+
+    `wide`: in float64, also of float32 rows.
+    """
     if metric in ("euclidean", "l2"):
-        return Euclidean(X, rows)
+        return Euclidean(X, rows, wide)
     if metric == "cosine":
-        return Cosine(X, rows)
+        return Cosine(X, rows, wide)
     if metric == "precomputed":
         return Precomputed(X, rows)
-    return Measured(X, metric, rows)
+    return Measured(X, metric, rows, wide)
+
+
+def lost_digits(values, sizes, eps):
+    """Where `values` are so small beside the `sizes` they are a difference of that digits are lost.
+
+    What is not marked is right to about 1e-13 in float64, whichever blocks it came from.
+    """
+    return (2.0**-7 if eps < 1e-10 else eps**0.5) * sizes > values
 
 
 class Gram(_Rows):

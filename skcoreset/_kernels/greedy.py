@@ -157,5 +157,7 @@ class _Stochastic(_Naive):
 
 
 def _least(gain, objective):
-    """The smallest gain that may be as large as `gain`."""
+    """The smallest gain that may be as large as `gain`, which is the largest."""
+    if not np.isfinite(gain):
+        raise ValueError("Gains are not finite: similarities overflow. Scale X.")
     return gain - objective.rounding * abs(gain) - objective.noise

@@ -14,7 +14,8 @@ An objective answers
     the gains of all candidates where they are kept up to date, else None;
 ``rounding``, ``noise``
     relative and absolute error of a gain, below which two are a tie. The relative one is
-    eps**0.7, as late gains are small differences of distances that have lost digits themselves;
+    eps**0.7, as late gains are small differences of similarities that are rounded themselves; the
+    absolute one is that of what gains are differences of, as far as it is not yet covered;
 ``on_demand``
     whether values are made anew each time, so that gains are dear;
 ``on_gpu()``
@@ -34,10 +35,24 @@ __all__ = [
     "FacilityLocation",
     "GraphCut",
     "GraphFacilityLocation",
+    "by_mean",
     "cover",
 ]
 
 DENSE_PICKS = 8
+NOISE = 64 * 2.0**-52  # of a sum in float64
+FALLEN = 16  # what is left to cover has become so many times less: gains are added up anew
+
+
+def by_mean(weight):
+    """Sample weights by their mean, and the mean: weights times a constant are the same weights.
+
+    By the largest first, so that none overflows and few digits are lost where all are tiny.
+    """
+    most = weight.max()
+    share = weight / most
+    mean = share.mean()
+    return share / mean, most * mean
 
 
 class FacilityLocation:
@@ -114,22 +129,17 @@ class FacilityLocation:
             return self.kept.gains[candidates]
         if self.covered is not None and self.reach is not None:
             return self._gains_in_reach(candidates)
-        if self.covered is None and self.first_gains is not None:
-            return self.first_gains[candidates]
+        if self.covered is None:  # by the lowest similarity of all
+            first = self.all_gains() if self.first_gains is None else self.first_gains
+            return first[candidates]
         xp = self.xp
         out = xp.zeros(candidates.shape[0], dtype=xp.float64, device=self.device)
-        lowest = float("inf")
         for block in block_slices(candidates.shape[0], 3 * 8 * self.n, most_bytes=2**26):
             rows = self.similar.rows(candidates[block])
-            if self.covered is None:
-                lowest = min(lowest, float(xp.min(rows)))
-                out[block] = xp.astype(rows @ self.weight, xp.float64)
-            elif self.fused is not None:
+            if self.fused is not None:
                 self.fused.of_rows(rows, self.covered, self.weight, out[block])
             else:
                 out[block] = self._total(rows - self.covered[None, :], self.weight)
-        if self.covered is None:  # only the order matters; the lowest value seen will do
-            out -= lowest * float(xp.sum(self.weight))
         return out
 
     def _gains_in_reach(self, candidates):
@@ -163,6 +173,9 @@ class FacilityLocation:
         if size == 0 and self.reach is not None and not self.on_demand:
             self.covered = self.covered.astype(np.float64)
             self.kept = _Kept(self.covered, self.weight, self.similar)
+        if self.kept is None:
+            self.noise = NOISE * float(self.xp.sum(self.weight * self.xp.abs(self.covered)))
+        else:
             self.noise = self.kept.noise
 
     def _add_to_all(self, candidate, size):
@@ -222,11 +235,17 @@ class _Kept:
         self.similar, self.pairs = similar, pairs
         self.picks = self.work = 0
         self._sum_up()
-        # Gains are differences of what was first added up.
-        added_up = self.gains.max() + (0 if similar is None else self.weight @ abs(covered))
-        self.noise = 64 * 2.0**-52 * float(added_up)
 
     def _sum_up(self):
+        self._sum_up_gains()
+        # Later gains are differences of what is added up here.
+        self.left = self._left()
+        self.noise = NOISE * float(self.gains.max() + self.left)
+
+    def _left(self):
+        return self.weight @ abs(self.covered)
+
+    def _sum_up_gains(self):
         if self.pairs is None:
             matrix, covered = self.similar.matrix, self._as_in_matrix(self.covered)
 
@@ -256,6 +275,9 @@ class _Kept:
             self._leave_out_dense()
         elif self.pairs is not None and self.work > self.pairs.nnz > 4 * len(self.covered):
             self._leave_out()
+        elif FALLEN * self._left() < self.left:
+            # Rows far out are covered: the gains of the others have lost digits beside theirs.
+            self._sum_up()
 
     def _take_off_dense(self, rows, values):
         low, high = self._as_in_matrix(self.covered[rows]), self._as_in_matrix(values)
@@ -401,7 +423,7 @@ class GraphCut:
     redundancy : float
     """
 
-    on_demand, noise = False, 0.0
+    on_demand = False
 
     def __init__(self, similar, weight, redundancy):
         self.similar, self.redundancy = similar, redundancy
@@ -416,6 +438,7 @@ class GraphCut:
         self.value = (
             sums - lowest * float(self.xp.sum(weight)) - redundancy * (similar.diagonal() - lowest)
         )
+        self.noise = NOISE * float(self.xp.max(self.xp.abs(self.value)))
         self.picks = []
 
     def on_gpu(self):

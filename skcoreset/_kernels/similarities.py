@@ -25,7 +25,7 @@ class Similarities:
     ----------
     compute : callable
         ``compute(candidates, rows)`` gives a new block (len(candidates), len(rows)); `candidates`
-        and `rows` are slices or index arrays.
+        is a slice or an index array, `rows` a slice.
     n : int
     like : object with xp, device, dtype, itemsize and eps
         Of the blocks.
@@ -94,7 +94,9 @@ class Similarities:
             for rows in self._row_blocks():
                 yield rows, slice(0, self.n), self.matrix[rows, :], False
         else:
-            cuts = block_slices(self.n, 1, most_bytes=4096 if self.on_cuda else 2048)
+            memory = self.spare_bytes / 3  # a block and what is made of it are some six
+            side = min(4096 if self.on_cuda else 2048, int((memory / self.itemsize) ** 0.5))
+            cuts = block_slices(self.n, 1, most_bytes=max(1, side))
             for i, rows in enumerate(cuts):
                 for columns in cuts[i:]:
                     yield rows, columns, self.compute(rows, columns), rows != columns
@@ -110,6 +112,10 @@ class Similarities:
                 sums[columns] += xp.astype(block.T @ weight[rows], xp.float64)
             if self.floor is None:
                 lows.append(xp.min(block))
+        if not xp.all(xp.isfinite(sums)):
+            raise ValueError(
+                "The similarities of a row, times the sample weights, add up to infinity. Scale X."
+            )
         # Read once: each number that is read from a GPU makes the host wait.
         return sums, float(xp.min(xp.stack(lows))) if lows else self.floor
 
@@ -133,11 +139,20 @@ class GraphSimilarities:
 
 
 def near_similarities(pairs):
-    """Minus the distance, for an object of :func:`skcoreset._kernels.distances.pairs`."""
+    """Minus the distance, for an object of :func:`skcoreset._kernels.distances.pairs`.
+
+    A row is at distance 0 from itself, whatever the metric says of it.
+    """
+    xp, every = pairs.xp, pairs.xp.arange(pairs.n, device=pairs.device)
 
     def compute(candidates, rows):
         values = pairs.distances(candidates, rows)
         values *= -1
+        mine, start, stop = every[candidates], *rows.indices(pairs.n)[:2]
+        low, high = max(start, int(xp.min(mine))), min(stop, int(xp.max(mine)) + 1)
+        if low < high:  # only these columns can be the candidates themselves
+            itself, at = mine[:, None] == every[None, low:high], slice(low - start, high - start)
+            values[:, at] = xp.where(itself, 0.0, values[:, at])
         return values
 
     return Similarities(compute, pairs.n, pairs)

@@ -13,9 +13,8 @@ An objective answers
 ``kept_gains``
     the gains of all candidates where they are kept up to date, else None;
 ``rounding``, ``noise``
-    relative and absolute error of a gain, below which two are a tie. The relative one is
-    eps**0.7, as late gains are small differences of similarities that are rounded themselves; the
-    absolute one is that of what gains are differences of, as far as it is not yet covered;
+    relative and absolute error of a gain, below which two are a tie. The absolute one is that of
+    what gains are differences of, as far as it is not yet covered;
 ``on_demand``
     whether values are made anew each time, so that gains are dear;
 ``on_gpu()``
@@ -81,7 +80,7 @@ class FacilityLocation:
     def __init__(self, similar, weight):
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
         self.similar, self.on_demand = similar, not similar.whole
-        self.rounding = similar.eps**0.7
+        self.rounding = similar.rounding
         self.weight = self.xp.asarray(weight, dtype=similar.dtype, device=self.device)
         self.covered = None  # similarity of each row to the nearest pick; None: no pick yet
         self.nearest = self.xp.zeros(self.n, dtype=self.xp.int64, device=self.device)
@@ -381,7 +380,7 @@ class GraphFacilityLocation:
 
     def __init__(self, similar, weight):
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
-        self.graph, self.rounding = similar.graph, similar.eps**0.7
+        self.graph, self.rounding = similar.graph, similar.rounding
         self.kept = _Kept(np.zeros(self.n), weight, pairs=self.graph)
         self.noise = self.kept.noise
         self.nearest = np.full(self.n, -1)  # a row that no pick is similar to belongs to none
@@ -428,7 +427,7 @@ class GraphCut:
     def __init__(self, similar, weight, redundancy):
         self.similar, self.redundancy = similar, redundancy
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
-        self.rounding = similar.eps**0.7
+        self.rounding = similar.rounding
         dtype = getattr(similar, "dtype", None)
         weight = self.xp.asarray(weight, dtype=dtype, device=self.device)
         self.weight = weight

@@ -64,7 +64,7 @@ extern "C" __global__ void cover(const real* matrix, int n, int step, int n_star
     Best pick = pick_of_step(step, n_start, picks, gains, n, best, n_best, rounding, *noise);
     if (pick.at == NONE) return;
     if (blockIdx.x == 0 && threadIdx.x == 0) {
-        values[step] = pick.value;
+        values[step] = gains[pick.at];  // its own: of a tie, not the largest
         if (step >= n_start) picks[step] = pick.at;
     }
     const real* similar = matrix + (i64)pick.at * n;
@@ -250,7 +250,7 @@ extern "C" __global__ void choose(const double* gains, int n, int step, int n_st
                                   double* values) {
     Best pick = pick_of_step(step, n_start, picks, gains, n, best, n_best, rounding, 0.0);
     if (threadIdx.x > 0 || pick.at == NONE) return;
-    values[step] = pick.value;
+    values[step] = gains[pick.at];
     if (step >= n_start) picks[step] = pick.at;
 }
 

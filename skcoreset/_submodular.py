@@ -222,7 +222,8 @@ class FacilityLocation(_SetFunction):
     scikit-learn's `working_memory` and about three times where not; after that only pairs count
     that are more similar than the row is to its nearest pick, which soon are few in a hundred.
     Memory: O(n), and up to `working_memory` for similarities. With `n_neighbors`: that of the
-    graph.
+    graph. Similarities are float64, whatever X is. With metric="cosine" a row of zeros is at
+    distance 0 from itself and 1 from all others.
 
     References
     ----------
@@ -271,9 +272,11 @@ class FacilityLocation(_SetFunction):
 class GraphCut(_SetFunction):
     r"""Rows that are similar to all rows and not to each other.
 
-    .. math:: f(S) = \sum_i \sum_{j \in S} w_i s_{ij} - \lambda \sum_{i \in S} \sum_{j \in S} s_{ij}
+    .. math:: f(S) = \sum_i \sum_{j \in S} w_i s_{ij}
+        - \lambda \bar w \sum_{i \in S} \sum_{j \in S} s_{ij}
 
-    Greedily, and per class by default. Up to :math:`\lambda` = 1/2 no row can make the value
+    with :math:`\bar w` the mean of the weights, so that weights times a constant pick the same
+    rows. Greedily, and per class by default. Up to :math:`\lambda` = 1/2 no row can make the value
     smaller; above that it can, and is still picked if the size asks for it.
 
     Parameters
@@ -351,7 +354,8 @@ class GraphCut(_SetFunction):
     The columns count as they are: scale them if their units differ.
 
     Time for each class: n_c^2 d once, then one row of similarities a pick. Memory: O(n), and up to
-    half of scikit-learn's `working_memory` for similarities.
+    half of scikit-learn's `working_memory` for similarities. They are float64, whatever X is. With
+    metric="cosine" a row of zeros is at distance 0 from itself and 1 from all others.
 
     References
     ----------

@@ -56,7 +56,8 @@ class GradientEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     Notes
     -----
     Time and memory: n C (d + 1) numbers, C classes and d columns that the last layer sees. Which
-    gradient is taken of which classifier: see :class:`CRAIG`. A sparse table that reaches the
+    gradient is taken of which classifier: see :class:`CRAIG`; of a kernel SVM it is that in its
+    decision values, a column for each pair of classes. A sparse table that reaches the
     classifier gives a sparse result.
 
     References
@@ -135,7 +136,9 @@ class GradientEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
 
     def _embed(self, X):
         y = self.estimator_.predict(_models.host(X))
-        a, h, bias = _models.gradient_factors(self.estimator_, X, y)
+        # The other factor of a kernel SVM has a column for each support vector: too many columns.
+        gradient = "logits" if _models.is_kernel_svm(self.estimator_) else "last_layer"
+        a, h, bias = _models.gradient_factors(self.estimator_, X, y, gradient)
         if h is None:
             return a
         if bias:

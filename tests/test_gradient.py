@@ -6,9 +6,10 @@ import pytest
 import sklearn
 from scipy import sparse
 from scipy.special import expit, softmax
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_digits, make_classification
 from sklearn.linear_model import LogisticRegression, orthogonal_mp
 from sklearn.metrics import pairwise_distances
+from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -18,7 +19,7 @@ from sklearn.svm import SVC, LinearSVC
 from skcoreset import CRAIG, FacilityLocation, GradMatch
 from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.omp import matching_pursuit
-from skcoreset._models import features, gradient_factors
+from skcoreset._models import _gradient_factors, features, gradient_factors
 
 few = pytest.mark.filterwarnings("ignore:.*match the gradient as well as more would:UserWarning")
 
@@ -78,20 +79,78 @@ def test_binary_has_one_error_with_two_signs(blobs):
     np.testing.assert_allclose(a, np.column_stack([-error, error]), atol=1e-12)
 
 
-def test_decision_values_only_have_the_hinge(blobs):
+def test_decision_values_only_have_the_logistic_loss_of_each(blobs):
     X, y = blobs
     model = LinearSVC(random_state=0).fit(X, y)
     a, h, _ = gradient_factors(model, X, y)
-    t = np.where(np.eye(3)[y] > 0, 1, -1)
-    np.testing.assert_array_equal(a, np.where(t * model.decision_function(X) < 1, -t, 0))
     np.testing.assert_array_equal(h, X)
+    values, t = model.decision_function(X), np.where(np.eye(3)[y] > 0, 1, -1)
+    for i in (0, 17, 123):
+
+        def loss(f, t=t[i]):
+            return np.log1p(np.exp(-t * f)).sum()
+
+        np.testing.assert_allclose(a[i], numerical(loss, values[i]), atol=1e-8)
+    two = LinearSVC(random_state=0).fit(X, y > 0)
+    error = -expit(-two.decision_function(X[y > 0]))
+    a, _, _ = gradient_factors(two, X[y > 0], y[y > 0] > 0)
+    np.testing.assert_allclose(a, np.column_stack([-error, error]))
 
 
-def test_kernel_svm_has_its_decision_space(blobs):
+def precomputed(X, Z):
+    return rbf_kernel(X, Z, gamma=0.1)
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "poly", "sigmoid", "precomputed", precomputed])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_kernel_svm_is_linear_in_its_kernel_values(kernel, n_classes, blobs):
+    """The factors are of the gradient of the loss of its pairs in its dual coefficients."""
+    X, y = blobs[0], np.array(["b", "a", "c"])[np.minimum(blobs[1], n_classes - 1)]
+    K = precomputed(X, X) if kernel == "precomputed" else X
+    model = SVC(kernel=kernel, gamma=0.1, coef0=0.5).fit(K, y)
+    a, h, bias = gradient_factors(model, K, y)
+    assert h.shape == (300, len(model.support_))
+    assert bias
+    model.decision_function_shape = "ovo"
+    values = model.decision_function(K).reshape(300, -1)
+    start = np.cumsum([0, *model.n_support_])
+    pairs = [(p, q) for p in range(n_classes) for q in range(p + 1, n_classes)]
+    for column, (p, q) in enumerate(pairs):
+        coef = np.zeros(len(model.support_))
+        for mine, other in ((p, q - 1), (q, p)):  # as scikit-learn stores them
+            own = slice(start[mine], start[mine + 1])
+            coef[own] = (
+                model._dual_coef_[other, own] if n_classes > 2 else model._dual_coef_[0, own]
+            )
+        f = h @ coef + model._intercept_[column]  # positive for the first of the pair
+        np.testing.assert_allclose(f, -values[:, 0] if n_classes == 2 else values[:, column])
+        t = (y == model.classes_[p]) * 1.0 - (y == model.classes_[q])
+        np.testing.assert_allclose(a[:, column], -t * expit(-t * f))
+
+
+def test_errors_of_a_kernel_svm_are_graded():
+    """With -1, 0 and 1 there were 19 different gradients, and the lowest rows were picked."""
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:600] / 16, y[:600]
+    model = SVC(C=10).fit(X, y)
+    for gradient in ("last_layer", "logits"):
+        a, _, _ = gradient_factors(model, X, y, gradient)
+        assert len(np.unique(a.round(12), axis=0)) > 590
+    for sampler in (CRAIG(model, 60), GradMatch(model, 60)):
+        kept = sampler.fit(X, y).sample_indices_
+        lowest = np.concatenate([np.flatnonzero(y == c)[:6] for c in range(10)])
+        assert len(set(kept) & set(lowest)) < 15
+
+
+def test_many_support_vectors_are_thinned(blobs, monkeypatch):
     X, y = blobs
-    a, h, _ = gradient_factors(SVC().fit(X, y), X, y)
-    assert h is None
-    assert a.shape == (300, 3)
+    model = SVC(C=0.1).fit(X, y)
+    n = len(model.support_)
+    assert n > 50
+    monkeypatch.setattr(_gradient_factors, "MOST_SUPPORT_VECTORS", 20)
+    _, h, _ = gradient_factors(model, X, y)
+    vectors = model.support_vectors_[np.linspace(0, n - 1, 20).astype(int)]
+    np.testing.assert_allclose(h, rbf_kernel(X, vectors, gamma=model._gamma))
     assert gradient_factors(SVC(kernel="linear").fit(X, y), X, y)[1] is not None
 
 

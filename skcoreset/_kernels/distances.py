@@ -346,10 +346,10 @@ class Cosine(_Rows):
         left, right = xp.nonzero(lost)
         if left.shape[0]:
             every = xp.arange(self.n, device=self.device)
-            D[lost] = self._cast(self.direct(every[columns][left], every[rows][right]))
+            D[lost] = self._cast(self.apart(every[columns][left], every[rows][right]))
         return D
 
-    def direct(self, left, right):
+    def apart(self, left, right):
         """``|x - c|^2 / 2`` of rows scaled to length 1, float64.
 
         Exactly 0 for rows that point in the same direction up to the rounding of their scale.

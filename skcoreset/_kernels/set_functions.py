@@ -27,7 +27,14 @@ import numpy as np
 from scipy import sparse
 
 from skcoreset._backend import block_slices, clip_below_zero, is_foreign, to_numpy
-from skcoreset._kernels.cuda.facility_location import cover_loop_on, cut_loop_on, gains_on
+from skcoreset._kernels.cuda.facility_location import (
+    DENSE_PICKS,
+    FALLEN,
+    NOISE,
+    cover_loop_on,
+    cut_loop_on,
+    gains_on,
+)
 from skcoreset._kernels.similarities import GraphSimilarities
 
 __all__ = [
@@ -38,9 +45,10 @@ __all__ = [
     "cover",
 ]
 
-DENSE_PICKS = 8
-NOISE = 64 * 2.0**-52  # of a sum in float64
-FALLEN = 16  # what is left to cover has become so many times less: gains are added up anew
+
+def noise_of(left, most=0.0):
+    """Rounding of gains: differences of what rows are covered by, `left` in all, and at `most`."""
+    return NOISE * (left + max(left, most))
 
 
 def by_mean(weight):
@@ -173,7 +181,9 @@ class FacilityLocation:
             self.covered = self.covered.astype(np.float64)
             self.kept = _Kept(self.covered, self.weight, self.similar)
         if self.kept is None:
-            self.noise = NOISE * float(self.xp.sum(self.weight * self.xp.abs(self.covered)))
+            left = float(self.xp.sum(self.weight * self.xp.abs(self.covered)))
+            if size == 0 or FALLEN * left < self.left:
+                self.left, self.noise = left, noise_of(left)
         else:
             self.noise = self.kept.noise
 
@@ -239,10 +249,10 @@ class _Kept:
         self._sum_up_gains()
         # Later gains are differences of what is added up here.
         self.left = self._left()
-        self.noise = NOISE * float(self.gains.max() + self.left)
+        self.noise = noise_of(self.left, float(self.gains.max()))
 
     def _left(self):
-        return self.weight @ abs(self.covered)
+        return float(self.weight @ abs(self.covered))
 
     def _sum_up_gains(self):
         if self.pairs is None:

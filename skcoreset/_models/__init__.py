@@ -12,7 +12,11 @@ from skcoreset._models._asking import (
     outputs_out_of_fold,
     weight_keyword,
 )
-from skcoreset._models._gradient_factors import gradient_factors, last_layer_input
+from skcoreset._models._gradient_factors import (
+    gradient_factors,
+    is_kernel_svm,
+    last_layer_input,
+)
 from skcoreset._models._input_gradients import Decisions, is_linear
 from skcoreset._models._training import training_route, watch
 
@@ -24,6 +28,7 @@ __all__ = [
     "gradient_factors",
     "host",
     "is_fitted",
+    "is_kernel_svm",
     "is_linear",
     "last_layer_input",
     "last_step",

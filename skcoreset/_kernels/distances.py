@@ -77,6 +77,14 @@ class _Rows:
             row_bytes = self.X.nnz / self.X.shape[0] * (self.itemsize + 8)
         return self.n * row_bytes <= sklearn.get_config()["working_memory"] * 2**20
 
+    @property
+    def copied_bytes(self):
+        """What the copy of a row takes that fetching makes; 0 where it is a view."""
+        if sparse.issparse(self.X):
+            return self.X.nnz / self.X.shape[0] * (self.itemsize + 8)
+        as_it_is = self.rows is None and self.offset is None and self.X.dtype == self.dtype
+        return 0 if as_it_is and not self.streamed else self.X.shape[1] * self.itemsize
+
     def vector(self, value, dtype=None):
         return self.xp.full(self.n, value, dtype=dtype or self.dtype, device=self.device)
 

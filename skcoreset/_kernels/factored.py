@@ -39,6 +39,10 @@ class Factored:
         self.itemsize, self.eps = (8, 2.0**-52) if exact else (4, 2.0**-23)
         self.sq = self.a.squares() * (self.bias + (0 if h is None else self.h.squares()))
 
+    @property
+    def copied_bytes(self):
+        return self.a.copied_bytes + (0 if self.h is None else self.h.copied_bytes)
+
     def inner(self, columns, rows):
         """Inner products, (len(columns), len(rows)). Cost: (C + d) for each."""
         out = self.a.products(self.a.fetch_dense(columns), rows)

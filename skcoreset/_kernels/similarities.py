@@ -28,7 +28,7 @@ class Similarities:
         is a slice or an index array, `rows` a slice.
     n : int
     like : object with xp, device, dtype, itemsize and eps
-        Of the blocks.
+        Of the blocks; and `copied_bytes`, what a row that `compute` looks at takes.
     matrix : array of shape (n, n), optional
         The matrix itself where it is there already.
     floor : float, optional
@@ -39,6 +39,7 @@ class Similarities:
         self.compute, self.n, self.floor = compute, n, floor
         self.xp, self.device = like.xp, like.device
         self.dtype, self.itemsize, self.eps = like.dtype, like.itemsize, like.eps
+        self.copied_bytes = like.copied_bytes
         free = free_bytes(self.xp)
         self.on_cuda = free is not None
         memory = int(free if self.on_cuda else sklearn.get_config()["working_memory"] * 2**20)
@@ -64,7 +65,7 @@ class Similarities:
             return self.xp.take(self.matrix, candidates, axis=0)
         n_new = candidates.shape[0]
         out = self.xp.empty((n_new, self.n), dtype=self.dtype, device=self.device)
-        for block in block_slices(self.n, 4 * n_new * self.itemsize):
+        for block in block_slices(self.n, 4 * n_new * self.itemsize + self.copied_bytes):
             out[:, block] = self.compute(candidates, block)
         return out
 
@@ -188,6 +189,8 @@ def graph_similarities(neighbors, distances):
 
 class _Like:
     """What a matrix is made of."""
+
+    copied_bytes = 0
 
     def __init__(self, xp, device, dtype):
         self.xp, self.device, self.dtype = xp, device, dtype

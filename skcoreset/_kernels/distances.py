@@ -9,15 +9,21 @@ it needs. Positions are those within the table (or within the `rows` of it that 
     function of positions within `columns`: their values with all `columns`, in float64 and as exact
     as these can be had.
 
-Distances answer two questions more, because products round and picks must not depend on that:
+Distances answer more questions, because products round and picks must not depend on that:
 
+``rough(columns, rows)``
+    as ``block``, but for pairs whose products have lost their digits: there it is anything.
 ``direct(left, right)``
-    value of each pair (left[i], right[i]) without cancellation.
-``slack(values, rows)``
-    how far rounding may have moved `values`; two that are closer than that are a tie.
+    value of each pair (left[i], right[i]) without cancellation, float64.
+``slack(values, rows)``, ``width(values, rows)``
+    how far rounding may have moved values of ``rough``, and of ``block``.
+``tie``
+    (factor, term): values of ``direct`` that are closer than ``factor * value + term`` are equal.
 
 Euclidean distances stay squared until ``distance(values)`` makes real ones of them.
 """
+
+from numbers import Real
 
 import numpy as np
 import sklearn
@@ -37,6 +43,12 @@ from skcoreset._backend import (
 __all__ = ["gram", "lost_digits", "pairs"]
 
 NARROW = 32
+# Squared distances without cancellation that are relatively closer than this are equal.
+TIE = 2.0**-40
+# Kernel values of which distances are known less exactly are computed from differences.
+KERNEL_ERROR = 2.0**-45
+# Squares of float32 rows are in its range, and so is what is a millionth of them or less.
+SINGLE_SQUARES = 1e-20, 1e30
 
 
 class _Rows:
@@ -46,18 +58,14 @@ class _Rows:
     """
 
     def __init__(self, X, rows=None, may_copy=True, wide=False):
-        self.xp, self.device = namespace(X), device_of(X)
+        self.xp, self.device, self.terms = namespace(X), device_of(X), X.shape[1]
         # A few columns are copied, so that they can be shifted once and for all.
         whole = not sparse.issparse(X) and not isinstance(X, Streamed)
         self.narrow = may_copy and whole and X.shape[1] <= NARROW
         # Sparse rows are not shifted, so their products need the digits of float64.
-        single = "float32" in str(X.dtype) and not sparse.issparse(X) and not wide
-        self.dtype = self.xp.float32 if single else self.xp.float64
-        self.itemsize, self.eps = (4, 2.0**-23) if single else (8, 2.0**-52)
-        # An inner product of d terms is off by a few eps, times sqrt(d) / 4 or less as measured.
-        self.rounding = (8 + X.shape[1] ** 0.5) * self.eps
+        self._work_in("float32" in str(X.dtype) and not sparse.issparse(X) and not wide)
         self.X, self.rows, self.offset = X, None, None
-        self.n = X.shape[0]
+        self.n, self.numbers = X.shape[0], rows
         if rows is not None:
             self.n = len(rows)
             self.rows = self.xp.asarray(rows, device=self.device)
@@ -65,6 +73,15 @@ class _Rows:
                 self.X, self.rows = self.fetch(slice(0, self.n)), None
         elif self.narrow:
             self.X = self._cast(X)
+        # The rows as they are, for differences: a shift rounds what is small beside it.
+        self.source, self.middle, self.centred = self.X, 0.0, False
+
+    def _work_in(self, single):
+        self.dtype = self.xp.float32 if single else self.xp.float64
+        self.itemsize, self.eps = (4, 2.0**-23) if single else (8, 2.0**-52)
+        # An inner product of d terms is off by a few eps, times sqrt(d) / 4 or less as measured.
+        terms = 8 + self.terms**0.5
+        self.rounding, self.rounding_wide = terms * self.eps, terms * 2.0**-52
 
     @property
     def streamed(self):
@@ -88,29 +105,59 @@ class _Rows:
     def vector(self, value, dtype=None):
         return self.xp.full(self.n, value, dtype=dtype or self.dtype, device=self.device)
 
+    def number_of(self, position):
+        """The number of a row in the table, by its position among those that are in play."""
+        return int(position if self.numbers is None else self.numbers[int(position)])
+
     def fetch(self, at):
         """Rows at positions `at` (a slice or an index array), shifted by `offset`."""
-        if self.rows is not None:
-            at = self.rows[at]
-        if isinstance(at, slice) or sparse.issparse(self.X) or self.streamed:
-            rows = self.X[at, :]
-        else:
-            rows = self.xp.take(self.X, at, axis=0)
+        rows = self._take(self.X, at)
         if rows.dtype != self.dtype:
             rows = self._cast(rows)
         return rows if self.offset is None else rows - self.offset
+
+    def _finite(self, values, columns, rows, what):
+        """`values` of `columns` and `rows`, or an error that names two of them."""
+        if not np.isfinite(values).all():
+            left, right = (int(at[0]) for at in np.nonzero(~np.isfinite(values)))
+            every = np.arange(self.n)
+            left, right = (
+                self.number_of(every[at][i]) for at, i in ((columns, left), (rows, right))
+            )
+            raise ValueError(
+                f"{what} is {values[~np.isfinite(values)][0]} between rows {left} and {right} of "
+                "X; it must be a finite number. Leave out or change such rows, scale X, or use "
+                "another one."
+            )
+        return values
+
+    def _take(self, table, at):
+        if self.rows is not None:
+            at = self.rows[at]
+        if isinstance(at, slice) or sparse.issparse(table) or self.streamed:
+            return table[at, :]
+        return self.xp.take(table, at, axis=0)
 
     def _cast(self, array):
         if sparse.issparse(array):
             return array.astype(self.dtype, copy=False)
         return self.xp.astype(array, self.dtype, copy=False)
 
+    def fetch_source(self, at):
+        """The rows as they are, neither shifted nor of another type."""
+        return self._take(self.source, at)
+
     def fetch_wide(self, at):
         """The same in float64; sparse rows stay sparse."""
-        rows = self.fetch(at)
+        rows = self.fetch_source(at)
         if sparse.issparse(rows):
             return rows.astype(np.float64)
         return self.xp.astype(rows, self.xp.float64, copy=False)
+
+    def fetch_shifted(self, at):
+        """The rows less `middle`, dense and in float64."""
+        rows = self.fetch_wide(at)
+        return (rows.toarray() if sparse.issparse(rows) else rows) - self.middle
 
     def fetch_dense(self, at):
         """The same as a dense array, for the few rows that products are taken with."""
@@ -139,33 +186,130 @@ class _Rows:
         return self.each(lambda rows: rows @ vector)
 
     def squares(self):
+        """Squared norms of the shifted rows, float64.
+
+        A float32 table whose squares leave the range of float32 is worked on in float64 from here
+        on.
+        """
         squares = self.each(self._squares)
+        if self.itemsize == 4:
+            most = float(self.xp.max(squares))
+            if not SINGLE_SQUARES[0] < most < SINGLE_SQUARES[1]:
+                self._work_in(single=False)
+                self.X, self.offset = self.source, None
+                if self.centred:
+                    self.centre()
+                squares = self.each(self._squares)
         finite = self.xp.isfinite(squares)
         if not self.xp.all(finite):
-            row = int(self.xp.nonzero(~finite)[0][0])
+            row = self.number_of(self.xp.nonzero(~finite)[0][0])
             raise ValueError(
-                f"Row {row} of those that are compared holds values whose squares are too large "
-                f"for {self.dtype}. Scale X, mark missing values as NaN and fill them in."
+                f"Row {row} of X holds values whose squares are too large for {self.dtype}. Scale "
+                "X, mark missing values as NaN and fill them in."
             )
         return squares
 
     def _squares(self, rows):
         with np.errstate(over="ignore"):  # `squares` says so where it matters
-            if sparse.issparse(rows):
-                return np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
-            return row_products(rows, rows)
+            return self._row_products(rows, rows)
+
+    def _row_products(self, left, right):
+        if sparse.issparse(left):
+            return np.asarray(left.multiply(right).sum(axis=1)).ravel()
+        return row_products(left, right)
 
     def mean(self, weight=None):
-        """(Weighted) mean of the shifted rows: dense; added up in float64 over the blocks."""
+        """(Weighted) mean of the rows less `middle`, and of their absolute values; float64."""
+        xp = self.xp
         if weight is None:
-            weight = self.vector(1.0)
+            weight = self.vector(1.0, xp.float64)
         else:
-            weight = self._cast(self.xp.asarray(weight, device=self.device))
-        total = self.xp.zeros(self.X.shape[1], dtype=self.xp.float64, device=self.device)
-        for block in self.blocks(self.X.shape[1] * self.itemsize):
-            part = self.fetch(block).T @ weight[block]
-            total = total + self.xp.astype(part, self.xp.float64)
-        return total / self.xp.sum(self.xp.astype(weight, self.xp.float64))
+            weight = xp.asarray(weight, dtype=xp.float64, device=self.device)
+            weight = weight / xp.max(weight)
+        total = xp.zeros(self.X.shape[1], dtype=xp.float64, device=self.device)
+        size = 0 * total
+        for block in self.blocks(3 * 8 * self.X.shape[1]):
+            rows = self.fetch_wide(block)
+            if not sparse.issparse(rows):
+                rows = rows - self.middle
+            total = total + rows.T @ weight[block]
+            size = size + abs(rows).T @ weight[block]
+        weight = xp.sum(weight)
+        return total / weight, size / weight
+
+    def to_vector(self, at, vector, exact=False):
+        """Squared distances of the rows at positions `at` from ``middle + vector``, float64.
+
+        By differences; of sparse rows only where products lose more than `TIE`, unless `exact`.
+        """
+        xp = self.xp
+        start, stop = at.indices(self.n)[:2] if isinstance(at, slice) else (0, at.shape[0])
+        out = xp.empty(stop - start, dtype=xp.float64, device=self.device)
+        for block in block_slices(stop - start, 3 * 8 * self.X.shape[1]):
+            whole = isinstance(at, slice)
+            part = slice(start + block.start, start + block.stop) if whole else at[block]
+            rows = self.fetch_wide(part)
+            if sparse.issparse(rows) and not exact:
+                out[block] = self._to_vector_by_products(rows, vector)
+            else:
+                rows = rows.toarray() if sparse.issparse(rows) else rows - self.middle
+                out[block] = self._squares(rows - vector)
+        return out
+
+    def _to_vector_by_products(self, rows, vector):
+        sums = self._squares(rows) + vector @ vector
+        out = sums - 2 * (rows @ vector)
+        lost = np.flatnonzero(TIE * out < 2 * self.rounding_wide * sums)
+        out[lost] = self._squares(rows[lost].toarray() - vector)
+        return out
+
+    def nearest_to(self, target, scale, squares):
+        """Position of the row nearest ``middle + target``, as an array of one; lowest of a tie.
+
+        Parameters
+        ----------
+        target : array of shape (n_features,), float64
+        scale : array of shape (n_features,), float64
+            Size of the numbers that `target` was added up from, each of which was rounded.
+        squares : array of shape (n,), float64
+            Of the shifted rows; infinite for rows that are out of the question.
+
+        Notes
+        -----
+        Products say which rows it can be, and differences which of these it is. The tolerance is
+        that of the two rows compared: where they are equal in a column, it does not count. On a
+        device all is done by differences, as reading which rows it can be would make the host wait.
+        """
+        xp = self.xp
+        if is_foreign(self.X):
+            values = self.to_vector(slice(0, self.n), target)
+            values = xp.where(xp.isfinite(squares), values, xp.inf)
+            top = xp.argmin(values, keepdims=True)
+            far = self.fetch_shifted(top)
+            width = self.vector(0.0, xp.float64)
+            for block in self.blocks(3 * 8 * self.X.shape[1]):
+                width[block] = abs(self.fetch_shifted(block) - far) @ scale
+            tied = values <= values[top] + self.rounding_wide * (values[top] + width)
+            return xp.argmax(xp.astype(tied, xp.int8), keepdims=True)
+        values = squares - 2 * self.dot(target)
+        size = 2 * float(target @ target) ** 0.5
+        most = float(values.min())
+        error = self.rounding * (self.most_square + size * self.most_square**0.5)
+        at = np.flatnonzero(values <= most + 2 * error)
+        if len(at) > 1:
+            values, own = values[at], squares[at]
+            error = self.rounding * (own + size * own**0.5)
+            at = at[values - error <= (values + error).min()]
+        if len(at) > 1:
+            values = self.to_vector(at, target, exact=True)
+            top = int(values.argmin())
+            far = self.fetch_shifted(at[[top]])
+            for block in block_slices(len(at), 3 * 8 * self.X.shape[1]):
+                width = abs(self.fetch_shifted(at[block]) - far) @ scale
+                tied = values[block] <= values[top] + self.rounding_wide * (values[top] + width)
+                if tied.any():
+                    return at[block][tied][:1]
+        return at[:1]
 
     def nearest_to_mean(self, weight):
         """Position of the row nearest the weighted mean; the lowest of a tie."""
@@ -179,17 +323,21 @@ class _Rows:
 
         To the median of some rows, as one row far out would draw the mean away from all others.
         """
+        self.centred = True
         if sparse.issparse(self.X):
             return
         xp = self.xp
         some = self.fetch(xp.arange(0, self.n, max(1, self.n // 256), device=self.device))
-        middle = some.shape[0] // 2
-        centre = xp.sort(some, axis=0)[middle, :]
-        norm, shifted = (xp.sort(self._squares(x))[middle] for x in (some, some - centre))
+        at = some.shape[0] // 2
+        centre = xp.sort(some, axis=0)[at, :]
+        norm, shifted = (xp.sort(self._squares(x))[at] for x in (some, some - centre))
         if self.narrow:
-            self.X = self.X - centre
+            self.X = self._cast(self.X) - centre
         elif norm > 4 * shifted:
             self.offset = centre
+        else:
+            return
+        self.middle = xp.astype(centre, xp.float64)
 
     def products(self, left, at):
         """``left @ rows.T`` as (len(left), len(at)), for dense `left`."""
@@ -224,24 +372,26 @@ class _Rows:
 class Euclidean(_Rows):
     """Squared Euclidean distances: ``|x|^2 + |c|^2 - 2 x.c``, so a block is one matrix product.
 
-    A value below sqrt(eps) of the squared norms it was computed from has lost half of its digits:
-    it is ``doubtful``, and ``direct`` takes that pair from its difference.
+    A value that is small beside the squared norms it was computed from has lost its digits: it is
+    ``doubtful``, and ``direct`` takes that pair from its difference.
     """
 
-    cancels = True
+    cancels = refines = True
+    tie = TIE, 0.0
 
     def __init__(self, X, rows=None, wide=False):
         super().__init__(X, rows, wide=wide)
         self.centre()
         self.sq = self._cast(self.squares())
         self.most_square = float(self.xp.max(self.sq))
-        # In few columns picks are soon near to each other, and mending costs next to nothing.
-        self.doubt = 0.05 if self.narrow else self.eps**0.5
+        # What is left is right to a thousandth in float32, to 1e-7 in float64; as a rule to a tenth
+        # of that.
+        self.doubt = 2.0**-8 if self.itemsize == 4 else 2.0**-24
         if self.narrow:  # one product gives the whole sum: x, |x|^2, 1 times -2c, 1, |c|^2
             sq, one = self.sq[:, None], self.vector(1.0)[:, None]
             self.augmented = self.xp.concat([self.X, sq, one], axis=1)
 
-    def block(self, columns, rows):
+    def rough(self, columns, rows):
         if self.narrow:
             C = self.fetch(columns)
             one = self.xp.ones_like(C[:, :1])
@@ -254,8 +404,21 @@ class Euclidean(_Rows):
         D += self.sq[rows][None, :]
         return D
 
+    def block(self, columns, rows):
+        xp, D = self.xp, self.rough(columns, rows)
+        if D.shape[0] and D.shape[1] and xp.any(self.lost(xp.min(D, axis=0), rows)):
+            doubtful = self.doubtful(D, columns, rows, grid=True)
+            left, right = xp.nonzero(doubtful)
+            if left.shape[0]:
+                every = xp.arange(self.n, device=self.device)
+                exact = self.direct(every[columns][left], every[rows][right])
+                D[doubtful] = self._cast(exact)
+        return D
+
     def among(self, columns):
         rows = self.fetch_wide(columns)
+        if not sparse.issparse(rows):
+            rows = rows - self.middle
         sq = self._squares(rows)
 
         def of(some):
@@ -263,7 +426,7 @@ class Euclidean(_Rows):
             D *= -2
             sums = sq[some][:, None] + sq[None, :]
             D += sums
-            sums *= 2.0**-26
+            sums *= 2 * self.rounding_wide / TIE
             itself = some[:, None] == self.xp.arange(sq.shape[0], device=self.device)[None, :]
             D[itself] = 0.0
             doubtful = (sums > D) & ~itself
@@ -274,8 +437,20 @@ class Euclidean(_Rows):
 
         return of
 
-    def doubtful(self, values, columns, rows):
-        return values < self.doubt * (self.sq[columns] + self.sq[rows])
+    def doubtful(self, values, columns, rows, grid=False):
+        """Whether `values` of pairs, or with `grid` of all columns with all rows, are lost."""
+        left, right = self.sq[columns], self.sq[rows]
+        if grid:
+            left, right = left[:, None], right[None, :]
+        return values < self.doubt * (left + right)
+
+    def lost(self, lowest, rows):
+        """Whether one of the values of a row can be doubtful, `lowest` being the lowest of them.
+
+        A column whose norm is over twice that of the row is too far from it to be a matter of
+        doubt, so the squared norms add up to less than 5 times that of the row.
+        """
+        return lowest < 6 * self.doubt * self.sq[rows]
 
     def direct(self, left, right):
         out = self.xp.empty(left.shape[0], dtype=self.xp.float64, device=self.device)
@@ -286,8 +461,8 @@ class Euclidean(_Rows):
     def distances(self, columns, rows):
         """Distances, not squared: (len(columns), len(rows)); those that lost digits by `direct`."""
         sq, xp = self.sq, self.xp
-        D = self.block(columns, rows)
-        lost = lost_digits(D, sq[columns][:, None] + sq[rows][None, :], self.eps)
+        D = self.rough(columns, rows)
+        lost = lost_digits(D, sq[columns][:, None] + sq[rows][None, :])
         left, right = xp.nonzero(lost)
         if left.shape[0]:
             every = xp.arange(self.n, device=self.device)
@@ -295,15 +470,34 @@ class Euclidean(_Rows):
         D **= 0.5
         return D
 
+    def noise(self, rows):
+        """The most that rounding may have moved any doubtful value of ``rough``, for each row."""
+        return 6 * self.rounding * self.xp.astype(self.sq[rows], self.xp.float64)
+
+    def error(self, columns, rows):
+        """The most that it may have moved each value, (len(columns), len(rows))."""
+        return self.rounding * (self.sq[columns][:, None] + self.sq[rows][None, :])
+
     def slack(self, values, rows=slice(None)):
         return self.rounding * (self.sq[rows] + values)
+
+    def width(self, values, rows=slice(None)):
+        xp = self.xp
+        sq = xp.astype(self.sq[rows], xp.float64, copy=False)
+        return self.rounding * (values + xp.minimum(sq, values / self.doubt))
+
+    def most_width(self, value):
+        return self.rounding * (value + min(self.most_square, value / self.doubt))
 
     def most_slack(self, value):
         return self.rounding * (self.most_square + value)
 
     def to_mean(self, weight=None):
-        mean = self.mean(weight)
-        return self.squares() - 2 * self.dot(mean) + mean @ mean
+        return self.to_vector(slice(0, self.n), self.mean(weight)[0])
+
+    def nearest_to_mean(self, weight):
+        squares = self.xp.astype(self.sq, self.xp.float64)
+        return int(self.nearest_to(*self.mean(weight), squares)[0])
 
     def distance(self, values):
         xp = namespace(values)
@@ -320,6 +514,8 @@ class Cosine(_Rows):
         sq = self.squares()
         norms = self.xp.sqrt(self.xp.where(sq > 0, sq, 1.0))
         self.scale = self._cast(self.xp.where(sq > 0, 1 / norms, 0.0))
+        self.refines = self.itemsize == 4
+        self.tie = 0.0, self.rounding_wide
 
     def block(self, columns, rows):
         D = self.products(self.fetch_dense(columns) * -self.scale[columns][:, None], rows)
@@ -327,30 +523,50 @@ class Cosine(_Rows):
         D += 1
         return D
 
+    rough = block
+
     def among(self, columns):
-        scale = self.xp.astype(self.scale[columns], self.xp.float64)
-        rows = self.fetch_wide(columns)
+        rows, scale = self._fetch_scaled(columns)
 
         def of(some):
-            products = self.products_among(rows, some)
-            return 1 - products * scale[some][:, None] * scale[None, :]
+            return 1 - self.products_among(rows, some) * scale[some][:, None] * scale[None, :]
 
         return of
+
+    def _fetch_scaled(self, at):
+        """Rows in float64, and what makes unit rows of them."""
+        rows = self.fetch_wide(at)
+        norms = self._squares(rows) ** 0.5
+        return rows, self.xp.where(norms > 0, 1 / self.xp.where(norms > 0, norms, 1.0), 0.0)
+
+    def direct(self, left, right):
+        out = self.xp.empty(left.shape[0], dtype=self.xp.float64, device=self.device)
+        for block in block_slices(left.shape[0], 4 * 8 * self.X.shape[1]):
+            (x, of_x), (y, of_y) = (self._fetch_scaled(at[block]) for at in (left, right))
+            out[block] = 1 - self._row_products(x, y) * of_x * of_y
+        return out
 
     def doubtful(self, values, columns, rows):
         return values < -1
 
+    def noise(self, rows):
+        return 0.0
+
     def slack(self, values, rows=slice(None)):
         return 0 * values + self.rounding
 
+    width = slack
+
     def most_slack(self, value):
         return self.rounding
+
+    most_width = most_slack
 
     def distances(self, columns, rows):
         """Those near 0 by the difference of the two rows of length 1."""
         xp = self.xp
         D = self.block(columns, rows)
-        lost = lost_digits(D, 1.0, self.eps)
+        lost = lost_digits(D, 1.0)
         left, right = xp.nonzero(lost)
         if left.shape[0]:
             every = xp.arange(self.n, device=self.device)
@@ -370,12 +586,15 @@ class Cosine(_Rows):
         return xp.where(out > 64 * self.eps**2, out, 0.0)
 
     def _scaled(self, at):
-        rows = self.fetch_wide(at)
-        scale = self.xp.astype(self.scale[at], self.xp.float64)[:, None]
-        return rows.multiply(scale).tocsr() if sparse.issparse(rows) else rows * scale
+        rows, scale = self._fetch_scaled(at)
+        return (
+            rows.multiply(scale[:, None]).tocsr()
+            if sparse.issparse(rows)
+            else rows * scale[:, None]
+        )
 
     def to_mean(self, weight=None):
-        mean = self.mean(weight)
+        mean = self.mean(weight)[0]
         norm = float(mean @ mean) ** 0.5 or 1.0
         return 1 - self.dot(mean) * self.scale / norm
 
@@ -386,7 +605,7 @@ class Cosine(_Rows):
 class Measured(_Rows):
     """Any metric of :func:`sklearn.metrics.pairwise_distances`, or a callable; host arrays only."""
 
-    cancels = False
+    cancels = refines = False
 
     def __init__(self, X, metric, rows=None, wide=False):
         super().__init__(X, rows, wide=wide)
@@ -396,9 +615,19 @@ class Measured(_Rows):
                 f"on {self.xp.__name__} arrays use 'euclidean' or 'cosine'."
             )
         self.metric = metric
+        if metric != "precomputed":  # whatever the table is, they come in float64
+            self.rounding = self.rounding_wide
+        self.tie = self.rounding, 0.0
 
     def block(self, columns, rows):
-        return pairwise_distances(self.fetch(columns), self.fetch(rows), metric=self.metric)
+        values = self._values(self.fetch(columns), self.fetch(rows))
+        return self._finite(values, columns, rows, f"metric={self.metric!r}")
+
+    def rough(self, columns, rows):
+        return self.block(columns, rows)
+
+    def _values(self, left, right):
+        return pairwise_distances(left, right, metric=self.metric)
 
     def among(self, columns):
         return lambda some: np.asarray(self.block(columns[some], columns), dtype=np.float64)
@@ -406,22 +635,29 @@ class Measured(_Rows):
     def doubtful(self, values, columns, rows):
         return values < -np.inf
 
+    def noise(self, rows):
+        return 0.0
+
     def slack(self, values, rows=slice(None)):
         return self.rounding * np.abs(values)
 
-    most_slack = slack
+    width = most_slack = most_width = slack
 
     def distances(self, columns, rows):
         return self.block(columns, rows)
 
     def to_mean(self, weight=None):
-        mean = self.mean(weight)[None, :]
-        return np.concatenate(
-            [
-                pairwise_distances(self.fetch(block), mean, metric=self.metric)[:, 0]
-                for block in self.blocks(8 * self.X.shape[1])
-            ]
+        mean = (self.mean(weight)[0] + self.middle)[None, :]
+        out = np.concatenate(
+            [self._values(self.fetch(block), mean)[:, 0] for block in self.blocks(8 * self.terms)]
         )
+        if not np.isfinite(out).all():
+            at = int(np.flatnonzero(~np.isfinite(out))[0])
+            raise ValueError(
+                f"metric={self.metric!r} is {out[at]} between row {self.number_of(at)} of X and "
+                "the mean of the rows. Leave out or change such rows, or use another metric."
+            )
+        return out
 
     def distance(self, values):
         return np.asarray(values)
@@ -433,14 +669,15 @@ class Precomputed(Measured):
     def __init__(self, X, rows=None):
         super().__init__(X, "precomputed")
         self.within = np.arange(X.shape[0]) if rows is None else rows
-        self.n = len(self.within)
+        self.n, self.numbers = len(self.within), rows
 
     def block(self, columns, rows):
-        return self.X[self.within[columns]][:, self.within[rows]]
+        values = self.X[self.within[columns]][:, self.within[rows]]
+        return self._finite(values, columns, rows, "metric='precomputed'")
 
     def to_mean(self, weight=None):
         """There is no mean to be near to; the mean distance to all others says as much."""
-        weight = np.ones(self.n) if weight is None else weight
+        weight = np.ones(self.n) if weight is None else weight / weight.max()
         out = [
             self.block(np.arange(self.n)[block], slice(None)) @ weight
             for block in block_slices(self.n, 8 * self.n)
@@ -462,77 +699,108 @@ def pairs(X, metric="euclidean", rows=None, wide=False):
     return Measured(X, metric, rows, wide)
 
 
-def lost_digits(values, sizes, eps):
+def lost_digits(values, sizes):
     """Where `values` are so small beside the `sizes` they are a difference of that digits are lost.
 
-    What is not marked is right to about 1e-13 in float64, whichever blocks it came from.
+    In float64 what is not marked is right to about 1e-13, whichever blocks it came from.
     """
-    return (2.0**-7 if eps < 1e-10 else eps**0.5) * sizes > values
+    return values < 2.0**-7 * sizes
 
 
 class Gram(_Rows):
-    """Inner products: a row's feature is the row itself."""
+    """Inner products: a row's feature is the row itself, less `middle`, which changes no pick."""
 
     def __init__(self, X, rows=None):
         super().__init__(X, rows)
         self.centre()
         self.diagonal = self.squares()
+        self.most_square = float(self.xp.max(self.diagonal))
 
     def feature(self, at):
         """The feature of the one row at position ``at[0]``; `at` is an array."""
-        return self.xp.astype(self.fetch_dense(at)[0, :], self.xp.float64)
+        return self.fetch_shifted(at)[0, :]
 
     def mean_feature(self, weight):
+        """The mean of all features, and that of their absolute values."""
         return self.mean(weight)
 
-    def values(self, vector):
-        """Inner products of all features with `vector`."""
-        return self.dot(vector)
+    def best(self, step, mean, size, total, cost):
+        """Position, as an array of one, of the row that brings the mean of the picks nearest.
 
-    def rounding_of_value(self, vector, at, step):
-        size = (vector @ vector) ** 0.5 * self.diagonal[at] ** 0.5
-        return 16 * self.eps * (size + self.diagonal[at])
+        `cost` is the diagonal, infinite for the picks.
+        """
+        target = (step + 1) * mean - total
+        return self.nearest_to(target, (step + 1) * size + abs(total), cost)
 
 
 class KernelGram(_Rows):
     """A kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`, or a callable; host arrays.
 
     The feature of a row stands as its kernel values with all rows, so that sums and means of
-    features are sums and means of kernel columns.
+    features are sums and means of kernel columns. Values are computed in float64; those of two
+    rows must not depend on which others are computed with them, so "rbf" takes its distances
+    from differences where products would lose their digits.
     """
 
     def __init__(self, X, kernel, params, rows=None):
-        super().__init__(X, rows)
+        super().__init__(X, rows, may_copy=False)
         if is_foreign(X):
             raise TypeError(
                 f"kernel={kernel!r} works on NumPy arrays, data frames and scipy.sparse; "
                 f"on {self.xp.__name__} arrays use kernel=None."
             )
         self.kernel, self.params = kernel, params or {}
+        self.apart = None
+        gamma = self.params.get("gamma")
+        if kernel == "rbf" and isinstance(gamma, Real | None) and set(self.params) <= {"gamma"}:
+            self.gamma = 1 / self.terms if gamma is None else float(gamma)
+            self.apart = Euclidean(X, rows, wide=True)
         self.diagonal = np.concatenate(
             [np.diagonal(self.block(b, b)) for b in block_slices(self.n, 2**15)]
-        ).astype(np.float64)
+        )
 
     def block(self, columns, rows):
-        K = pairwise_kernels(
-            self.fetch(columns), self.fetch(rows), metric=self.kernel, **self.params
-        )
-        return K.toarray() if sparse.issparse(K) else K
+        if self.apart is not None:
+            K = self._rbf(columns, rows)
+        else:
+            left, right = self.fetch_wide(columns), self.fetch_wide(rows)
+            K = pairwise_kernels(left, right, metric=self.kernel, **self.params)
+            K = np.asarray(K.toarray() if sparse.issparse(K) else K, dtype=np.float64)
+        return self._finite(K, columns, rows, f"kernel={self.kernel!r}")
+
+    def _rbf(self, columns, rows):
+        K = self.apart.rough(columns, rows)
+        K *= -self.gamma
+        np.exp(K, out=K)
+        if abs(self.gamma) * 2 * self.apart.rounding * self.apart.most_square > KERNEL_ERROR:
+            error = self.apart.error(columns, rows)
+            error *= K
+            lost = abs(self.gamma) * error > KERNEL_ERROR
+            left, right = np.nonzero(lost)
+            every = np.arange(self.n)
+            K[lost] = np.exp(
+                -self.gamma * self.apart.direct(every[columns][left], every[rows][right])
+            )
+        return K
 
     def feature(self, at):
-        return self.block(at, slice(None))[0].astype(np.float64)
+        return self.block(at, slice(None))[0]
 
     def mean_feature(self, weight):
         """By all n x n kernel values, a block of them at a time."""
+        weight = weight / weight.max()
         blocks = block_slices(self.n, 3 * 8 * self.n, most_bytes=2**26)
         values = [self.block(block, slice(None)) @ weight for block in blocks]
-        return np.concatenate(values) / weight.sum()
+        mean = np.concatenate(values) / weight.sum()
+        return mean, abs(mean)
 
-    def values(self, vector):
-        return vector
-
-    def rounding_of_value(self, vector, at, step):
-        return 16 * self.eps * (step + 2) * self.diagonal[at]
+    def best(self, step, mean, size, total, cost):
+        """As of :class:`Gram`; values closer than `TIE` of what they were added up from tie."""
+        gain = 2 * ((step + 1) * mean - total) - cost
+        open_ = np.isfinite(cost)
+        width = TIE * (2 * (step + 1) * size + 2 * abs(total) + abs(self.diagonal))
+        least = (gain - width)[open_].max()
+        return np.flatnonzero(open_ & (gain + width >= least))[:1]
 
 
 def gram(X, kernel=None, params=None, rows=None):

@@ -34,10 +34,11 @@ class Factored:
         self.h = None if h is None else _Rows(h, rows, may_copy=False, wide=wide)
         self.bias = 1.0 if bias or h is None else 0.0
         self.xp, self.device, self.n = self.a.xp, self.a.device, self.a.n
-        exact = self.a.itemsize == 8 and (self.h is None or self.h.itemsize == 8)
+        self.sq = self.a.squares() * (self.bias + (0 if h is None else self.h.squares()))
+        # Float64 also where the squares of one of them have left the range of float32.
+        exact = self.a.itemsize == 8 or (self.h is not None and self.h.itemsize == 8)
         self.dtype = self.xp.float64 if exact else self.xp.float32
         self.itemsize, self.eps = (8, 2.0**-52) if exact else (4, 2.0**-23)
-        self.sq = self.a.squares() * (self.bias + (0 if h is None else self.h.squares()))
 
     @property
     def copied_bytes(self):
@@ -57,7 +58,7 @@ class Factored:
         D *= -2
         sums = xp.astype(self.sq[columns][:, None] + self.sq[rows][None, :], self.dtype)
         D += sums
-        lost = lost_digits(D, sums, self.eps)
+        lost = lost_digits(D, sums)
         del sums
         left, right = xp.nonzero(lost)
         if left.shape[0]:

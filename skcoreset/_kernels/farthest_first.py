@@ -3,7 +3,7 @@
 import numpy as np
 from array_api_extra import partition
 
-from skcoreset._backend import put, to_numpy
+from skcoreset._backend import block_slices, device_of, namespace, put, to_numpy
 from skcoreset._kernels.cuda.farthest_first import farthest_first_on
 
 __all__ = ["farthest_first"]
@@ -18,8 +18,9 @@ def farthest_first(pairs, size, first, *, pool_size=None, report=None):
     of the `pool_size` farthest rows all mutual distances are computed, and the plain loop runs
     among these alone. A pick that is farther than every row outside the pool was at the start of
     the round is the farthest of all, since distances to the picked rows only fall; the first pick
-    that is not ends the round, and one matrix product brings all rows up to date. Ties (distances
-    equal up to rounding) go to the lowest position.
+    that is not ends the round, and one matrix product brings all rows up to date. Distances that
+    picks depend on are those of differences in float64, and so is each radius; ties (equal up to
+    rounding of the two that are compared) go to the lowest position.
 
     Parameters
     ----------
@@ -48,137 +49,202 @@ def farthest_first(pairs, size, first, *, pool_size=None, report=None):
     Time: n * size * d multiplications in matrix products, plus 2 * size * pool_size * d or so; the
     usual round ends after 50 to 400 picks. Memory: a few vectors of n, a block of `working_memory`.
     """
-    xp = pairs.xp
-    position = xp.arange(pairs.n, device=pairs.device)
-    gap = pairs.vector(float("inf"))  # distance to the nearest pick; -inf: picked itself
-    nearest = pairs.vector(0, xp.int64)
-    picks, radii = [], []
+    state = _State(pairs)
     prune = _Prune(pairs)
     on_gpu = farthest_first_on(pairs)  # its kernels, or None
+    picks, radii = state.picks, []
 
     def add(new):
-        new_at = xp.asarray(new, dtype=xp.int64, device=pairs.device)
-        put(gap, new_at, -xp.inf)
+        new_at = pairs.xp.asarray(new, dtype=pairs.xp.int64, device=pairs.device)
+        put(state.gap, new_at, -pairs.xp.inf)
         if on_gpu is not None:
-            on_gpu.update(new_at, gap, nearest, len(picks))
+            on_gpu.update(new_at, state)
         else:
-            rows = prune.rows_in_reach(picks, new_at, gap, nearest)
-            _update(pairs, new_at, rows, gap, nearest, len(picks))
-        put(nearest, new_at, xp.arange(len(new), device=pairs.device) + len(picks))
+            _update(state, new_at, prune.rows_in_reach(state, new_at))
+        label = pairs.xp.arange(len(new), device=pairs.device) + len(picks)
+        put(state.nearest, new_at, label)
         picks.extend(new)
-        radii.append(float(xp.max(gap)))
         if report is not None:
             report(len(picks))
 
     for start in first:
+        if picks:
+            radii.append(_farthest_of_all(state)[1])
         add([int(start)])
     if pool_size is None:
         pool_size = 64 if pairs.narrow else min(512, max(64, pairs.n // 40))
     while len(picks) < size:
         wanted = min(size - len(picks), pairs.most_columns())
-        pool, outside = _farthest_rows(pairs, gap, position, pool_size)
-        among, upper, slack = _distances_in_pool(pairs, picks, gap, nearest, pool)
+        pool, outside = _farthest_rows(state, pool_size)
+        among, reach = _distances_in_pool(state, pool)
         loop = _pool_loop if on_gpu is None else on_gpu.pool_loop
-        new, farthest = loop(among, upper, slack, pool, outside, wanted)
+        new, farthest = loop(among, reach, pairs.tie, pool, outside, wanted)
         if len(new) == 0:  # ties across the edge of the pool: one step of the plain loop
-            slack = _slack(pairs, gap, position)
-            new, farthest = [_lowest_of_ties(to_numpy(gap + slack), to_numpy(slack))[0]], []
-        radii.extend(farthest[1:])
+            new, farthest = ([value] for value in _farthest_of_all(state))
+        radii.extend(farthest)  # a pick was as far away as the radius of those before it
         add(new)
+    radii.append(_farthest_of_all(state)[1])
     radii = pairs.distance(np.maximum(radii, 0))
-    return np.asarray(picks), np.minimum.accumulate(radii), to_numpy(nearest)
+    return np.asarray(picks), np.minimum.accumulate(radii), to_numpy(state.nearest)
 
 
-def _slack(pairs, gap, rows):
-    open_gap = pairs.xp.where(gap > -pairs.xp.inf, gap, 0.0)
-    return pairs.slack(open_gap, rows)
+class _State:
+    """The picks, and how far each row is from the nearest of them.
 
-
-def _lowest_of_ties(upper, slack):
-    """Lowest position that may have the largest value; what that value is at least; the value.
-
-    `upper` is each value plus its slack, a NumPy array.
+    Attributes
+    ----------
+    picks : list of int
+    gap : array of shape (n,), float64
+        Value for the nearest pick, off by at most ``pairs.width(gap)``; -inf: picked itself.
+    nearest : array of shape (n,)
+        Which of the picks that is.
+    unsure : array of shape (n,), bool
+        Whether another pick may be nearer, as the two are equal up to ``pairs.width``.
     """
-    top = upper.argmax()
-    reach, spread = float(upper[top]), float(slack[top])
-    lowest = (upper >= reach - 2 * spread).argmax()
-    return int(lowest), reach - 2 * spread, reach - spread
+
+    def __init__(self, pairs):
+        self.pairs, self.picks = pairs, []
+        self.gap = pairs.vector(float("inf"), pairs.xp.float64)
+        self.nearest = pairs.vector(0, pairs.xp.int64)
+        self.unsure = pairs.vector(False, pairs.xp.bool)
+
+    def measured(self, rows):
+        """Value of each row for its `nearest`, as exact as can be had; not of picks."""
+        if not self.pairs.refines:
+            return self.gap[rows]
+        owner = self.pairs.xp.asarray(self.picks, device=self.pairs.device)[self.nearest[rows]]
+        return self.pairs.direct(rows, owner)
+
+    def settle(self, rows):
+        """Find out which pick is nearest to each of `rows`, which are not sure of it."""
+        pairs, xp = self.pairs, self.pairs.xp
+        picks = xp.asarray(self.picks, device=pairs.device)
+        factor, term = pairs.tie
+        for block in pairs.blocks(4 * 8 * len(self.picks), rows.shape[0]):
+            part = rows[block]
+            D = xp.astype(pairs.block(picks, part), xp.float64)
+            width = pairs.width(xp.min(D, axis=0), part)
+            near = (xp.min(D, axis=0) + 2 * width)[None, :] >= D
+            left, right = xp.nonzero(near)
+            D = xp.where(near, D, xp.inf)
+            D[near] = pairs.direct(picks[left], part[right])
+            value = xp.min(D, axis=0)
+            tied = (value + 2 * (factor * value + term))[None, :] >= D
+            put(self.gap, part, value)
+            put(self.nearest, part, xp.argmax(xp.astype(tied, xp.int8), axis=0))
+            put(self.unsure, part, xp.zeros_like(part, dtype=xp.bool))
 
 
-def _farthest_rows(pairs, gap, position, most):
+def _width(pairs, values, rows=slice(None)):
+    """``pairs.width`` where `values` may be infinite, which then says nothing of rounding."""
+    xp = pairs.xp
+    return pairs.width(xp.where(xp.isfinite(values), values, 0.0), rows)
+
+
+def _farthest_of_all(state):
+    """The row with the largest gap, the lowest of a tie, and that gap; both exact."""
+    pairs, xp = state.pairs, state.pairs.xp
+    if len(state.picks) == pairs.n:
+        return None, -np.inf
+    gap = state.gap
+    width = _width(pairs, gap)
+    near = xp.nonzero(gap + width >= xp.max(gap - width))[0]
+    values, unsure = to_numpy(state.measured(near)), to_numpy(state.unsure[near])
+    values, unsure = values.copy(), unsure.copy()
+    while True:  # values are right or too large: those of rows that are not sure of their pick
+        top = values.max()
+        tied = np.flatnonzero(values >= top - 2 * (pairs.tie[0] * top + pairs.tie[1]))
+        doubtful = tied[unsure[tied]][:BATCH]
+        if unsure[tied[0]] or (len(doubtful) and unsure[values.argmax()]):
+            rows = near[xp.asarray(doubtful, device=pairs.device)]
+            state.settle(rows)
+            values[doubtful], unsure[doubtful] = to_numpy(state.measured(rows)), False
+            continue
+        return int(near[int(tied[0])]), float(top)
+
+
+def _lowest_of_ties(values, tie):
+    """Lowest position that has the largest value, but for rounding; what that is at least; it."""
+    top = float(values.max())
+    least = top - 2 * (tie[0] * top + tie[1])
+    return int((values >= least).argmax()), least, top
+
+
+def _farthest_rows(state, most):
     """The `most` rows with the largest gap, in order of position, and what is left outside.
 
-    The outside is summed up in (lower, upper, rival): its largest gap is surely at least `lower`
-    and at most `upper`, and no row of it before position `rival` reaches `lower`.
+    The outside is summed up in (lower, upper, rival): its largest gap is surely at most `upper`,
+    and no row of it before position `rival` reaches `lower`.
     """
+    pairs, gap = state.pairs, state.gap
     xp, n = pairs.xp, pairs.n
     edge = -np.inf if n <= most else float(partition(gap, n - most, xp=xp)[n - most])
     if edge == -np.inf:  # all that can still be picked fit in
-        return position[gap > -xp.inf], (-np.inf, -np.inf, n)
-    near = xp.nonzero(gap >= edge - 2 * pairs.most_slack(edge))[0]  # no other row matters
+        return xp.nonzero(gap > -xp.inf)[0], (-np.inf, -np.inf, n)
+    width = pairs.most_width(edge)
+    near = xp.nonzero(gap >= edge - 4 * width)[0]
+    highest = edge - 3 * width  # of the others
     reach = gap[near]
-    slack = pairs.slack(reach, near)
-    width = slack + xp.max(xp.where(reach == edge, slack, 0.0))
-    sure = xp.nonzero(reach > edge + width)[0]
+    sure = xp.nonzero(reach > edge + 2 * width)[0]
     # Of the rows that tie for the last places the lowest come in: they would be picked first.
-    ties = xp.nonzero(xp.abs(reach - edge) <= width)[0]
+    ties = xp.nonzero(xp.abs(reach - edge) <= 2 * width)[0]
     chosen = xp.concat([sure, ties[: most - sure.shape[0]]])
     left_out = xp.ones_like(near, dtype=xp.bool)
     put(left_out, chosen, False)
-    if not xp.any(left_out):
-        return near, (edge, edge, n)
-    lower = xp.max(xp.where(left_out, reach - slack, -xp.inf))
-    upper = xp.where(left_out, reach + slack, -xp.inf)
-    rival = near[xp.nonzero(upper >= lower)[0][0]]
-    return xp.sort(near[chosen]), (float(lower), float(xp.max(upper)), int(rival))
+    left_out = near[left_out]
+    if left_out.shape[0] == 0:
+        return near, (highest, highest, n)
+    # Of rows that are not sure of their pick this is the most that it can be.
+    values = state.measured(left_out)
+    factor, term = pairs.tie
+    top = float(xp.max(values))
+    lower, upper = (top + sign * 2 * (factor * top + term) for sign in (-1, 1))
+    lower, upper = max(lower, highest), max(upper, highest)
+    rivals = left_out[values >= lower]
+    rival = int(rivals[0]) if rivals.shape[0] else n
+    return xp.sort(near[chosen]), (lower, upper, rival)
 
 
-def _distances_in_pool(pairs, picks, gap, nearest, pool):
-    """Most that distances within `pool` are, and those to the nearest pick; what rounding adds.
+def _distances_in_pool(state, pool):
+    """Distances within `pool`, and those to the nearest pick; exact.
 
     The first is a function of some positions within the pool, as not all are needed.
     """
-    xp = pairs.xp
-    reach = xp.astype(gap[pool], xp.float64)
-    if pairs.cancels:  # what many products have worn down is measured afresh
-        owner = xp.asarray(picks, device=pairs.device)[nearest[pool]]
-        reach = xp.where(reach > -xp.inf, pairs.direct(pool, owner), -xp.inf)
-        exact = 2.0**-52 / pairs.eps  # then they are float64, whatever the table is
-    else:
-        exact = 1.0
-    slack = _slack(pairs, reach, pool) * exact
+    pairs, xp = state.pairs, state.pairs.xp
+    unsure = pool[state.unsure[pool]]
+    if unsure.shape[0]:
+        state.settle(unsure)
     distances = pairs.among(pool)
 
     def among(some):
-        at = xp.asarray(some, device=pairs.device)
-        return distances(at) + slack[None, :]  # a row j keeps its slack through every minimum
+        return distances(xp.asarray(some, device=pairs.device))
 
-    return among, reach + slack, slack
+    return among, state.measured(pool)
 
 
-def _pool_loop(among, upper, slack, pool, outside, wanted):
+def _pool_loop(among, reach, tie, pool, outside, wanted):
     """The plain loop among `pool`, while no row outside can win. Returns picks and their gaps."""
     lower, highest, rival = outside
     # Small and one step after the other: on the host, by the methods of its arrays.
-    upper, slack, pool = (to_numpy(x) for x in (upper, slack, pool))
+    reach, pool = to_numpy(reach).copy(), to_numpy(pool)
     new, farthest, known = [], [], {}
-    while len(new) < wanted:
-        local, least, top = _lowest_of_ties(upper, slack)
+    while len(new) < min(wanted, len(pool)):
+        local, least, top = _lowest_of_ties(reach, tie)
         row = int(pool[local])
         if not (least > highest or (least >= lower and row < rival)):
             break
         new.append(row)
         farthest.append(top)
         if local not in known:
-            known |= _rows_of_highest(among, upper, local, known)
-        np.minimum(upper, known[local], out=upper)
-        upper[local] = -np.inf
+            known |= _rows_of_highest(among, reach, local, known)
+        np.minimum(reach, known[local], out=reach)
+        reach[local] = -np.inf
     return new, farthest
 
 
-def _rows_of_highest(among, upper, first, known):
+def _rows_of_highest(among, reach, first, known):
     """Rows of `among` for position `first` and those that are likely to come next, as a dict."""
-    unknown = upper.copy()
+    unknown = reach.copy()
     unknown[list(known)] = -np.inf
     unknown[first] = np.inf
     some = np.argpartition(-unknown, min(BATCH, len(unknown)) - 1)[:BATCH]
@@ -196,15 +262,16 @@ class _Prune:
     def __init__(self, pairs):
         self.pairs, self.wait, self.patience = pairs, 0, 1
 
-    def rows_in_reach(self, picks, new, gap, nearest):
+    def rows_in_reach(self, state, new):
         pairs, xp = self.pairs, self.pairs.xp
-        if not pairs.cancels or not picks or self.wait:  # only Euclidean distances are squared
+        if not pairs.cancels or not state.picks or self.wait:  # only Euclidean ones are squared
             self.wait = max(0, self.wait - 1)
             return None
-        old = xp.asarray(picks, device=pairs.device)
-        apart = xp.min(pairs.block(new, old), axis=0)
-        bound = 0.25 * apart - 2 * pairs.most_slack(float(xp.max(apart)))
-        rows = xp.nonzero(gap > bound[nearest])[0]
+        old = xp.asarray(state.picks, device=pairs.device)
+        apart = xp.astype(xp.min(pairs.rough(new, old), axis=0), xp.float64)
+        apart = xp.clip(apart - 2 * pairs.slack(apart, old), min=0)
+        bound = 0.25 * apart - 4 * pairs.width(apart, old)
+        rows = xp.nonzero(state.gap > bound[state.nearest])[0]
         if rows.shape[0] > 0.8 * pairs.n:
             self.patience *= 2
             self.wait = self.patience
@@ -212,29 +279,75 @@ class _Prune:
         return rows
 
 
-def _update(pairs, new, rows, gap, nearest, label):
-    """Bring `gap` and `nearest` of `rows` (None: all) up to date, in place, for picks `new`."""
-    xp = pairs.xp
+def _update(state, new, rows):
+    """Bring `state` up to date for `rows` (None: all), in place, with picks `new`."""
+    pairs, xp, label = state.pairs, state.pairs.xp, len(state.picks)
     n_rows = pairs.n if rows is None else rows.shape[0]
-    last_first = xp.arange(new.shape[0], 0, -1, dtype=xp.int16, device=pairs.device)[:, None]
     copied = 0 if rows is None else pairs.X.shape[1] * pairs.itemsize
     for block in pairs.blocks(3 * pairs.itemsize * new.shape[0] + copied, n_rows):
         part = block if rows is None else rows[block]
-        D = pairs.block(new, part)
-        closest, before = xp.min(D, axis=0), gap[part]
-        at = xp.nonzero(closest < before)[0]
+        D = pairs.rough(new, part)
+        closest, before = xp.min(D, axis=0), state.gap[part]
+        # Nothing is nearer than 0, and there rounding would be all that is seen.
+        reach = before + pairs.noise(part) + 4 * _width(pairs, before, part)
+        at = xp.nonzero((closest <= reach) & (before > 0))[0]
         if at.shape[0] == 0:
             continue
         part = at + block.start if rows is None else part[at]
-        value, before = closest[at], before[at]
-        tied = xp.take(D, at, axis=1) <= (value + pairs.slack(value, part))[None, :]
-        # The first True of each column; argmax along this axis would take ten times as long. Two
-        # bytes will do: a round has no more picks than a pool has rows.
-        which = new.shape[0] - xp.max(xp.astype(tied, xp.int16) * last_first, axis=0)
-        doubt = xp.nonzero(pairs.doubtful(value, new[which], part))[0]
-        if doubt.shape[0]:
-            exact = pairs.direct(new[which[doubt]], part[doubt])
-            put(value, doubt, xp.astype(exact, value.dtype))
-        put(gap, part, xp.minimum(value, before))
-        moved = value + pairs.slack(value, part) < before
-        put(nearest, part[moved], which[moved] + label)
+        value, which, rivals = _nearest_new(pairs, new, part, xp.take(D, at, axis=1), reach[at])
+        before = before[at]
+        width = _width(pairs, value, part)
+        moved = value + 2 * width < before
+        put(state.gap, part, xp.minimum(value, before))
+        put(state.nearest, part[moved], which[moved] + label)
+        tied = value - 2 * width <= before
+        put(state.unsure, part[moved], rivals[moved])
+        put(state.unsure, part[tied & ~moved], True)
+
+
+def _nearest_new(pairs, new, part, D, reach):
+    """Of rows `part`: value for the nearest of the picks `new`, which it is, whether others tie.
+
+    `D` are their values, as of ``pairs.rough``; what is above `reach` is not looked at.
+    """
+    xp = pairs.xp
+    value = xp.astype(xp.min(D, axis=0), xp.float64)
+    width = _width(pairs, value, part)
+    if not pairs.cancels:
+        return value, *_first_of_ties(D, value + 2 * width)
+    lost = pairs.lost(value, part)
+    width = xp.where(lost, pairs.noise(part), width)
+    which, rivals = _first_of_ties(D, value + 2 * width)
+    alone = xp.nonzero(lost & ~rivals)[0]
+    if alone.shape[0]:
+        put(value, alone, pairs.direct(new[which[alone]], part[alone]))
+    several = xp.nonzero(lost & rivals)[0]
+    for block in block_slices(several.shape[0], 6 * 8 * new.shape[0]):
+        some = several[block]
+        rows, D_some = part[some], xp.astype(xp.take(D, some, axis=1), xp.float64)
+        error = pairs.error(new, rows)
+        doubtful = pairs.doubtful(D_some, new, rows, grid=True)
+        most = xp.minimum(xp.min(D_some + error, axis=0), reach[some])
+        near = doubtful & (D_some - error <= most[None, :])
+        left, right = xp.nonzero(near)
+        D_some = xp.where(doubtful, xp.inf, D_some)
+        if left.shape[0]:
+            D_some[near] = pairs.direct(new[left], rows[right])
+        lowest = xp.min(D_some, axis=0)
+        put(value, some, lowest)
+        first, tied = _first_of_ties(D_some, lowest + 2 * _width(pairs, lowest, rows))
+        put(which, some, first)
+        put(rivals, some, tied)
+    return value, which, rivals
+
+
+def _first_of_ties(D, most):
+    """Which is the first value of each column of `D` that is at most `most`; are there others."""
+    xp, n_new = namespace(D), D.shape[0]
+    tied = xp.astype(most, D.dtype)[None, :] >= D
+    # The first True of each column; argmax along this axis would take ten times as long. Two
+    # bytes will do: a round has no more picks than a pool has rows.
+    last_first = xp.arange(n_new, 0, -1, dtype=xp.int16, device=device_of(D))[:, None]
+    tied = xp.astype(tied, xp.int16)
+    which = n_new - xp.astype(xp.max(tied * last_first, axis=0), xp.int64)
+    return which, xp.sum(tied, axis=0, dtype=xp.int16) > 1

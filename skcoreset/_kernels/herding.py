@@ -9,10 +9,9 @@ __all__ = ["herd"]
 def herd(gram, size, weight, *, report=None):
     """Pick rows so that the mean of the picked ones stays nearest to the (weighted) mean of all.
 
-    With features phi and mean mu, pick t + 1 maximises
-    ``<phi(x), 2 ((t + 1) mu - sum_{s picked} phi(s))> - |phi(x)|^2``, which is the row that brings
-    the mean of the picked ones nearest to mu. Ties (equal up to rounding) go to the lowest
-    position.
+    With features phi and mean mu, pick t + 1 is the row nearest to
+    ``(t + 1) mu - sum_{s picked} phi(s)``, which brings the mean of the picked ones nearest to mu.
+    Ties (equal up to rounding in float64, whatever the table is) go to the lowest position.
 
     Parameters
     ----------
@@ -31,23 +30,20 @@ def herd(gram, size, weight, *, report=None):
     Notes
     -----
     Time: one product of the rows with a vector a pick (a kernel: one column of the kernel matrix
-    a pick, and the whole of it once for the mean). Memory: a few vectors of n.
+    a pick, and the whole of it once for the mean), and the differences of those rows that the
+    product cannot tell apart. Memory: a few vectors of n.
     """
     on_gpu = herding_on(gram)
     if on_gpu is not None:
         return on_gpu.herd(size, weight, report)
     xp = gram.xp
-    mean = gram.mean_feature(weight)
+    mean, scale = gram.mean_feature(weight)
     total = 0 * mean
     cost = xp.asarray(gram.diagonal, copy=True)  # picked rows: inf
     picks = []
     # Positions stay arrays: on a GPU an int would have to wait for each pick.
     for step in range(size):
-        direction = 2 * ((step + 1) * mean - total)
-        gain = gram.values(direction) - cost
-        top = xp.argmax(gain)
-        tied = gain >= gain[top] - gram.rounding_of_value(direction, top, step)
-        pick = xp.argmax(xp.astype(tied, xp.int8), keepdims=True)  # the first of them
+        pick = gram.best(step, mean, scale, total, cost)
         total = total + gram.feature(pick)
         put(cost, pick, xp.inf)
         picks.append(pick)

@@ -24,7 +24,7 @@ SIGNATURE = re.compile(r'extern "C" __global__ (?:\w+ )?void\s+(\w+)\(([^)]*)\)'
 GUARDS = {"float32": np.uint32(0x7FA00001), "float64": np.uint64(0x7FF4000000000001)}
 C_TYPES = {"int": ctypes.c_int, "double": ctypes.c_double}
 # What numbers and arrays must be; a Best is a value and a position, 16 bytes.
-DTYPES = {"int": "int32", "i64": "int64", "double": "float64", "Best": "float64"}
+DTYPES = {"int": "int32", "i64": "int64", "double": "float64", "Best": "float64", "bool": "bool"}
 
 
 @cache

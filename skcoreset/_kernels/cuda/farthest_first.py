@@ -5,7 +5,7 @@ The host waits once for each round of picks, never for a single one.
 
 from skcoreset._backend import to_numpy
 from skcoreset._kernels.cuda.launch import launcher_of
-from skcoreset._kernels.cuda.rows import whole_table
+from skcoreset._kernels.cuda.rows import RowsOnDevice, whole_table
 
 __all__ = ["FarthestFirst", "farthest_first_on"]
 
@@ -27,10 +27,10 @@ class FarthestFirst:
 
     def __init__(self, pairs, X, launch):
         self.pairs, self.launch = pairs, launch
-        self.X = X
+        self.X, self.source = X, RowsOnDevice(pairs, pairs.dtype, as_they_are=True)
         self.square = pairs.sq if pairs.cancels else pairs.scale
 
-    def pool_loop(self, among, upper, slack, pool, outside, wanted):
+    def pool_loop(self, among, reach, tie, pool, outside, wanted):
         """Picks among `pool`, and what each was away from those before, as NumPy arrays."""
         xp, m = self.pairs.xp, pool.shape[0]
         lower, highest, rival = outside
@@ -38,29 +38,30 @@ class FarthestFirst:
         farthest = xp.empty(m, dtype=xp.float64, device=self.pairs.device)
         count = xp.empty(1, dtype=xp.int32, device=self.pairs.device)
         square = among(xp.arange(m, device=self.pairs.device))
-        square, upper, slack, pool = map(xp.ascontiguousarray, (square, upper, slack, pool))
+        square, reach, pool = map(xp.ascontiguousarray, (square, reach, pool))
         self.launch(
-            *("pool_loop", 1, POOL_THREADS, square, upper, slack, pool, m, min(wanted, m)),
+            *("pool_loop", 1, POOL_THREADS, square, reach, pool, m, min(wanted, m), *tie),
             *(lower, highest, rival, picks, farthest, count),
             shared=8 * m,
         )
         n_picks = int(count[0])
         return to_numpy(picks[:n_picks]), to_numpy(farthest[:n_picks])
 
-    def update(self, new, gap, nearest, label):
-        """Bring `gap` and `nearest` of all rows up to date, in place, for picks `new`."""
+    def update(self, new, state):
+        """Bring `state` up to date for all rows, in place, with picks `new`."""
         n, d = self.X.shape
-        cosine = not self.pairs.cancels
-        doubt = 0.0 if cosine else self.pairs.doubt
+        doubt = self.pairs.doubt if self.pairs.cancels else 0.0
         new = self.pairs.xp.ascontiguousarray(new)
         self.launch(
-            *("update", -(-n // TILE_ROWS), TILE_THREADS, self.X, self.square, cosine, n, d),
-            *(new, new.shape[0], label, self.pairs.rounding, doubt, gap, nearest),
+            *("update", -(-n // TILE_ROWS), TILE_THREADS, self.X, self.square),
+            *(*self.source.arguments[:3], n, d, new, new.shape[0], len(state.picks)),
+            *(self.pairs.rounding, doubt, state.gap, state.nearest, state.unsure),
         )
 
 
 def farthest_first_on(pairs):
     """The kernels for `pairs`, or None if it is not a dense table on a GPU that fits there."""
-    launch = launcher_of(pairs.X, SOURCE)
+    like = pairs.X if pairs.X.dtype == pairs.dtype else pairs.vector(0.0)
+    launch = launcher_of(like, SOURCE)
     X = None if launch is None else whole_table(pairs)
     return None if X is None else FarthestFirst(pairs, X, launch)

@@ -22,27 +22,28 @@ class Herding:
 
     def __init__(self, gram, launch):
         self.gram, self.launch = gram, launch
-        self.table = RowsOnDevice(gram, gram.dtype)
+        self.table = RowsOnDevice(gram, gram.dtype, as_they_are=True)
 
     def herd(self, size, weight, report):
         gram, xp, n = self.gram, self.gram.xp, self.gram.n
         d, n_blocks = gram.X.shape[1], blocks_of(n)
-        mean = xp.ascontiguousarray(gram.mean_feature(weight))
-        total, direction = 0 * mean, 2 * mean
+        mean, size_of = map(xp.ascontiguousarray, gram.mean_feature(weight))
+        total, target, scale = 0 * mean, 1 * mean, 1 * size_of
+        middle = total + gram.middle
         cost = xp.asarray(gram.diagonal, copy=True)  # picked rows: inf
         gain = gram.vector(0.0, xp.float64)
         best = xp.empty((n_blocks, 2), dtype=xp.float64, device=gram.device)
         picks = xp.empty(size, dtype=xp.int64, device=gram.device)
         lanes = lanes_of(d, gram.itemsize)
-        rounding = 16 * gram.eps  # as in Gram.rounding_of_value
-        table = self.table.arguments
+        X, positions, some = self.table.arguments[:3]
+        table = X, positions, some, middle
         for step in range(size):
             self.launch(
-                *("gains", n_blocks, THREADS, *table, n, d, lanes, direction, cost, gain, best)
+                *("gains", n_blocks, THREADS, *table, n, d, lanes, target, cost, gain, best)
             )
             self.launch(
-                *("pick", 1, THREADS, *table, n, d, step, rounding, gram.diagonal, mean),
-                *(gain, best, n_blocks, cost, total, direction, picks),
+                *("pick", 1, THREADS, *table, n, d, step, gram.rounding_wide, mean, size_of),
+                *(gain, best, n_blocks, cost, total, target, scale, picks),
             )
             if report is not None:
                 report(step + 1)

@@ -1,4 +1,5 @@
-// Products of the rows of a table with one vector: the table is read once, in whole lines.
+// Products of the rows of a table with one vector, and distances from one: the table is read once,
+// in whole lines.
 //
 // A row has `lanes` threads, a power of 2 and a warp at most, so that short rows share a warp;
 // each thread has AT_ONCE rows, so that it waits for several loads together. A row is added up in
@@ -52,6 +53,38 @@ __device__ inline void row_products(const Table& table, const int (&at)[AT_ONCE]
         lane_products<PACK>(table, x, vector, lanes, sum);
     else
         lane_products<1>(table, x, vector, lanes, sum);
+    for (int step = lanes / 2; step > 0; step /= 2)
+        for (int r = 0; r < AT_ONCE; ++r) sum[r] += __shfl_xor_sync(EVERY_LANE, sum[r], step);
+}
+
+template <int WIDTH>
+__device__ inline void lane_distances(const Table& table, const real* const (&x)[AT_ONCE],
+                                      const double* middle, const double* target, int lanes,
+                                      double (&sum)[AT_ONCE]) {
+    for (int c = threadIdx.x % lanes * WIDTH; c < table.d; c += lanes * WIDTH) {
+        Pack<real, WIDTH> values[AT_ONCE];
+#pragma unroll
+        for (int r = 0; r < AT_ONCE; ++r) values[r] = load<real, WIDTH>(x[r] + c);
+#pragma unroll
+        for (int r = 0; r < AT_ONCE; ++r)
+#pragma unroll
+            for (int j = 0; j < WIDTH; ++j) {
+                double apart = (double)values[r].at[j] - middle[c + j] - target[c + j];
+                sum[r] += apart * apart;
+            }
+    }
+}
+
+// sum[r] = |row at[r] - middle - target|^2, known to all threads of the row. All take part.
+__device__ inline void row_distances(const Table& table, const int (&at)[AT_ONCE],
+                                     const double* middle, const double* target, int lanes,
+                                     double (&sum)[AT_ONCE]) {
+    const real* x[AT_ONCE];
+    for (int r = 0; r < AT_ONCE; ++r) x[r] = table.row(at[r]), sum[r] = 0;
+    if (table.d % PACK == 0 && in_packs(table.X))
+        lane_distances<PACK>(table, x, middle, target, lanes, sum);
+    else
+        lane_distances<1>(table, x, middle, target, lanes, sum);
     for (int step = lanes / 2; step > 0; step /= 2)
         for (int r = 0; r < AT_ONCE; ++r) sum[r] += __shfl_xor_sync(EVERY_LANE, sum[r], step);
 }

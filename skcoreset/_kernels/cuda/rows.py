@@ -16,23 +16,28 @@ class RowsOnDevice:
     of : _Rows
     dtype : dtype
         Type of the copy that is made where the table is of another, or not stored by rows.
+    as_they_are : bool
+        Whether the rows are taken as the user gave them, and not shifted.
     """
 
-    def __init__(self, of, dtype):
+    def __init__(self, of, dtype, as_they_are=False):
         xp = of.xp
         self.X, self.positions, self.offset = of.X, of.rows, of.offset
+        if as_they_are:
+            self.X, self.offset = of.source, None
         if self.positions is not None:
             self.positions = xp.astype(self.positions, xp.int64, copy=False)
-        if not _as_it_is(of, dtype):
-            X = xp.astype(of.fetch(slice(0, of.n)), dtype)
-            self.X, self.positions, self.offset = xp.ascontiguousarray(X), None, None
+        if not _as_it_is(self.X, dtype):
+            X = of.fetch_source(slice(0, of.n)) if as_they_are else of.fetch(slice(0, of.n))
+            self.X = xp.ascontiguousarray(xp.astype(X, dtype))
+            self.positions = self.offset = None
 
     @staticmethod
     def fits(of, dtype):
         """Whether the table is whole on the device, with memory for a copy if it takes one."""
         if of.streamed:
             return False
-        return _as_it_is(of, dtype) or of.n * of.X.shape[1] * of.itemsize <= room(of.xp)
+        return _as_it_is(of.X, dtype) or of.n * of.X.shape[1] * of.itemsize <= room(of.xp)
 
     @property
     def arguments(self):
@@ -44,15 +49,15 @@ class RowsOnDevice:
 
 def whole_table(of):
     """All rows of `of`, shifted as it shifts them, stored by rows; None if a copy has no room."""
-    if of.rows is None and of.offset is None and _as_it_is(of, of.dtype):
+    if of.rows is None and of.offset is None and _as_it_is(of.X, of.dtype):
         return of.X
     if of.n * of.X.shape[1] * of.itemsize > room(of.xp):
         return None
     return of.xp.ascontiguousarray(of.fetch(slice(0, of.n)))
 
 
-def _as_it_is(of, dtype):
-    return of.X.dtype == dtype and of.X.flags.c_contiguous
+def _as_it_is(X, dtype):
+    return X.dtype == dtype and X.flags.c_contiguous
 
 
 def launcher_for(of, name):

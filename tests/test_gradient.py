@@ -412,3 +412,89 @@ def test_labels_are_needed_even_by_a_fitted_classifier(blobs):
     for sampler in (CRAIG(model, 30), GradMatch(model, 30)):
         with pytest.raises(ValueError, match="requires y to be passed"):
             sampler.fit(X)
+
+
+# awkward weights and tables ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("regularization", [0.0, 3.0])
+@few
+def test_gradmatch_with_weights_times_a_constant(regularization, dtype, rng):
+    """With 1e-200 there was nothing to match, and with 1e200 it overflowed."""
+    X, y = make_classification(200, 12, n_informative=8, n_classes=3, random_state=0)
+    X = X.astype(dtype)
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    for w in (np.ones(200), rng.integers(1, 4, 200).astype(float)):
+        for positive, validation in ((True, {}), (False, {}), (True, {"X_val": X, "y_val": y})):
+            sampler = GradMatch(model, 30, regularization=regularization, positive=positive)
+            sampler.fit(X, y, sample_weight=w, **validation)
+            picks, weight = sampler.sample_indices_, sampler.sample_weight_
+            norms = sampler.residual_norms_
+            assert len(picks) == 30
+            for factor in (1e-200, 1e-12, 0.1, 1e200):
+                sampler.fit(X, y, sample_weight=factor * w, **validation)
+                np.testing.assert_array_equal(sampler.sample_indices_, picks)
+                rtol = 1e-6 if dtype == np.float64 else 1e-2
+                np.testing.assert_allclose(sampler.sample_weight_ / factor, weight, rtol=rtol)
+                np.testing.assert_allclose(
+                    sampler.residual_norms_ / factor, norms, rtol=rtol, atol=1e-6 * norms.max()
+                )
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("gradient", ["last_layer", "features"])
+def test_craig_with_weights_times_a_constant(gradient, dtype, blobs, rng):
+    X, y = blobs[0].astype(dtype), blobs[1]
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    w = rng.integers(1, 4, 300).astype(float)
+    first = CRAIG(model, 30, gradient=gradient).fit(X, y, sample_weight=w)
+    for factor in (1e-200, 1e-12, 0.1, 1e200):
+        again = CRAIG(model, 30, gradient=gradient).fit(X, y, sample_weight=factor * w)
+        np.testing.assert_array_equal(again.sample_indices_, first.sample_indices_)
+        np.testing.assert_allclose(again.sample_weight_ / factor, first.sample_weight_)
+        np.testing.assert_allclose(again.losses_ / factor, first.losses_)
+    loss = first.loss_
+    some = CRAIG(model, None, epsilon=2 * loss, gradient=gradient).fit(X, y, sample_weight=w)
+    scaled = CRAIG(model, None, epsilon=2e9 * loss, gradient=gradient)
+    scaled.fit(X, y, sample_weight=1e9 * w)
+    np.testing.assert_array_equal(scaled.sample_indices_, some.sample_indices_)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("gradient", ["last_layer", "logits", "features"])
+def test_craig_far_from_zero_in_every_way(gradient, dtype, rng):
+    """A column of sentinels: L(S) is that of the gradients by differences, picks are the loop's."""
+    X, y = rng.random((120, 5)), np.arange(120) % 2
+    X[np.ix_(rng.random(120) < 0.6, [0, 3])] = -99999999
+    X = X.astype(dtype)
+    scaler = StandardScaler().fit(X.astype(np.float64))
+    model = LogisticRegression().fit(scaler.transform(X.astype(np.float64)), y)
+    coef = model.coef_ / scaler.scale_
+    model.intercept_ -= coef @ scaler.mean_
+    model.coef_ = coef
+    G = X
+    if gradient != "features":
+        G = Factored(*gradient_factors(model, X, y, gradient)).explicit()
+    D = oracles.distances(G)
+    picks, _ = oracles.facility_location_of_distances(D, 15)
+    losses = [np.minimum.reduce(D[picks[: t + 1]]).sum() for t in range(15)]
+    every = {"optimizer": "stochastic", "stochastic_epsilon": 1e-300}
+    for params in ({}, {"optimizer": "naive"}, every):
+        for megabytes in (1024, 0.02):
+            sampler = CRAIG(model, 15, gradient=gradient, stratify=None, **params)
+            with sklearn.config_context(working_memory=megabytes):
+                sampler.fit(X, y)
+            np.testing.assert_array_equal(sampler.sample_indices_, picks)
+            np.testing.assert_allclose(sampler.losses_, losses, rtol=1e-9)
+
+
+def test_squares_that_leave_the_range_of_float32(rng):
+    """Factors are then worked on in float64, and not shifted."""
+    for of_a, of_h in ((1e-12, 1), (1, 1e19), (1e-12, 1e-12)):
+        a = (rng.random((40, 3)) * of_a).astype(np.float32)
+        h = (rng.random((40, 5)) * of_h).astype(np.float32)
+        F = Factored(a, h)
+        G = F.explicit()
+        every = np.arange(40)
+        np.testing.assert_allclose(F.inner(every, slice(0, 40)), G @ G.T, rtol=1e-5)

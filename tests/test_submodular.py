@@ -417,3 +417,30 @@ def test_memory_follows_working_memory(make, dtype, rng):
         finally:
             tracemalloc.stop()
     assert peak < 6
+
+
+@pytest.mark.parametrize("n_neighbors", [None, 5])
+@pytest.mark.parametrize("Sampler", [FacilityLocation, GraphCut])
+def test_metric_that_is_not_finite(Sampler, n_neighbors, rng):
+    """An error that names two rows; they were repeated, or there was an IndexError."""
+    X = rng.standard_normal((40, 4))
+    X[[7, 11]] = 1.0
+    y = np.arange(40) % 2
+    sampler = Sampler(10, metric="correlation", n_neighbors=n_neighbors)
+    for params in ({}, {"init": [0]}):
+        with pytest.raises(ValueError, match="'correlation' is nan between rows 0 and 7 of X"):
+            sampler.set_params(**params).fit(X)
+    with pytest.raises(ValueError, match="'correlation' is nan between rows 1 and 7 of X"):
+        sampler.set_params(init=None).fit(X, y)
+    zeros, sampler = np.abs(X), sampler.set_params(metric="braycurtis")
+    zeros[3] = 0
+    assert len(set(sampler.fit(zeros).sample_indices_.tolist())) == 10
+    zeros[9] = 0
+    with pytest.raises(ValueError, match="rows 3 and 9 of X"):
+        sampler.fit(zeros)
+
+    def half(a, b):
+        return np.inf if a[0] > 0.5 and b[0] < 0 else abs(a[0] - b[0])
+
+    with pytest.raises(ValueError, match="is inf between rows"):
+        Sampler(10, metric=half, n_neighbors=n_neighbors).fit(X)

@@ -621,6 +621,11 @@ class Measured(_Rows):
 
     def block(self, columns, rows):
         values = self._values(self.fetch(columns), self.fetch(rows))
+        if not np.isfinite(values).all():
+            # A row is at distance 0 from itself, also where the metric divides 0 by 0 there.
+            every = np.arange(self.n)
+            itself = every[columns][:, None] == every[rows][None, :]
+            values = np.where(itself & np.isnan(values), 0.0, values)
         return self._finite(values, columns, rows, f"metric={self.metric!r}")
 
     def rough(self, columns, rows):

@@ -196,7 +196,7 @@ class _Rows:
             most = float(self.xp.max(squares))
             if not SINGLE_SQUARES[0] < most < SINGLE_SQUARES[1]:
                 self._work_in(single=False)
-                self.X, self.offset = self.source, None
+                self.X, self.offset = self._cast(self.source) if self.narrow else self.source, None
                 if self.centred:
                     self.centre()
                 squares = self.each(self._squares)
@@ -276,40 +276,60 @@ class _Rows:
 
         Notes
         -----
-        Products say which rows it can be, and differences which of these it is. The tolerance is
-        that of the two rows compared: where they are equal in a column, it does not count. On a
-        device all is done by differences, as reading which rows it can be would make the host wait.
+        Products say which rows it can be, and differences which of these it is. On a device all is
+        done by differences, as reading which rows it can be would make the host wait.
         """
         xp = self.xp
         if is_foreign(self.X):
             values = self.to_vector(slice(0, self.n), target)
-            values = xp.where(xp.isfinite(squares), values, xp.inf)
-            top = xp.argmin(values, keepdims=True)
-            far = self.fetch_shifted(top)
-            width = self.vector(0.0, xp.float64)
-            for block in self.blocks(3 * 8 * self.X.shape[1]):
-                width[block] = abs(self.fetch_shifted(block) - far) @ scale
-            tied = values <= values[top] + self.rounding_wide * (values[top] + width)
+            first = xp.argmin(xp.where(xp.isfinite(squares), values, xp.inf), keepdims=True)
+            more, width = self._farther(slice(0, self.n), first, target, scale)
+            more = xp.where(xp.isfinite(squares), more, xp.inf)
+            top = xp.argmin(more, keepdims=True)
+            tied = more - more[top] <= TIE * (width + width[top])
             return xp.argmax(xp.astype(tied, xp.int8), keepdims=True)
+        # Squared distances less that of the target, how far they are off, and what a tie is.
         values = squares - 2 * self.dot(target)
-        size = 2 * float(target @ target) ** 0.5
-        most = float(values.min())
-        error = self.rounding * (self.most_square + size * self.most_square**0.5)
-        at = np.flatnonzero(values <= most + 2 * error)
+        length, size = float(target @ target) ** 0.5, float(scale @ scale) ** 0.5
+        most = 2 * (self.most_square**0.5 + length)
+        error = self.rounding * most**2 + 4 * TIE * most * (2 * most + size)
+        at = np.flatnonzero(values <= values.min() + 2 * error)
         if len(at) > 1:
-            values, own = values[at], squares[at]
-            error = self.rounding * (own + size * own**0.5)
+            values, norm = values[at], squares[at] ** 0.5
+            error = self.rounding * norm * (norm + 2 * length)
+            reach = np.sqrt(np.maximum(values + length**2, 0) + error)
+            reach += reach.min()
+            error += 4 * TIE * reach * (2 * reach + size)
             at = at[values - error <= (values + error).min()]
         if len(at) > 1:
-            values = self.to_vector(at, target, exact=True)
-            top = int(values.argmin())
-            far = self.fetch_shifted(at[[top]])
-            for block in block_slices(len(at), 3 * 8 * self.X.shape[1]):
-                width = abs(self.fetch_shifted(at[block]) - far) @ scale
-                tied = values[block] <= values[top] + self.rounding_wide * (values[top] + width)
-                if tied.any():
-                    return at[block][tied][:1]
+            first = at[[int(self.to_vector(at, target, exact=True).argmin())]]
+            more, width = self._farther(at, first, target, scale)
+            top = int(more.argmin())
+            at = at[more - more[top] <= TIE * (width + width[top])]
         return at[:1]
+
+    def _farther(self, at, first, target, scale):
+        """By how much the squared distances from `target` are over that of the row `first`.
+
+        And what that was added up from, the rounding of `target` included. Columns in which two
+        rows are equal do not count, however far the target is from both.
+        """
+        xp = self.xp
+        start, stop = at.indices(self.n)[:2] if isinstance(at, slice) else (0, at.shape[0])
+        more, width = (
+            xp.empty(stop - start, dtype=xp.float64, device=self.device) for _ in range(2)
+        )
+        row = self.fetch_shifted(first)
+        apart = row - target
+        for block in block_slices(stop - start, 4 * 8 * self.X.shape[1]):
+            whole = isinstance(at, slice)
+            part = slice(start + block.start, start + block.stop) if whole else at[block]
+            rows = self.fetch_shifted(part)
+            sums = rows - target + apart
+            rows = rows - row
+            more[block] = row_products(rows, sums)
+            width[block] = row_products(abs(rows), abs(sums) + 2 * abs(apart) + scale)
+        return more, width
 
     def nearest_to_mean(self, weight):
         """Position of the row nearest the weighted mean; the lowest of a tie."""
@@ -323,10 +343,9 @@ class _Rows:
 
         To the median of some rows, as one row far out would draw the mean away from all others.
         """
-        self.centred = True
         if sparse.issparse(self.X):
             return
-        xp = self.xp
+        self.centred, xp = True, self.xp
         some = self.fetch(xp.arange(0, self.n, max(1, self.n // 256), device=self.device))
         at = some.shape[0] // 2
         centre = xp.sort(some, axis=0)[at, :]

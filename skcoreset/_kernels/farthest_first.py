@@ -84,6 +84,7 @@ def farthest_first(pairs, size, first, *, pool_size=None, report=None):
         radii.extend(farthest)  # a pick was as far away as the radius of those before it
         add(new)
     radii.append(_farthest_of_all(state)[1])
+    state.settle(pairs.xp.nonzero(state.unsure & (state.gap > 0))[0])
     radii = pairs.distance(np.maximum(radii, 0))
     return np.asarray(picks), np.minimum.accumulate(radii), to_numpy(state.nearest)
 
@@ -99,7 +100,8 @@ class _State:
     nearest : array of shape (n,)
         Which of the picks that is.
     unsure : array of shape (n,), bool
-        Whether another pick may be nearer, as the two are equal up to ``pairs.width``.
+        Whether another pick may be nearer, as the two are equal up to ``pairs.width``; never where
+        values are as exact as can be had (not ``pairs.refines``).
     """
 
     def __init__(self, pairs):
@@ -300,6 +302,8 @@ def _update(state, new, rows):
         moved = value + 2 * width < before
         put(state.gap, part, xp.minimum(value, before))
         put(state.nearest, part[moved], which[moved] + label)
+        if not pairs.refines:
+            continue
         tied = value - 2 * width <= before
         put(state.unsure, part[moved], rivals[moved])
         put(state.unsure, part[tied & ~moved], True)

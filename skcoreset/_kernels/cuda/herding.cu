@@ -25,14 +25,29 @@ extern "C" __global__ void gains(const real* X, const i64* rows, int some, const
     if (threadIdx.x == 0) best[blockIdx.x] = mine;
 }
 
-// The lowest row whose gain is the largest up to rounding, by all threads of one block.
+// By how much the squared distance of row x from `target` is over that of row `first`, and what
+// that was added up from, with `scale`, the rounding of the target. Columns in which the two rows
+// are equal do not count, however far the target is from both.
+__device__ inline void farther(const real* x, const real* first, int d, const double* middle,
+                               const double* target, const double* scale, double* more,
+                               double* width) {
+    *more = *width = 0;
+    for (int c = 0; c < d; ++c) {
+        double row = (double)x[c] - middle[c], other = (double)first[c] - middle[c];
+        double apart = other - target[c], sum = row - target[c] + apart, step = row - other;
+        *more += step * sum;
+        *width += fabs(step) * (fabs(sum) + 2 * fabs(apart) + scale[c]);
+    }
+}
+
+// The nearest row, the lowest of those that are equal up to rounding, by all threads of one block.
 //
-// What `target` was added up from was rounded, by the size `scale` of it in each column. That moves
-// the distances of two rows apart by no more than their difference in the column makes of it; the
-// products of the norms bound that, and only rows within the bound are looked at.
-__device__ inline int nearest_row(const Table& features, int n, double rounding,
-                                  const double* scale, const double* gain, const Best* best,
-                                  int n_blocks) {
+// Distances have lost what columns of large numbers leave of the others, so rows whose distances
+// are about the smallest are compared with one of them by their differences. The norms say which
+// rows these are; `best` has the best gain of each stretch of rows.
+__device__ inline int nearest_row(const Table& features, int n, double rounding, double tie,
+                                  const double* middle, const double* target, const double* scale,
+                                  const double* gain, const Best* best, int n_blocks) {
     double square = 0;
     for (int c = threadIdx.x; c < features.d; c += blockDim.x) square += scale[c] * scale[c];
     double size = sqrt(block_sum(square));
@@ -40,45 +55,57 @@ __device__ inline int nearest_row(const Table& features, int n, double rounding,
     for (int block = threadIdx.x; block < n_blocks; block += blockDim.x)
         if (better(best[block], top)) top = best[block];
     top = block_best(top);
-    if (top.at >= n) return 0;  // where no gain is a number, as NumPy has it
+    if (top.at >= n) return 0;  // where no gain is a number
     double least = -top.value;
     auto within = [=](double gain) {
-        double most = rounding * (2 * least + 2 * (sqrt(-gain) + sqrt(least)) * size);
-        return gain > -INFINITY && -gain <= least + most;
+        if (!(gain > -INFINITY)) return false;
+        double both = sqrt(-gain) + sqrt(least);
+        return -gain <= least + 4 * rounding * least + 4 * tie * both * (2 * both + size);
     };
-    const real* far = features.row(top.at);
-    for (int from = 0; from < n_blocks;) {
-        int mine = 0x7fffffff, start, stop;
-        for (int block = from + threadIdx.x; block < n_blocks; block += blockDim.x)
-            if (within(best[block].value)) mine = min(mine, block);
-        int first = block_lowest(mine);
-        if (first == 0x7fffffff) break;
-        stretch(n, first, n_blocks, &start, &stop);
-        mine = 0x7fffffff;
+    const real* first = features.row(top.at);
+    Best nearest = {NO_VALUE, 0x7fffffff};
+    double width_of_nearest = 0;
+    for (int block = 0; block < n_blocks; ++block) {
+        if (!within(best[block].value)) continue;
+        int start, stop;
+        stretch(n, block, n_blocks, &start, &stop);
+        for (int row = start + threadIdx.x; row < stop; row += blockDim.x) {
+            if (!within(gain[row])) continue;
+            double more, width;
+            farther(features.row(row), first, features.d, middle, target, scale, &more, &width);
+            Best other = {-more, row};
+            if (better(other, nearest)) nearest = other;
+        }
+    }
+    nearest = block_best(nearest);
+    double more;
+    farther(features.row(nearest.at), first, features.d, middle, target, scale, &more,
+            &width_of_nearest);
+    for (int block = 0; block < n_blocks; ++block) {
+        if (!within(best[block].value)) continue;
+        int start, stop, mine = 0x7fffffff;
+        stretch(n, block, n_blocks, &start, &stop);
         for (int row = start + threadIdx.x; row < min(stop, mine); row += blockDim.x) {
             if (!within(gain[row])) continue;
-            const real* x = features.row(row);
-            double width = 0;
-            for (int c = 0; c < features.d; ++c)
-                width += fabs((double)x[c] - (double)far[c]) * scale[c];
-            if (-gain[row] <= least + rounding * (least + width)) mine = row;
+            double width;
+            farther(features.row(row), first, features.d, middle, target, scale, &more, &width);
+            if (more + nearest.value <= tie * (width + width_of_nearest)) mine = row;
         }
-        int row = block_lowest(mine);
-        if (row != 0x7fffffff) return row;
-        from = first + 1;
+        mine = block_lowest(mine);
+        if (mine != 0x7fffffff) return mine;
     }
-    return top.at;
+    return nearest.at;
 }
 
 // Pick the nearest row, and turn to where the mean of the picks is to go next. By one block.
 extern "C" __global__ void pick(const real* X, const i64* rows, int some, const double* middle,
-                                int n, int d, int step, double rounding, const double* mean,
-                                const double* size, const double* gain, const Best* best,
+                                int n, int d, int step, double rounding, double tie,
+                                const double* mean, const double* size, const double* gain, const Best* best,
                                 int n_blocks, double* cost, double* total, double* target,
                                 double* scale, i64* picks) {
     Table features = table(X, rows, some, nullptr, 0, d);
-    int row = nearest_row(features, n, rounding, scale, gain, best, n_blocks);
-    __syncthreads();  // all have read `scale`
+    int row = nearest_row(features, n, rounding, tie, middle, target, scale, gain, best, n_blocks);
+    __syncthreads();  // all have read `target` and `scale`
     if (threadIdx.x == 0) {
         picks[step] = row;
         cost[row] = INFINITY;

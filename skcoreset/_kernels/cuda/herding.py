@@ -8,6 +8,7 @@ from skcoreset._kernels.cuda.rows import (
     lanes_of,
     launcher_for,
 )
+from skcoreset._kernels.distances import TIE
 
 __all__ = ["Herding", "herding_on"]
 
@@ -42,8 +43,8 @@ class Herding:
                 *("gains", n_blocks, THREADS, *table, n, d, lanes, target, cost, gain, best)
             )
             self.launch(
-                *("pick", 1, THREADS, *table, n, d, step, gram.rounding_wide, mean, size_of),
-                *(gain, best, n_blocks, cost, total, target, scale, picks),
+                *("pick", 1, THREADS, *table, n, d, step, gram.rounding_wide, TIE),
+                *(mean, size_of, gain, best, n_blocks, cost, total, target, scale, picks),
             )
             if report is not None:
                 report(step + 1)

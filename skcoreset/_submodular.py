@@ -2,10 +2,11 @@
 
 from numbers import Integral, Real
 
+import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skcoreset._backend import device_of, is_foreign, namespace
+from skcoreset._backend import device_of, is_foreign, namespace, to_numpy
 from skcoreset._geometry import (
     METRICS,
     check_initial,
@@ -82,7 +83,8 @@ class _SetFunction(BaseCoreset):
     def _pick(self, X, contest):
         start = rows_within(self._initial, contest)
         similar = self._similarities(X, contest.rows)
-        objective = self._objective(similar, contest.sample_weight)
+        relative, mean = set_functions.by_mean(contest.sample_weight)
+        objective = self._objective(similar, relative)
         picks, gains = greedy(
             objective,
             contest.size,
@@ -93,24 +95,36 @@ class _SetFunction(BaseCoreset):
             report=contest.report,
         )
         weight = objective.cells(contest.sample_weight)
-        return Picks(picks, weight, per_pick={"gains_": gains})
+        return Picks(picks, weight, per_pick={"gains_": mean * gains})
 
     def _similarities(self, X, rows):
         if self.metric == "precomputed":
             X = X if rows is None else _square(X, rows)
             return similarities.given_similarities(X)
+        # In float64 also for float32 rows, as gains are small differences of these.
+        wide = pairs(X, self.metric, rows=rows, wide=True)
         if self.n_neighbors is None:
-            return similarities.near_similarities(pairs(X, self.metric, rows=rows))
+            return similarities.near_similarities(wide)
         near = pairs(X, self.metric, rows=rows)
         if near.n == 1:
             return similarities.given_similarities(sparse.csr_array([[1.0]]))
-        neighbors = nearest_neighbors(near, min(self.n_neighbors, near.n - 1))
-        return similarities.graph_similarities(*neighbors)
+        neighbors, distances = nearest_neighbors(near, min(self.n_neighbors, near.n - 1))
+        if near.cancels:  # a search may have left some as their products gave them
+            own = np.repeat(np.arange(near.n), neighbors.shape[1])
+            distances = _distances_of(wide, own, neighbors.ravel()).reshape(neighbors.shape)
+        return similarities.graph_similarities(neighbors, distances)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.pairwise = self.metric == "precomputed"
         return tags
+
+
+def _distances_of(near, left, right):
+    """Distance of each pair of rows, from their difference, on the host."""
+    xp = near.xp
+    left, right = (xp.asarray(at, device=near.device) for at in (left, right))
+    return to_numpy(near.distance(near.direct(left, right)))
 
 
 def _square(X, rows):
@@ -208,7 +222,8 @@ class FacilityLocation(_SetFunction):
     scikit-learn's `working_memory` and about three times where not; after that only pairs count
     that are more similar than the row is to its nearest pick, which soon are few in a hundred.
     Memory: O(n), and up to `working_memory` for similarities. With `n_neighbors`: that of the
-    graph.
+    graph. Similarities are float64, whatever X is. With metric="cosine" a row of zeros is at
+    distance 0 from itself and 1 from all others.
 
     References
     ----------
@@ -257,9 +272,11 @@ class FacilityLocation(_SetFunction):
 class GraphCut(_SetFunction):
     r"""Rows that are similar to all rows and not to each other.
 
-    .. math:: f(S) = \sum_i \sum_{j \in S} w_i s_{ij} - \lambda \sum_{i \in S} \sum_{j \in S} s_{ij}
+    .. math:: f(S) = \sum_i \sum_{j \in S} w_i s_{ij}
+        - \lambda \bar w \sum_{i \in S} \sum_{j \in S} s_{ij}
 
-    Greedily, and per class by default. Up to :math:`\lambda` = 1/2 no row can make the value
+    with :math:`\bar w` the mean of the weights, so that weights times a constant pick the same
+    rows. Greedily, and per class by default. Up to :math:`\lambda` = 1/2 no row can make the value
     smaller; above that it can, and is still picked if the size asks for it.
 
     Parameters
@@ -337,7 +354,8 @@ class GraphCut(_SetFunction):
     The columns count as they are: scale them if their units differ.
 
     Time for each class: n_c^2 d once, then one row of similarities a pick. Memory: O(n), and up to
-    half of scikit-learn's `working_memory` for similarities.
+    half of scikit-learn's `working_memory` for similarities. They are float64, whatever X is. With
+    metric="cosine" a row of zeros is at distance 0 from itself and 1 from all others.
 
     References
     ----------

@@ -70,7 +70,8 @@ class GradientEmbedding(
     Notes
     -----
     Time and memory: n C (d + 1) numbers, C classes and d columns that the last layer sees. Which
-    gradient is taken of which classifier: see :class:`CRAIG`. A sparse table that reaches the
+    gradient is taken of which classifier: see :class:`CRAIG`; of a kernel SVM it is that in its
+    decision values, a column for each pair of classes. A sparse table that reaches the
     classifier gives a sparse result.
 
     References
@@ -161,7 +162,9 @@ class GradientEmbedding(
 
     def _embed(self, X):
         y = _models.predicted(self.estimator_, X)
-        a, h, bias = _models.gradient_factors(self.estimator_, X, y)
+        # The other factor of a kernel SVM has a column for each support vector: too many columns.
+        gradient = "logits" if _models.is_kernel_svm(self.estimator_) else "last_layer"
+        a, h, bias = _models.gradient_factors(self.estimator_, X, y, gradient)
         if h is None:
             return a
         if bias:

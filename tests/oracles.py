@@ -269,3 +269,49 @@ def forgetting(right):
         if not any(row):
             events[-1] = len(row)
     return np.array(events)
+
+
+def distances(X, metric="euclidean"):
+    """All pairs by differences, in float64; a row is at distance 0 from itself.
+
+    Cosine: half the squared distance of the rows of length 1, and 1 for a row of zeros.
+    """
+    X = np.asarray(X, dtype=np.float64)
+    if metric == "cosine":
+        norms = np.array([np.sqrt((row**2).sum()) for row in X])
+        U = X / np.where(norms > 0, norms, 1)[:, None]
+        D = np.stack([((U - row) ** 2).sum(axis=1) / 2 for row in U])
+        D[D < 64 * 2.0**-104] = 0  # the same direction, up to the rounding of lengths
+        D[norms == 0] = D[:, norms == 0] = 1
+    else:
+        D = np.stack([np.sqrt(((X - row) ** 2).sum(axis=1)) for row in X])
+    np.fill_diagonal(D, 0)
+    return D
+
+
+def facility_location_of_distances(D, k, weight=None):
+    """Greedy on ``sum_i w_i (max D - min_{j in S} d_ij)``: gains are sums of differences."""
+    weight = np.ones(len(D)) if weight is None else weight
+    covered, picks, gains = np.full(len(D), D.max()), [], []
+    for _ in range(k):
+        gain = weight @ np.maximum(covered[:, None] - D, 0)
+        gain[picks] = -np.inf
+        width = 1e-12 * gain.max() + 1e-14 * (weight @ covered if picks else 0)
+        picks.append(int(np.flatnonzero(gain >= gain.max() - width)[0]))
+        gains.append(gain[picks[-1]])
+        covered = np.minimum(covered, D[picks[-1]])
+    return np.array(picks), np.array(gains)
+
+
+def graph_cut_of_distances(D, k, redundancy, weight=None):
+    """Greedy on ``sum_{V, S} w s - redundancy mean(w) sum_{S, S} s`` with ``s = max D - d``."""
+    weight = np.ones(len(D)) if weight is None else weight
+    S, picks, gains = D.max() - D, [], []
+    for _ in range(k):
+        gain = weight @ S
+        gain -= redundancy * weight.mean() * (2 * S[:, picks].sum(axis=1) + np.diag(S))
+        width = 1e-12 * abs(np.delete(gain, picks)).max() + 1e-14 * (weight @ S).max()
+        gain[picks] = -np.inf
+        picks.append(int(np.flatnonzero(gain >= gain.max() - width)[0]))
+        gains.append(gain[picks[-1]])
+    return np.array(picks), np.array(gains)

@@ -10,9 +10,10 @@ import sklearn
 from scipy import sparse
 from scipy.special import expit, softmax
 from sklearn.base import clone
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_digits, make_classification
 from sklearn.linear_model import LogisticRegression, orthogonal_mp
 from sklearn.metrics import pairwise_distances
+from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -22,7 +23,7 @@ from sklearn.svm import SVC, LinearSVC
 from skcoreset import CRAIG, FacilityLocation, GradMatch
 from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.omp import matching_pursuit
-from skcoreset._models import features, gradient_factors
+from skcoreset._models import _gradient_factors, features, gradient_factors
 
 few = pytest.mark.filterwarnings("ignore:.*match the gradient as well as more would:UserWarning")
 
@@ -82,20 +83,78 @@ def test_binary_has_one_error_with_two_signs(blobs):
     np.testing.assert_allclose(a, np.column_stack([-error, error]), atol=1e-12)
 
 
-def test_decision_values_only_have_the_hinge(blobs):
+def test_decision_values_only_have_the_logistic_loss_of_each(blobs):
     X, y = blobs
     model = LinearSVC(random_state=0).fit(X, y)
     a, h, _ = gradient_factors(model, X, y)
-    t = np.where(np.eye(3)[y] > 0, 1, -1)
-    np.testing.assert_array_equal(a, np.where(t * model.decision_function(X) < 1, -t, 0))
     np.testing.assert_array_equal(h, X)
+    values, t = model.decision_function(X), np.where(np.eye(3)[y] > 0, 1, -1)
+    for i in (0, 17, 123):
+
+        def loss(f, t=t[i]):
+            return np.log1p(np.exp(-t * f)).sum()
+
+        np.testing.assert_allclose(a[i], numerical(loss, values[i]), atol=1e-8)
+    two = LinearSVC(random_state=0).fit(X, y > 0)
+    error = -expit(-two.decision_function(X[y > 0]))
+    a, _, _ = gradient_factors(two, X[y > 0], y[y > 0] > 0)
+    np.testing.assert_allclose(a, np.column_stack([-error, error]))
 
 
-def test_kernel_svm_has_its_decision_space(blobs):
+def precomputed(X, Z):
+    return rbf_kernel(X, Z, gamma=0.1)
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "poly", "sigmoid", "precomputed", precomputed])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_kernel_svm_is_linear_in_its_kernel_values(kernel, n_classes, blobs):
+    """The factors are of the gradient of the loss of its pairs in its dual coefficients."""
+    X, y = blobs[0], np.array(["b", "a", "c"])[np.minimum(blobs[1], n_classes - 1)]
+    K = precomputed(X, X) if kernel == "precomputed" else X
+    model = SVC(kernel=kernel, gamma=0.1, coef0=0.5).fit(K, y)
+    a, h, bias = gradient_factors(model, K, y)
+    assert h.shape == (300, len(model.support_))
+    assert bias
+    model.decision_function_shape = "ovo"
+    values = model.decision_function(K).reshape(300, -1)
+    start = np.cumsum([0, *model.n_support_])
+    pairs = [(p, q) for p in range(n_classes) for q in range(p + 1, n_classes)]
+    for column, (p, q) in enumerate(pairs):
+        coef = np.zeros(len(model.support_))
+        for mine, other in ((p, q - 1), (q, p)):  # as scikit-learn stores them
+            own = slice(start[mine], start[mine + 1])
+            coef[own] = (
+                model._dual_coef_[other, own] if n_classes > 2 else model._dual_coef_[0, own]
+            )
+        f = h @ coef + model._intercept_[column]  # positive for the first of the pair
+        np.testing.assert_allclose(f, -values[:, 0] if n_classes == 2 else values[:, column])
+        t = (y == model.classes_[p]) * 1.0 - (y == model.classes_[q])
+        np.testing.assert_allclose(a[:, column], -t * expit(-t * f))
+
+
+def test_errors_of_a_kernel_svm_are_graded():
+    """With -1, 0 and 1 there were 19 different gradients, and the lowest rows were picked."""
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:600] / 16, y[:600]
+    model = SVC(C=10).fit(X, y)
+    for gradient in ("last_layer", "logits"):
+        a, _, _ = gradient_factors(model, X, y, gradient)
+        assert len(np.unique(a.round(12), axis=0)) > 590
+    for sampler in (CRAIG(model, 60), GradMatch(model, 60)):
+        kept = sampler.fit(X, y).sample_indices_
+        lowest = np.concatenate([np.flatnonzero(y == c)[:6] for c in range(10)])
+        assert len(set(kept) & set(lowest)) < 15
+
+
+def test_many_support_vectors_are_thinned(blobs, monkeypatch):
     X, y = blobs
-    a, h, _ = gradient_factors(SVC().fit(X, y), X, y)
-    assert h is None
-    assert a.shape == (300, 3)
+    model = SVC(C=0.1).fit(X, y)
+    n = len(model.support_)
+    assert n > 50
+    monkeypatch.setattr(_gradient_factors, "MOST_SUPPORT_VECTORS", 20)
+    _, h, _ = gradient_factors(model, X, y)
+    vectors = model.support_vectors_[np.linspace(0, n - 1, 20).astype(int)]
+    np.testing.assert_allclose(h, rbf_kernel(X, vectors, gamma=model._gamma))
     assert gradient_factors(SVC(kernel="linear").fit(X, y), X, y)[1] is not None
 
 
@@ -395,3 +454,89 @@ def test_a_validation_target_is_undone_with_its_fit(blobs):
     assert method.sample_indices_ is kept
     plain = clone(method).fit(X, y).sample_indices_
     np.testing.assert_array_equal(method.fit(X, y).sample_indices_, plain)
+
+
+# awkward weights and tables ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("regularization", [0.0, 3.0])
+@few
+def test_gradmatch_with_weights_times_a_constant(regularization, dtype, rng):
+    """With 1e-200 there was nothing to match, and with 1e200 it overflowed."""
+    X, y = make_classification(200, 12, n_informative=8, n_classes=3, random_state=0)
+    X = X.astype(dtype)
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    for w in (np.ones(200), rng.integers(1, 4, 200).astype(float)):
+        for positive, validation in ((True, {}), (False, {}), (True, {"X_val": X, "y_val": y})):
+            sampler = GradMatch(model, 30, regularization=regularization, positive=positive)
+            sampler.fit(X, y, sample_weight=w, **validation)
+            picks, weight = sampler.sample_indices_, sampler.sample_weight_
+            norms = sampler.residual_norms_
+            assert len(picks) == 30
+            for factor in (1e-200, 1e-12, 0.1, 1e200):
+                sampler.fit(X, y, sample_weight=factor * w, **validation)
+                np.testing.assert_array_equal(sampler.sample_indices_, picks)
+                rtol = 1e-6 if dtype == np.float64 else 1e-2
+                np.testing.assert_allclose(sampler.sample_weight_ / factor, weight, rtol=rtol)
+                np.testing.assert_allclose(
+                    sampler.residual_norms_ / factor, norms, rtol=rtol, atol=1e-6 * norms.max()
+                )
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("gradient", ["last_layer", "features"])
+def test_craig_with_weights_times_a_constant(gradient, dtype, blobs, rng):
+    X, y = blobs[0].astype(dtype), blobs[1]
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    w = rng.integers(1, 4, 300).astype(float)
+    first = CRAIG(model, 30, gradient=gradient).fit(X, y, sample_weight=w)
+    for factor in (1e-200, 1e-12, 0.1, 1e200):
+        again = CRAIG(model, 30, gradient=gradient).fit(X, y, sample_weight=factor * w)
+        np.testing.assert_array_equal(again.sample_indices_, first.sample_indices_)
+        np.testing.assert_allclose(again.sample_weight_ / factor, first.sample_weight_)
+        np.testing.assert_allclose(again.losses_ / factor, first.losses_)
+    loss = first.loss_
+    some = CRAIG(model, None, epsilon=2 * loss, gradient=gradient).fit(X, y, sample_weight=w)
+    scaled = CRAIG(model, None, epsilon=2e9 * loss, gradient=gradient)
+    scaled.fit(X, y, sample_weight=1e9 * w)
+    np.testing.assert_array_equal(scaled.sample_indices_, some.sample_indices_)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("gradient", ["last_layer", "logits", "features"])
+def test_craig_far_from_zero_in_every_way(gradient, dtype, rng):
+    """A column of sentinels: L(S) is that of the gradients by differences, picks are the loop's."""
+    X, y = rng.random((120, 5)), np.arange(120) % 2
+    X[np.ix_(rng.random(120) < 0.6, [0, 3])] = -99999999
+    X = X.astype(dtype)
+    scaler = StandardScaler().fit(X.astype(np.float64))
+    model = LogisticRegression().fit(scaler.transform(X.astype(np.float64)), y)
+    coef = model.coef_ / scaler.scale_
+    model.intercept_ -= coef @ scaler.mean_
+    model.coef_ = coef
+    G = X
+    if gradient != "features":
+        G = Factored(*gradient_factors(model, X, y, gradient)).explicit()
+    D = oracles.distances(G)
+    picks, _ = oracles.facility_location_of_distances(D, 15)
+    losses = [np.minimum.reduce(D[picks[: t + 1]]).sum() for t in range(15)]
+    every = {"optimizer": "stochastic", "stochastic_epsilon": 1e-300}
+    for params in ({}, {"optimizer": "naive"}, every):
+        for megabytes in (1024, 0.02):
+            sampler = CRAIG(model, 15, gradient=gradient, stratify=None, **params)
+            with sklearn.config_context(working_memory=megabytes):
+                sampler.fit(X, y)
+            np.testing.assert_array_equal(sampler.sample_indices_, picks)
+            np.testing.assert_allclose(sampler.losses_, losses, rtol=1e-9)
+
+
+def test_squares_that_leave_the_range_of_float32(rng):
+    """Factors are then worked on in float64, and not shifted."""
+    for of_a, of_h in ((1e-12, 1), (1, 1e19), (1e-12, 1e-12)):
+        a = (rng.random((40, 3)) * of_a).astype(np.float32)
+        h = (rng.random((40, 5)) * of_h).astype(np.float32)
+        F = Factored(a, h)
+        G = F.explicit()
+        every = np.arange(40)
+        np.testing.assert_allclose(F.inner(every, slice(0, 40)), G @ G.T, rtol=1e-5)

@@ -16,6 +16,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
@@ -499,9 +500,14 @@ def test_gradient(classifier, blobs):
         X, y
     )
     model, seen = got.estimator_, X
-    if isinstance(classifier, (LinearSVC, SVC)):
+    if isinstance(classifier, LinearSVC):
         f, t = model.decision_function(X), np.where(y[:, None] == np.arange(3), 1, -1)
-        a = np.where(t * f < 1, t, 0)
+        a = -t / (1 + np.exp(t * f))
+    elif isinstance(classifier, SVC):
+        f = model.set_params(decision_function_shape="ovo").decision_function(X)
+        t = np.column_stack([(y == p) * 1 - (y == q) for p, q in ((0, 1), (0, 2), (1, 2))])
+        a = -t / (1 + np.exp(t * f))
+        seen = rbf_kernel(X, model.support_vectors_, gamma=model._gamma)
     else:
         a = model.predict_proba(X) - np.eye(3)[y]
     if isinstance(classifier, MLPClassifier):
@@ -509,7 +515,6 @@ def test_gradient(classifier, blobs):
     if hasattr(classifier, "steps"):
         seen = model[0].transform(X)
     squares = (seen**2).sum(axis=1) + (0 if hasattr(classifier, "steps") else 1)
-    squares = 1 if isinstance(classifier, SVC) else squares
     np.testing.assert_allclose(got.sensitivity_, np.sqrt((a**2).sum(axis=1) * squares), rtol=1e-6)
 
 

@@ -1,5 +1,6 @@
 """FacilityLocation and GraphCut against naive greedy, bounds and brute force."""
 
+import tracemalloc
 from itertools import combinations
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy import sparse
 from scipy.spatial.distance import cdist
 from sklearn.metrics import pairwise_distances
 
-from skcoreset import FacilityLocation, GraphCut
+from skcoreset import CRAIG, FacilityLocation, GraphCut
 from skcoreset._kernels import set_functions, similarities
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
@@ -222,3 +223,224 @@ def test_neighbours_that_are_all_alike(Method, X):
     """No similarity is left among neighbours at distance 0; the lowest rows stand for them."""
     picks = Method(4, n_neighbors=3).fit(X).sample_indices_
     assert len(set(picks.tolist())) == 4
+
+
+# awkward tables ------------------------------------------------------------------------------
+
+
+SENTINEL = -99999999.0
+
+
+def awkward(rng):
+    """Far from zero, with a sentinel, with zero rows, on a line, of very different scales."""
+    some = rng.random((90, 6))
+    sentinel, scattered, outlier, zeros = (some.copy() for _ in range(4))
+    sentinel[np.ix_(rng.random(90) < 0.6, [0, 2, 5])] = SENTINEL
+    scattered[rng.random((90, 6)) < 0.1] = SENTINEL
+    outlier[5] = 1e12
+    zeros[rng.random(90) < 0.2] = 0
+    wide = np.tile(some, 7)  # more columns than are shifted as a whole
+    wide[::2, :20] = SENTINEL
+    return {
+        "offset": some + 1e6,
+        "sentinel": sentinel,
+        "scattered sentinels": scattered,
+        "wide, with a sentinel": wide,
+        "one row far out": outlier,
+        "zero rows": zeros - 0.5 * (zeros > 0),
+        "on a line": rng.standard_normal((90, 1)) * rng.standard_normal((1, 6)),
+        "scales": rng.standard_normal((90, 6)) * 10.0 ** np.arange(-3, 3),
+        "every row thrice": np.repeat(some[:30], 3, axis=0),
+    }
+
+
+def ways(X):
+    """Name, table, parameters and working_memory: all must pick the same rows."""
+    every = {"optimizer": "stochastic", "epsilon": 1e-300, "random_state": 0}  # looks at all
+    return {
+        "lazy": (X, {}, 1024),
+        "naive": (X, {"optimizer": "naive"}, 1024),
+        "stochastic": (X, every, 1024),
+        "csr": (sparse.csr_array(X), {}, 1024),
+        "on demand": (X, {}, 0.02),
+        "on demand, csr": (sparse.csr_array(X), {}, 0.02),
+        "on demand, naive": (X, {"optimizer": "naive"}, 0.02),
+        "on demand, stochastic": (X, every, 0.02),
+    }
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("name", awkward(np.random.default_rng(0)))
+def test_awkward_tables_equal_the_loop_in_every_way(name, metric, dtype, rng):
+    """Picks do not depend on memory, format or optimizer; gains are those of the definition."""
+    X = awkward(rng)[name].astype(dtype)
+    w = rng.integers(1, 4, len(X)).astype(float)
+    D = oracles.distances(X, metric)
+    loops = {
+        FacilityLocation: oracles.facility_location_of_distances(D, 15, w),
+        GraphCut: oracles.graph_cut_of_distances(D, 15, 0.5, w),
+    }
+    # Directions of rows far from the origin are known to 1e-10 only.
+    rtol = 1e-6 if metric == "cosine" and name == "offset" else 1e-11
+    for Sampler, (picks, gains) in loops.items():
+        for way, (table, params, megabytes) in ways(X).items():
+            sampler = Sampler(15, metric=metric, **params)
+            with sklearn.config_context(working_memory=megabytes):
+                sampler.fit(table, sample_weight=w)
+            np.testing.assert_array_equal(sampler.sample_indices_, picks, err_msg=way)
+            np.testing.assert_allclose(
+                sampler.gains_, gains, rtol=rtol, atol=1e-13 * gains[0], err_msg=way
+            )
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_neighbours_far_from_zero(dtype, rng):
+    X = (rng.random((80, 3)) + 1e4).astype(dtype)
+    sampler = FacilityLocation(10, n_neighbors=5).fit(X)
+    D = oracles.distances(X)
+    near = np.argsort(D + np.where(np.eye(80), np.inf, 0), axis=1)[:, :5]
+    most = np.take_along_axis(D, near, axis=1).max()
+    S = most * np.eye(80)
+    for i, j in zip(np.repeat(np.arange(80), 5), near.ravel(), strict=True):
+        S[i, j] = S[j, i] = most - D[i, j]
+    covered, gains = np.zeros(80), []
+    for pick in sampler.sample_indices_:
+        gains.append(np.maximum(S[pick] - covered, 0).sum())
+        covered = np.maximum(covered, S[pick])
+    np.testing.assert_allclose(sampler.gains_, gains, rtol=1e-10)
+
+
+@pytest.mark.parametrize("optimizer", ["lazy", "naive", "stochastic"])
+@pytest.mark.parametrize("init", [None, [3], [0, 6]])
+@pytest.mark.parametrize("Sampler", [FacilityLocation, GraphCut])
+def test_gains_are_those_of_the_value(Sampler, init, optimizer):
+    """Of the first pick too, where it was given or drawn: it was 37 for 58."""
+    X = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0], [13.0]])
+    S = similarity(X)
+
+    def value(picks):
+        if len(picks) == 0:
+            return 0.0
+        if Sampler is FacilityLocation:
+            return S[:, picks].max(axis=1).sum()
+        return S[:, picks].sum() - 0.5 * S[np.ix_(picks, picks)].sum()
+
+    for megabytes in (1024, 1e-4):
+        for table, metric in ((X, "euclidean"), (sparse.csr_array(X), "euclidean"), (S, "given")):
+            params = {"metric": "precomputed"} if metric == "given" else {}
+            sampler = Sampler(
+                4, init=init, optimizer=optimizer, epsilon=0.9, random_state=0, **params
+            )
+            with sklearn.config_context(working_memory=megabytes):
+                picks = sampler.fit(table).sample_indices_
+            values = [value(picks[:t]) for t in range(5)]
+            np.testing.assert_allclose(sampler.gains_, np.diff(values), rtol=1e-12)
+
+
+@pytest.mark.parametrize("Sampler", [FacilityLocation, GraphCut])
+def test_zero_row_under_cosine(Sampler):
+    """It is at distance 0 from itself and 1 from all others."""
+    X = np.array([[1.0, 0], [0, 0], [0, 1], [0.1, 1], [0, 0]])
+    D = pairwise_distances(X, metric="cosine")
+    D[[1, 4], :] = D[:, [1, 4]] = 1
+    np.fill_diagonal(D, 0)
+    given = Sampler(5, metric="precomputed").fit(D.max() - D)
+    for table in (X, sparse.csr_array(X), X.astype(np.float32)):
+        got = Sampler(5, metric="cosine").fit(table)
+        np.testing.assert_array_equal(got.sample_indices_, given.sample_indices_)
+        np.testing.assert_allclose(got.gains_, given.gains_, atol=1e-7)
+    near = Sampler(5, metric="cosine", n_neighbors=2).fit(X)
+    csr = Sampler(5, metric="cosine", n_neighbors=2).fit(sparse.csr_array(X))
+    np.testing.assert_array_equal(near.sample_indices_, csr.sample_indices_)
+    similar = near._similarities(X, None)
+    assert (similar.diagonal() == similar.graph.max()).all()
+    assert near.gains_.sum() > 0
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("n_neighbors", [None, 5])
+@pytest.mark.parametrize("Sampler", [FacilityLocation, GraphCut])
+def test_weights_times_a_constant(Sampler, n_neighbors, dtype, rng):
+    X, y = rng.standard_normal((90, 4)).astype(dtype), np.arange(90) % 2
+    for w in (np.ones(90), rng.integers(1, 4, 90).astype(float)):
+        for optimizer in ("lazy", "stochastic"):
+            sampler = Sampler(20, n_neighbors=n_neighbors, optimizer=optimizer, random_state=0)
+            sampler.fit(X, y, sample_weight=w)
+            picks, weight, gains = (
+                sampler.sample_indices_,
+                sampler.sample_weight_,
+                sampler.gains_,
+            )
+            for factor in (1e-200, 1e-12, 0.1, 3.0, 1e200):
+                sampler.fit(X, y, sample_weight=factor * w)
+                np.testing.assert_array_equal(sampler.sample_indices_, picks)
+                np.testing.assert_allclose(sampler.sample_weight_, factor * weight, rtol=1e-12)
+                np.testing.assert_allclose(
+                    sampler.gains_ / factor, gains, rtol=1e-9, atol=1e-12 * gains[0]
+                )
+    tiny = Sampler(20, n_neighbors=n_neighbors).fit(X, y, sample_weight=np.full(90, 5e-324))
+    plain = Sampler(20, n_neighbors=n_neighbors).fit(X, y)
+    np.testing.assert_array_equal(tiny.sample_indices_, plain.sample_indices_)
+
+
+def test_similarities_that_overflow(rng):
+    S = np.full((20, 20), 1e308)
+    for Sampler in (FacilityLocation, GraphCut):
+        with np.errstate(over="ignore"), pytest.raises(ValueError, match=r"infinity|overflow"):
+            Sampler(5, metric="precomputed").fit(S)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: FacilityLocation(10),
+        lambda: FacilityLocation(10, metric="cosine"),
+        lambda: FacilityLocation(10, optimizer="stochastic", random_state=0),
+        lambda: FacilityLocation(10, n_neighbors=5),
+        lambda: GraphCut(10),
+        lambda: CRAIG(coreset_size=10, stratify=None),
+        lambda: CRAIG(coreset_size=10, stratify=None, gradient="features"),
+    ],
+)
+def test_memory_follows_working_memory(make, dtype, rng):
+    """With 1 MiB of it they took 70 to 160 MiB; the matrix of all pairs would be 31 MiB."""
+    X = rng.standard_normal((2000, 40)).astype(dtype)
+    y = np.arange(2000) % 2 if isinstance(make(), CRAIG) else None
+    with sklearn.config_context(working_memory=1):
+        make().fit(X[:100], None if y is None else y[:100])
+        tracemalloc.start()
+        try:
+            make().fit(X, y)
+            peak = tracemalloc.get_traced_memory()[1] / 2**20
+        finally:
+            tracemalloc.stop()
+    assert peak < 6
+
+
+@pytest.mark.parametrize("n_neighbors", [None, 5])
+@pytest.mark.parametrize("Sampler", [FacilityLocation, GraphCut])
+def test_metric_that_is_not_finite(Sampler, n_neighbors, rng):
+    """An error that names two rows; they were repeated, or there was an IndexError."""
+    X = rng.standard_normal((40, 4))
+    X[[7, 11]] = 1.0
+    y = np.arange(40) % 2
+    sampler = Sampler(10, metric="correlation", n_neighbors=n_neighbors)
+    for params in ({}, {"init": [0]}):
+        with pytest.raises(ValueError, match="'correlation' is nan between rows 0 and 7 of X"):
+            sampler.set_params(**params).fit(X)
+    with pytest.raises(ValueError, match="'correlation' is nan between rows 1 and 7 of X"):
+        sampler.set_params(init=None).fit(X, y)
+    zeros, sampler = np.abs(X), sampler.set_params(metric="braycurtis")
+    zeros[3] = 0
+    assert len(set(sampler.fit(zeros).sample_indices_.tolist())) == 10
+    zeros[9] = 0
+    with pytest.raises(ValueError, match="rows 3 and 9 of X"):
+        sampler.fit(zeros)
+
+    def half(a, b):
+        return np.inf if a[0] > 0.5 and b[0] < 0 else abs(a[0] - b[0])
+
+    with pytest.raises(ValueError, match="is inf between rows"):
+        Sampler(10, metric=half, n_neighbors=n_neighbors).fit(X)

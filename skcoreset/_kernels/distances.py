@@ -40,7 +40,7 @@ from skcoreset._backend import (
     row_products,
 )
 
-__all__ = ["gram", "pairs"]
+__all__ = ["gram", "lost_digits", "pairs"]
 
 NARROW = 32
 # Squared distances without cancellation that are relatively closer than this are equal.
@@ -52,7 +52,10 @@ SINGLE_SQUARES = 1e-20, 1e30
 
 
 class _Rows:
-    """Rows of `X` (all, or those at positions `rows`), shifted where products would lose digits."""
+    """Rows of `X` (all, or those at positions `rows`), shifted where products would lose digits.
+
+    `wide` says that float32 rows become float64 as they are fetched.
+    """
 
     def __init__(self, X, rows=None, may_copy=True, wide=False):
         self.xp, self.device, self.terms = namespace(X), device_of(X), X.shape[1]
@@ -90,6 +93,14 @@ class _Rows:
         if sparse.issparse(self.X):
             row_bytes = self.X.nnz / self.X.shape[0] * (self.itemsize + 8)
         return self.n * row_bytes <= sklearn.get_config()["working_memory"] * 2**20
+
+    @property
+    def copied_bytes(self):
+        """What the copy of a row takes that fetching makes; 0 where it is a view."""
+        if sparse.issparse(self.X):
+            return self.X.nnz / self.X.shape[0] * (self.itemsize + 8)
+        as_it_is = self.rows is None and self.offset is None and self.X.dtype == self.dtype
+        return 0 if as_it_is and not self.streamed else self.X.shape[1] * self.itemsize
 
     def vector(self, value, dtype=None):
         return self.xp.full(self.n, value, dtype=dtype or self.dtype, device=self.device)
@@ -467,8 +478,14 @@ class Euclidean(_Rows):
         return out
 
     def distances(self, columns, rows):
-        """Distances, not squared: (len(columns), len(rows)), with those near 0 exact."""
-        D = self.block(columns, rows)
+        """Distances, not squared: (len(columns), len(rows)); those that lost digits by `direct`."""
+        sq, xp = self.sq, self.xp
+        D = self.rough(columns, rows)
+        lost = lost_digits(D, sq[columns][:, None] + sq[rows][None, :])
+        left, right = xp.nonzero(lost)
+        if left.shape[0]:
+            every = xp.arange(self.n, device=self.device)
+            D[lost] = self._cast(self.direct(every[columns][left], every[rows][right]))
         D **= 0.5
         return D
 
@@ -511,8 +528,8 @@ class Cosine(_Rows):
 
     cancels = False
 
-    def __init__(self, X, rows=None):
-        super().__init__(X, rows)
+    def __init__(self, X, rows=None, wide=False):
+        super().__init__(X, rows, wide=wide)
         sq = self.squares()
         norms = self.xp.sqrt(self.xp.where(sq > 0, sq, 1.0))
         self.scale = self._cast(self.xp.where(sq > 0, 1 / norms, 0.0))
@@ -565,8 +582,35 @@ class Cosine(_Rows):
     most_width = most_slack
 
     def distances(self, columns, rows):
+        """Those near 0 by the difference of the two rows of length 1."""
+        xp = self.xp
         D = self.block(columns, rows)
-        return self.xp.where(D > 0, D, 0.0)
+        lost = lost_digits(D, 1.0)
+        left, right = xp.nonzero(lost)
+        if left.shape[0]:
+            every = xp.arange(self.n, device=self.device)
+            D[lost] = self._cast(self.apart(every[columns][left], every[rows][right]))
+        return D
+
+    def apart(self, left, right):
+        """``|x - c|^2 / 2`` of rows scaled to length 1, float64.
+
+        Exactly 0 for rows that point in the same direction up to the rounding of their scale.
+        """
+        xp = self.xp
+        out = xp.empty(left.shape[0], dtype=xp.float64, device=self.device)
+        for block in block_slices(left.shape[0], 4 * 8 * self.X.shape[1]):
+            difference = self._scaled(left[block]) - self._scaled(right[block])
+            out[block] = self._squares(difference) / 2
+        return xp.where(out > 64 * self.eps**2, out, 0.0)
+
+    def _scaled(self, at):
+        rows, scale = self._fetch_scaled(at)
+        return (
+            rows.multiply(scale[:, None]).tocsr()
+            if sparse.issparse(rows)
+            else rows * scale[:, None]
+        )
 
     def to_mean(self, weight=None):
         mean = self.mean(weight)[0]
@@ -582,8 +626,8 @@ class Measured(_Rows):
 
     cancels = refines = False
 
-    def __init__(self, X, metric, rows=None):
-        super().__init__(X, rows)
+    def __init__(self, X, metric, rows=None, wide=False):
+        super().__init__(X, rows, wide=wide)
         if is_foreign(X):
             raise TypeError(
                 f"metric={metric!r} works on NumPy arrays, data frames and scipy.sparse; "
@@ -596,6 +640,11 @@ class Measured(_Rows):
 
     def block(self, columns, rows):
         values = self._values(self.fetch(columns), self.fetch(rows))
+        if not np.isfinite(values).all():
+            # A row is at distance 0 from itself, also where the metric divides 0 by 0 there.
+            every = np.arange(self.n)
+            itself = every[columns][:, None] == every[rows][None, :]
+            values = np.where(itself & np.isnan(values), 0.0, values)
         return self._finite(values, columns, rows, f"metric={self.metric!r}")
 
     def rough(self, columns, rows):
@@ -660,15 +709,26 @@ class Precomputed(Measured):
         return np.concatenate(out) / weight.sum()
 
 
-def pairs(X, metric="euclidean", rows=None):
-    """The object that answers for `metric` on the rows of `X` at positions `rows` (None: all)."""
+def pairs(X, metric="euclidean", rows=None, wide=False):
+    """The object that answers for `metric` on the rows of `X` at positions `rows` (None: all).
+
+    `wide`: in float64, also of float32 rows.
+    """
     if metric in ("euclidean", "l2"):
-        return Euclidean(X, rows)
+        return Euclidean(X, rows, wide)
     if metric == "cosine":
-        return Cosine(X, rows)
+        return Cosine(X, rows, wide)
     if metric == "precomputed":
         return Precomputed(X, rows)
-    return Measured(X, metric, rows)
+    return Measured(X, metric, rows, wide)
+
+
+def lost_digits(values, sizes):
+    """Where `values` are so small beside the `sizes` they are a difference of that digits are lost.
+
+    In float64 what is not marked is right to about 1e-13, whichever blocks it came from.
+    """
+    return values < 2.0**-7 * sizes
 
 
 class Gram(_Rows):

@@ -7,8 +7,8 @@ numbers. An inner product is ``(a_i . a_j) (1 + h_i . h_j)``, and all the rest f
 import numpy as np
 from scipy import sparse
 
-from skcoreset._backend import row_products
-from skcoreset._kernels.distances import _Rows
+from skcoreset._backend import block_slices, row_products
+from skcoreset._kernels.distances import _Rows, lost_digits
 
 __all__ = ["Factored"]
 
@@ -25,17 +25,24 @@ class Factored:
         Whether a 1 stands before ``h_i``.
     rows : ndarray of int, optional
         Positions of the rows that are in play.
+    wide : bool
+        Whether all is done in float64, also where the factors are float32.
     """
 
-    def __init__(self, a, h=None, bias=True, rows=None):
-        self.a = _Rows(a, rows, may_copy=False)
-        self.h = None if h is None else _Rows(h, rows, may_copy=False)
+    def __init__(self, a, h=None, bias=True, rows=None, wide=False):
+        self.a = _Rows(a, rows, may_copy=False, wide=wide)
+        self.h = None if h is None else _Rows(h, rows, may_copy=False, wide=wide)
         self.bias = 1.0 if bias or h is None else 0.0
         self.xp, self.device, self.n = self.a.xp, self.a.device, self.a.n
-        exact = self.a.itemsize == 8 and (self.h is None or self.h.itemsize == 8)
+        self.sq = self.a.squares() * (self.bias + (0 if h is None else self.h.squares()))
+        # Float64 also where the squares of one of them have left the range of float32.
+        exact = self.a.itemsize == 8 or (self.h is not None and self.h.itemsize == 8)
         self.dtype = self.xp.float64 if exact else self.xp.float32
         self.itemsize, self.eps = (8, 2.0**-52) if exact else (4, 2.0**-23)
-        self.sq = self.a.squares() * (self.bias + (0 if h is None else self.h.squares()))
+
+    @property
+    def copied_bytes(self):
+        return self.a.copied_bytes + (0 if self.h is None else self.h.copied_bytes)
 
     def inner(self, columns, rows):
         """Inner products, (len(columns), len(rows)). Cost: (C + d) for each."""
@@ -45,23 +52,34 @@ class Factored:
         return self.xp.astype(out, self.dtype, copy=False)
 
     def distances(self, columns, rows):
-        """Euclidean distances, (len(columns), len(rows)), with those near 0 exact."""
+        """Euclidean distances, (len(columns), len(rows)); those that lost digits by `direct`."""
         xp = self.xp
+        D = self.inner(columns, rows)
+        D *= -2
         sums = xp.astype(self.sq[columns][:, None] + self.sq[rows][None, :], self.dtype)
-        D = sums - 2 * self.inner(columns, rows)
-        doubtful = self.eps**0.5 * sums >= D
-        left, right = xp.nonzero(doubtful)
+        D += sums
+        lost = lost_digits(D, sums)
+        del sums
+        left, right = xp.nonzero(lost)
         if left.shape[0]:
             every = xp.arange(self.n, device=self.device)
             exact = self.direct(every[columns][left], every[rows][right])
-            D[doubtful] = xp.astype(exact, self.dtype)
-        return xp.sqrt(D)
+            D[lost] = xp.astype(exact, self.dtype)
+        D **= 0.5
+        return D
 
     def direct(self, left, right):
         """Squared distances of pairs by their differences, float64.
 
         ``g - g' = a (x) (h - h') + (a - a') (x) h'``, whose norm needs no large numbers to cancel.
         """
+        out = self.xp.empty(left.shape[0], dtype=self.xp.float64, device=self.device)
+        width = self.a.X.shape[1] + (0 if self.h is None else self.h.X.shape[1])
+        for block in block_slices(left.shape[0], 3 * 8 * width):
+            out[block] = self._direct(left[block], right[block])
+        return out
+
+    def _direct(self, left, right):
         a, b = self.a.fetch_wide(left), self.a.fetch_wide(right)
         da = a - b
         if self.h is None:

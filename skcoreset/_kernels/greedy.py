@@ -94,14 +94,13 @@ class _Lazy:
         xp, bound, batch = self.xp, self.bound, self.least
         if self.objective.kept_gains is not None:
             gains = xp.where(bound > -xp.inf, self.objective.kept_gains, -xp.inf)
-            top = float(xp.max(gains))
-            return int(xp.nonzero(gains >= _least(top, self.objective))[0][0]), top
+            return _lowest_of_ties(gains, self.objective)
         while True:
             top = int(xp.argmax(bound))
             tied = xp.nonzero(bound >= _least(float(bound[top]), self.objective))[0]
             stale = tied[self.age[tied] < self.step]
             if stale.shape[0] == 0:
-                return int(tied[0]), float(bound[top])
+                return int(tied[0]), float(bound[tied[0]])
             if batch > 1:
                 most = min(batch, self.objective.n)
                 best = argpartition(bound, self.objective.n - most, xp=xp)[-most:]
@@ -132,8 +131,7 @@ class _Naive:
 
     def best(self):
         gains = self.xp.where(self.open, self.objective.all_gains(), -self.xp.inf)
-        most = float(self.xp.max(gains))
-        return int(self.xp.nonzero(gains >= _least(most, self.objective))[0][0]), most
+        return _lowest_of_ties(gains, self.objective)
 
     def added(self, pick):
         self.open[pick] = False
@@ -151,11 +149,19 @@ class _Stochastic(_Naive):
         if len(candidates) > self.sample:
             candidates = np.sort(self.random_state.choice(candidates, self.sample, replace=False))
         candidates = xp.asarray(candidates, device=self.objective.device)
-        gains = self.objective.gains(candidates)
-        most = float(xp.max(gains))
-        return int(candidates[xp.nonzero(gains >= _least(most, self.objective))[0][0]]), most
+        pick, gain = _lowest_of_ties(self.objective.gains(candidates), self.objective)
+        return int(candidates[pick]), gain
+
+
+def _lowest_of_ties(gains, objective):
+    """Position of the largest gain, the lowest of a tie, and that gain."""
+    xp = objective.xp
+    pick = int(xp.nonzero(gains >= _least(float(xp.max(gains)), objective))[0][0])
+    return pick, float(gains[pick])
 
 
 def _least(gain, objective):
-    """The smallest gain that may be as large as `gain`."""
+    """The smallest gain that may be as large as `gain`, which is the largest."""
+    if not np.isfinite(gain):
+        raise ValueError("Gains are not finite: similarities overflow. Scale X.")
     return gain - objective.rounding * abs(gain) - objective.noise

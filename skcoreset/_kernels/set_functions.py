@@ -13,8 +13,8 @@ An objective answers
 ``kept_gains``
     the gains of all candidates where they are kept up to date, else None;
 ``rounding``, ``noise``
-    relative and absolute error of a gain, below which two are a tie. The relative one is
-    eps**0.7, as late gains are small differences of distances that have lost digits themselves;
+    relative and absolute error of a gain, below which two are a tie. The absolute one is that of
+    what gains are differences of, as far as it is not yet covered;
 ``on_demand``
     whether values are made anew each time, so that gains are dear;
 ``on_gpu()``
@@ -27,17 +27,39 @@ import numpy as np
 from scipy import sparse
 
 from skcoreset._backend import block_slices, clip_below_zero, is_foreign, to_numpy
-from skcoreset._kernels.cuda.facility_location import cover_loop_on, cut_loop_on, gains_on
+from skcoreset._kernels.cuda.facility_location import (
+    DENSE_PICKS,
+    FALLEN,
+    NOISE,
+    cover_loop_on,
+    cut_loop_on,
+    gains_on,
+)
 from skcoreset._kernels.similarities import GraphSimilarities
 
 __all__ = [
     "FacilityLocation",
     "GraphCut",
     "GraphFacilityLocation",
+    "by_mean",
     "cover",
 ]
 
-DENSE_PICKS = 8
+
+def noise_of(left, most=0.0):
+    """Rounding of gains: differences of what rows are covered by, `left` in all, and at `most`."""
+    return NOISE * (left + max(left, most))
+
+
+def by_mean(weight):
+    """Sample weights by their mean, and the mean: weights times a constant are the same weights.
+
+    By the largest first, so that none overflows and few digits are lost where all are tiny.
+    """
+    most = weight.max()
+    share = weight / most
+    mean = share.mean()
+    return share / mean, most * mean
 
 
 class FacilityLocation:
@@ -66,7 +88,7 @@ class FacilityLocation:
     def __init__(self, similar, weight):
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
         self.similar, self.on_demand = similar, not similar.whole
-        self.rounding = similar.eps**0.7
+        self.rounding = similar.rounding
         self.weight = self.xp.asarray(weight, dtype=similar.dtype, device=self.device)
         self.covered = None  # similarity of each row to the nearest pick; None: no pick yet
         self.nearest = self.xp.zeros(self.n, dtype=self.xp.int64, device=self.device)
@@ -114,22 +136,17 @@ class FacilityLocation:
             return self.kept.gains[candidates]
         if self.covered is not None and self.reach is not None:
             return self._gains_in_reach(candidates)
-        if self.covered is None and self.first_gains is not None:
-            return self.first_gains[candidates]
+        if self.covered is None:  # by the lowest similarity of all
+            first = self.all_gains() if self.first_gains is None else self.first_gains
+            return first[candidates]
         xp = self.xp
         out = xp.zeros(candidates.shape[0], dtype=xp.float64, device=self.device)
-        lowest = float("inf")
         for block in block_slices(candidates.shape[0], 3 * 8 * self.n, most_bytes=2**26):
             rows = self.similar.rows(candidates[block])
-            if self.covered is None:
-                lowest = min(lowest, float(xp.min(rows)))
-                out[block] = xp.astype(rows @ self.weight, xp.float64)
-            elif self.fused is not None:
+            if self.fused is not None:
                 self.fused.of_rows(rows, self.covered, self.weight, out[block])
             else:
                 out[block] = self._total(rows - self.covered[None, :], self.weight)
-        if self.covered is None:  # only the order matters; the lowest value seen will do
-            out -= lowest * float(xp.sum(self.weight))
         return out
 
     def _gains_in_reach(self, candidates):
@@ -163,6 +180,11 @@ class FacilityLocation:
         if size == 0 and self.reach is not None and not self.on_demand:
             self.covered = self.covered.astype(np.float64)
             self.kept = _Kept(self.covered, self.weight, self.similar)
+        if self.kept is None:
+            left = float(self.xp.sum(self.weight * self.xp.abs(self.covered)))
+            if size == 0 or FALLEN * left < self.left:
+                self.left, self.noise = left, noise_of(left)
+        else:
             self.noise = self.kept.noise
 
     def _add_to_all(self, candidate, size):
@@ -222,11 +244,17 @@ class _Kept:
         self.similar, self.pairs = similar, pairs
         self.picks = self.work = 0
         self._sum_up()
-        # Gains are differences of what was first added up.
-        added_up = self.gains.max() + (0 if similar is None else self.weight @ abs(covered))
-        self.noise = 64 * 2.0**-52 * float(added_up)
 
     def _sum_up(self):
+        self._sum_up_gains()
+        # Later gains are differences of what is added up here.
+        self.left = self._left()
+        self.noise = noise_of(self.left, float(self.gains.max()))
+
+    def _left(self):
+        return float(self.weight @ abs(self.covered))
+
+    def _sum_up_gains(self):
         if self.pairs is None:
             matrix, covered = self.similar.matrix, self._as_in_matrix(self.covered)
 
@@ -256,6 +284,9 @@ class _Kept:
             self._leave_out_dense()
         elif self.pairs is not None and self.work > self.pairs.nnz > 4 * len(self.covered):
             self._leave_out()
+        elif FALLEN * self._left() < self.left:
+            # Rows far out are covered: the gains of the others have lost digits beside theirs.
+            self._sum_up()
 
     def _take_off_dense(self, rows, values):
         low, high = self._as_in_matrix(self.covered[rows]), self._as_in_matrix(values)
@@ -359,7 +390,7 @@ class GraphFacilityLocation:
 
     def __init__(self, similar, weight):
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
-        self.graph, self.rounding = similar.graph, similar.eps**0.7
+        self.graph, self.rounding = similar.graph, similar.rounding
         self.kept = _Kept(np.zeros(self.n), weight, pairs=self.graph)
         self.noise = self.kept.noise
         self.nearest = np.full(self.n, -1)  # a row that no pick is similar to belongs to none
@@ -401,12 +432,12 @@ class GraphCut:
     redundancy : float
     """
 
-    on_demand, noise = False, 0.0
+    on_demand = False
 
     def __init__(self, similar, weight, redundancy):
         self.similar, self.redundancy = similar, redundancy
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
-        self.rounding = similar.eps**0.7
+        self.rounding = similar.rounding
         dtype = getattr(similar, "dtype", None)
         weight = self.xp.asarray(weight, dtype=dtype, device=self.device)
         self.weight = weight
@@ -416,6 +447,7 @@ class GraphCut:
         self.value = (
             sums - lowest * float(self.xp.sum(weight)) - redundancy * (similar.diagonal() - lowest)
         )
+        self.noise = NOISE * float(self.xp.max(self.xp.abs(self.value)))
         self.picks = []
 
     def on_gpu(self):

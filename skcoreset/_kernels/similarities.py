@@ -25,10 +25,10 @@ class Similarities:
     ----------
     compute : callable
         ``compute(candidates, rows)`` gives a new block (len(candidates), len(rows)); `candidates`
-        and `rows` are slices or index arrays.
+        is a slice or an index array, `rows` a slice.
     n : int
     like : object with xp, device, dtype, itemsize and eps
-        Of the blocks.
+        Of the blocks; and `copied_bytes`, what a row that `compute` looks at takes.
     matrix : array of shape (n, n), optional
         The matrix itself where it is there already.
     floor : float, optional
@@ -39,6 +39,7 @@ class Similarities:
         self.compute, self.n, self.floor = compute, n, floor
         self.xp, self.device = like.xp, like.device
         self.dtype, self.itemsize, self.eps = like.dtype, like.itemsize, like.eps
+        self.copied_bytes = like.copied_bytes
         free = free_bytes(self.xp)
         self.on_cuda = free is not None
         memory = int(free if self.on_cuda else sklearn.get_config()["working_memory"] * 2**20)
@@ -50,6 +51,9 @@ class Similarities:
                 matrix[block, :] = compute(block, slice(0, n))
         self.matrix, self.whole = matrix, matrix is not None
         self.spare_bytes = memory // 2  # for whoever uses the similarities
+        # Gains that are relatively closer than this are a tie: they are sums of similarities, and
+        # late ones are small differences of these.
+        self.rounding = 2.0**-40 if self.eps < 1e-10 else 2.0**-16
 
     def _row_blocks(self):
         most = 2**28 if self.on_cuda else 2**25
@@ -61,7 +65,7 @@ class Similarities:
             return self.xp.take(self.matrix, candidates, axis=0)
         n_new = candidates.shape[0]
         out = self.xp.empty((n_new, self.n), dtype=self.dtype, device=self.device)
-        for block in block_slices(self.n, 4 * n_new * self.itemsize):
+        for block in block_slices(self.n, 4 * n_new * self.itemsize + self.copied_bytes):
             out[:, block] = self.compute(candidates, block)
         return out
 
@@ -94,7 +98,9 @@ class Similarities:
             for rows in self._row_blocks():
                 yield rows, slice(0, self.n), self.matrix[rows, :], False
         else:
-            cuts = block_slices(self.n, 1, most_bytes=4096 if self.on_cuda else 2048)
+            memory = self.spare_bytes / 3  # a block and what is made of it are some six
+            side = min(4096 if self.on_cuda else 2048, int((memory / self.itemsize) ** 0.5))
+            cuts = block_slices(self.n, 1, most_bytes=max(1, side))
             for i, rows in enumerate(cuts):
                 for columns in cuts[i:]:
                     yield rows, columns, self.compute(rows, columns), rows != columns
@@ -110,6 +116,10 @@ class Similarities:
                 sums[columns] += xp.astype(block.T @ weight[rows], xp.float64)
             if self.floor is None:
                 lows.append(xp.min(block))
+        if not xp.all(xp.isfinite(sums)):
+            raise ValueError(
+                "The similarities of a row, times the sample weights, add up to infinity. Scale X."
+            )
         # Read once: each number that is read from a GPU makes the host wait.
         return sums, float(xp.min(xp.stack(lows))) if lows else self.floor
 
@@ -117,7 +127,7 @@ class Similarities:
 class GraphSimilarities:
     """Similarities of some pairs, at least 0, in a symmetric csr array; all others are 0."""
 
-    xp, device, eps = np, "cpu", 2.0**-52
+    xp, device, rounding = np, "cpu", 2.0**-40
 
     def __init__(self, graph):
         self.graph, self.n = graph, graph.shape[0]
@@ -133,11 +143,20 @@ class GraphSimilarities:
 
 
 def near_similarities(pairs):
-    """Minus the distance, for an object of :func:`skcoreset._kernels.distances.pairs`."""
+    """Minus the distance, for an object of :func:`skcoreset._kernels.distances.pairs`.
+
+    A row is at distance 0 from itself, whatever the metric says of it.
+    """
+    xp, every = pairs.xp, pairs.xp.arange(pairs.n, device=pairs.device)
 
     def compute(candidates, rows):
         values = pairs.distances(candidates, rows)
         values *= -1
+        mine, start, stop = every[candidates], *rows.indices(pairs.n)[:2]
+        low, high = max(start, int(xp.min(mine))), min(stop, int(xp.max(mine)) + 1)
+        if low < high:  # only these columns can be the candidates themselves
+            itself, at = mine[:, None] == every[None, low:high], slice(low - start, high - start)
+            values[:, at] = xp.where(itself, 0.0, values[:, at])
         return values
 
     return Similarities(compute, pairs.n, pairs)
@@ -170,6 +189,8 @@ def graph_similarities(neighbors, distances):
 
 class _Like:
     """What a matrix is made of."""
+
+    copied_bytes = 0
 
     def __init__(self, xp, device, dtype):
         self.xp, self.device, self.dtype = xp, device, dtype

@@ -21,7 +21,11 @@ from skcoreset._models._boundary_search import (
     nearest_crossing,
     predict_in_blocks,
 )
-from skcoreset._models._gradient_factors import gradient_factors, last_layer_input
+from skcoreset._models._gradient_factors import (
+    gradient_factors,
+    is_kernel_svm,
+    last_layer_input,
+)
 from skcoreset._models._input_gradients import Decisions, is_linear
 from skcoreset._models._training import (
     Said,
@@ -46,6 +50,7 @@ __all__ = [
     "has_method",
     "host",
     "is_fitted",
+    "is_kernel_svm",
     "is_linear",
     "last_layer_input",
     "last_step",

@@ -1,6 +1,10 @@
 """Gradients of the loss in the parameters of the last layer, as factors."""
 
+import copy
+
 import numpy as np
+from scipy.special import expit
+from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.neural_network import MLPClassifier
 from sklearn.neural_network._base import ACTIVATIONS
 from sklearn.svm._base import BaseSVC
@@ -8,7 +12,9 @@ from sklearn.utils.extmath import safe_sparse_dot
 
 from skcoreset._models._asking import features, last_step, outputs
 
-__all__ = ["gradient_factors", "last_layer_input"]
+__all__ = ["gradient_factors", "is_kernel_svm", "last_layer_input"]
+
+MOST_SUPPORT_VECTORS = 1000  # whose kernel values stand for what a kernel SVM sees of a row
 
 
 def gradient_factors(estimator, X, y, gradient="last_layer"):
@@ -18,11 +24,14 @@ def gradient_factors(estimator, X, y, gradient="last_layer"):
     what the last layer sees.
 
     * with probabilities, the log-loss: ``a = p - onehot(y)``;
-    * with decision values only, the hinge loss of each class against the rest, with t = 1 for the
-      row's class and -1 for the others: ``a = -t`` where ``t f < 1``, else 0;
+    * with decision values f only, the logistic loss ``log(1 + exp(-t f))`` of each of them:
+      ``a = -t / (1 + exp(t f))``. It is graded, where the hinge loss has -1, 0 or 1. The decision
+      values are those of each class against the rest, with t = 1 for the row's class and -1 for
+      the others; of an SVC or NuSVC those of its pairs of classes, with t = 1 for the first and -1
+      for the second class of the pair, and a = 0 where the row is of neither;
     * h is the last hidden layer of an MLPClassifier and otherwise what reaches the classifier. A
-      kernel SVM has no layer that could be written down: h is left out, which gives the gradient
-      in the decision values.
+      kernel SVM is linear in the kernel values of a row with the support vectors; these are its h
+      (of more than `MOST_SUPPORT_VECTORS` of them, so many at equal steps).
 
     Parameters
     ----------
@@ -35,7 +44,8 @@ def gradient_factors(estimator, X, y, gradient="last_layer"):
 
     Returns
     -------
-    a : ndarray of shape (n_samples, n_classes)
+    a : ndarray of shape (n_samples, n_outputs)
+        One output a class; with decision values of two classes two; of SVC one a pair of classes.
     h : ndarray or csr of shape (n_samples, n_features), or None
     bias : bool
         Whether a 1 stands before h.
@@ -47,20 +57,63 @@ def gradient_factors(estimator, X, y, gradient="last_layer"):
     if hasattr(estimator, "predict_proba"):
         a = outputs(estimator, X, "predict_proba")
         a[rows, codes] -= 1
+    elif isinstance(last_step(estimator), BaseSVC):
+        a = _errors_of_pairs(estimator, X, rows, codes)
     else:
         values = outputs(estimator, X, "decision_function")
         values = np.column_stack([-values, values]) if values.ndim == 1 else values
         sign = np.full(values.shape, -1.0)
         sign[rows, codes] = 1
-        a = np.where(sign * values < 1, -sign, 0.0)
+        a = _errors(values, sign)
     h, bias = (None, True) if gradient == "logits" else last_layer_input(estimator, X)
+    if gradient != "logits" and is_kernel_svm(estimator):
+        h = _kernel_values(estimator, X)
     return (a if h is None else a.astype(h.dtype, copy=False)), h, bias
+
+
+def _errors(values, sign):
+    """Slope of ``log(1 + exp(-sign * values))``."""
+    return -sign * expit(-sign * values)
+
+
+def _errors_of_pairs(estimator, X, rows, codes):
+    """The same of an SVC, whose decision values are those of pairs of classes."""
+    model = copy.copy(last_step(estimator))
+    model.decision_function_shape = "ovo"
+    n_classes = len(model.classes_)
+    values = model.decision_function(features(estimator, X))
+    if values.ndim == 1:  # positive for the second of two classes
+        values = -values[:, None]
+    first, second = np.triu_indices(n_classes, 1)
+    sign = np.zeros(values.shape)
+    sign[rows] = (codes[:, None] == first) * 1.0 - (codes[:, None] == second)
+    return _errors(values, sign)
+
+
+def _kernel_values(estimator, X):
+    """Kernel values of each row with support vectors of a kernel SVM."""
+    model, X = last_step(estimator), features(estimator, X)
+    n_vectors = len(model.support_)
+    some = np.arange(n_vectors)
+    if n_vectors > MOST_SUPPORT_VECTORS:
+        some = np.linspace(0, n_vectors - 1, MOST_SUPPORT_VECTORS).astype(int)
+    if callable(model.kernel) or model.kernel == "precomputed":
+        return model._compute_kernel(X)[:, model.support_[some]]
+    params = {"gamma": model._gamma, "degree": model.degree, "coef0": model.coef0}
+    vectors = model.support_vectors_[some]
+    return pairwise_kernels(X, vectors, metric=model.kernel, filter_params=True, **params)
+
+
+def is_kernel_svm(estimator):
+    """Whether it is an SVC or NuSVC, or ends in one, whose kernel is not the linear one."""
+    model = last_step(estimator)
+    return isinstance(model, BaseSVC) and model.kernel != "linear"
 
 
 def last_layer_input(estimator, X):
     """What the last layer sees (None: it cannot be written down), and whether it has a bias."""
     model = last_step(estimator)
-    if isinstance(model, BaseSVC) and model.kernel != "linear":
+    if is_kernel_svm(model):
         return None, True
     h = features(estimator, X)
     if isinstance(model, MLPClassifier):

@@ -64,7 +64,7 @@ extern "C" __global__ void cover(const real* matrix, int n, int step, int n_star
     Best pick = pick_of_step(step, n_start, picks, gains, n, best, n_best, rounding, *noise);
     if (pick.at == NONE) return;
     if (blockIdx.x == 0 && threadIdx.x == 0) {
-        values[step] = pick.value;
+        values[step] = gains[pick.at];  // its own: of a tie, not the largest
         if (step >= n_start) picks[step] = pick.at;
     }
     const real* similar = matrix + (i64)pick.at * n;
@@ -236,7 +236,10 @@ extern "C" __global__ void settle(const double* partial, int n, int anew, const 
         if (at == pick) return gains[at] = -INFINITY;
         if (gains[at] == -INFINITY) return gains[at];
         double sum = sum_of_parts(partial, n, n_parts, at);
-        if (anew) return gains[at] = sum;
+        if (anew) {
+            carry[at] = 0;
+            return gains[at] = sum;
+        }
         double change = -sum - carry[at], after = gains[at] + change;
         carry[at] = after - gains[at] - change;
         return gains[at] = after;
@@ -246,11 +249,11 @@ extern "C" __global__ void settle(const double* partial, int n, int anew, const 
 
 // Graph cut: the pick of a step, by one block.
 extern "C" __global__ void choose(const double* gains, int n, int step, int n_start,
-                                  const Best* best, int n_best, double rounding, i64* picks,
-                                  double* values) {
-    Best pick = pick_of_step(step, n_start, picks, gains, n, best, n_best, rounding, 0.0);
+                                  const Best* best, int n_best, double rounding, double noise,
+                                  i64* picks, double* values) {
+    Best pick = pick_of_step(step, n_start, picks, gains, n, best, n_best, rounding, noise);
     if (threadIdx.x > 0 || pick.at == NONE) return;
-    values[step] = pick.value;
+    values[step] = gains[pick.at];
     if (step >= n_start) picks[step] = pick.at;
 }
 

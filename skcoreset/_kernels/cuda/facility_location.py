@@ -17,6 +17,10 @@ MOST_STRETCHES = 256  # at most THREADS
 BLOCKS = 2112  # sixteen for each multiprocessor of an H200
 MOST_PARTS = 64
 LOOK = 32  # picks between two looks of the host
+# Of the loops on the host as well:
+DENSE_PICKS = 8  # after so many picks only few pairs of rows matter
+NOISE = 64 * 2.0**-52  # of a sum in float64
+FALLEN = 16  # what is left to cover has become so many times less: gains are added up anew
 
 
 def _ceil(a, b):
@@ -109,7 +113,7 @@ class _Loop:
     def _look(self, first, ahead, stop, report):
         """How many picks there are, and whether that is enough."""
         if (to_numpy(self.picks[first:ahead]) < 0).any():
-            raise FloatingPointError("Gains are not finite: similarities overflow.")
+            raise ValueError("Gains are not finite: similarities overflow. Scale X.")
         losses = to_numpy(self.loss[first:ahead])
         for step in range(first, ahead):
             if report is not None:
@@ -131,6 +135,10 @@ class CoverLoop(_Loop):
     chosen, and the rows listed that it covers better; these rows of the matrix say what each
     candidate loses; gains are settled, and the best of each stretch found. So the work of a step
     is that of the rows whose nearest pick changes, about n / picks of them.
+
+    Gains that are differences of much larger sums have lost their digits. So they are added up
+    anew after each of the first `DENSE_PICKS` picks, which cover the rows that are far out, when
+    the host looks first, and where it sees that what is left has become `FALLEN` times less.
     """
 
     def __init__(self, objective, launch):
@@ -184,17 +192,27 @@ class CoverLoop(_Loop):
 
     def _add(self, step):
         self._cover(step)
-        if step == 0:
-            self._sum_up(self.covered, step)
-            # Gains are differences of what was added up here.
-            most = 64 * 2.0**-52 * self.xp.max(self.gains)
-            self.noise = self.xp.reshape(most, (1,))
+        if step < DENSE_PICKS:
+            self._sum_up_anew(step)
             return
         self.launch(
             *("lose", self.n_lose, THREADS, self.matrix, self.n, self.rows, self.low, self.high),
             *(self.counts, self.n_stretches, self.weight, self.n_parts, self.partial),
         )
         self._settle(False, step)
+
+    def _sum_up_anew(self, step):
+        self._sum_up(self.covered, step)
+        xp, left = self.xp, self.xp.abs(self.loss[step : step + 1])
+        self.noise = NOISE * (left + xp.maximum(left, xp.max(self.gains)))
+
+    def _look(self, first, ahead, stop, report):
+        n_done, enough = super()._look(first, ahead, stop, report)
+        left = abs(self.objective.known_loss)
+        if not enough and (first == 0 or FALLEN * left < self.left):
+            self.left = left
+            self._sum_up_anew(ahead - 1)
+        return n_done, enough
 
     def cover(self, picks):
         """Take in `picks`, no more: which of them each row is the most similar to."""
@@ -240,7 +258,7 @@ class CutLoop(_Loop):
     def _add(self, step):
         self.launch(
             *("choose", 1, THREADS, self.gains, self.n, step, self.n_start, *self.best),
-            *(self.objective.rounding, self.picks, self.values),
+            *(self.objective.rounding, self.objective.noise, self.picks, self.values),
         )
         rows = self.matrix
         if not self.similar.whole:

@@ -34,9 +34,11 @@ class Factored:
         self.h = None if h is None else _Rows(h, rows, may_copy=False, wide=wide)
         self.bias = 1.0 if bias or h is None else 0.0
         self.xp, self.device, self.n = self.a.xp, self.a.device, self.a.n
+        parts = [self.a] if h is None else [self.a, self.h]
+        sizes = [part.itemsize for part in parts]
         self.sq = self.a.squares() * (self.bias + (0 if h is None else self.h.squares()))
-        # Float64 also where the squares of one of them have left the range of float32.
-        exact = self.a.itemsize == 8 or (self.h is not None and self.h.itemsize == 8)
+        # Float64 if both are, or if the squares of one have left the range of float32.
+        exact = min(sizes) == 8 or sizes != [part.itemsize for part in parts]
         self.dtype = self.xp.float64 if exact else self.xp.float32
         self.itemsize, self.eps = (8, 2.0**-52) if exact else (4, 2.0**-23)
 

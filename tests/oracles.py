@@ -185,3 +185,28 @@ def matching_pursuit(G, b, k, regularization=0.0):
         picks = [p for p, w in zip(picks, weight, strict=True) if w > 0]
         weight = weight[weight > 0]
     return np.array(picks), weight
+
+
+def farthest_first(D, k, first, tie=2.0**-40):
+    """The plain loop on a matrix of distances; what is relatively closer than `tie` is equal."""
+    gap, picks, radii = D[first].copy(), [first], [D[first].max()]
+    while len(picks) < k:
+        left = gap.copy()
+        left[picks] = -1
+        picks.append(int(np.flatnonzero(left >= left.max() * (1 - tie))[0]))
+        gap = np.minimum(gap, D[picks[-1]])
+        radii.append(gap.max())
+    return np.array(picks), np.array(radii)
+
+
+def herding_far_out(X, k, weight=None):
+    """Herding on numbers of more than 16 digits, as rows far out leave the others few."""
+    X = X.astype(np.longdouble)
+    weight = np.ones(len(X), np.longdouble) if weight is None else weight.astype(np.longdouble)
+    mean = weight @ X / weight.sum()
+    picks = []
+    for t in range(k):
+        errors = ((X - (t + 1) * mean + X[picks].sum(axis=0)) ** 2).sum(axis=1)
+        errors[picks] = np.inf
+        picks.append(int(errors.argmin()))
+    return np.array(picks)

@@ -265,8 +265,46 @@ def test_inner_products(arrays, dtype):
     at = arrays.asarray(np.array([3]))
     step = arrays.to_numpy(of.feature(at)) - arrays.to_numpy(of.feature(at + 1))
     close(step, X[3] - X[4], dtype, atol=1e-11)
-    values = arrays.to_numpy(of.values(arrays.asarray(X[0] - 1000)))
-    close(np.diff(values), np.diff(X @ (X[0] - 1000)), dtype, atol=1e-10)
+    # The row nearest to a target near row 7, which is at its place less the middle.
+    target = arrays.asarray(X[7] + 0.01) - of.middle
+    near = of.nearest_to(target, 0 * target, of.diagonal)
+    assert arrays.to_numpy(near).tolist() == [7]
+    without = of.diagonal + arrays.asarray(np.where(np.arange(len(X)) == 7, np.inf, 0))
+    far = ((X - X[7] - 0.01) ** 2).sum(axis=1)
+    far[7] = np.inf
+    near = of.nearest_to(target, 0 * target, without)
+    assert arrays.to_numpy(near).tolist() == [far.argmin()]
+
+
+def sentinels(dtype, d=8):
+    """Rows of two groups that are far from each other."""
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((60, d))
+    X[rng.random(60) < 0.6, : d // 2] = -99999999
+    return X.astype(dtype)
+
+
+@pytest.mark.parametrize("d", [8, 40])
+@each_dtype
+def test_distances_of_far_groups(arrays, dtype, d):
+    """Each is right for its own size, whatever the others are."""
+    X = sentinels(dtype, d)
+    D = distances_of(X.astype("float64"), "euclidean")
+    of, every = pairs(arrays.asarray(X)), arrays.asarray(np.arange(60))
+    rtol = 1e-3 if dtype == "float32" else 1e-7
+    np.testing.assert_allclose(arrays.to_numpy(of.block(every, slice(0, 60))), D, rtol=rtol)
+    got = arrays.to_numpy(of.distances(every, slice(0, 60)))
+    np.testing.assert_allclose(got, D**0.5, rtol=rtol)
+    np.testing.assert_allclose(arrays.to_numpy(of.among(every)(every)), D, rtol=1e-12)
+    mean = X.astype("float64").mean(axis=0)
+    to_mean = ((X.astype("float64") - mean) ** 2).sum(axis=1)
+    np.testing.assert_allclose(arrays.to_numpy(of.to_mean()), to_mean, rtol=1e-12)
+    picks, radii, _ = farthest_first(of, 25, [0])
+    expected, expected_radii = oracles.farthest_first(D**0.5, 25, 0)
+    np.testing.assert_array_equal(picks, expected)
+    np.testing.assert_allclose(radii, expected_radii, rtol=1e-12)
+    got = herding.herd(gram(arrays.asarray(X)), 25, np.ones(60))
+    np.testing.assert_array_equal(got, oracles.herding_far_out(X, 25))
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,12 @@ def on_host(monkeypatch):
     return made
 
 
+def far_groups(rng, d):
+    X = rng.standard_normal((90, d))
+    X[rng.random(90) < 0.6, : d // 2] = -99999999
+    return X
+
+
 def tables():
     rng = np.random.default_rng(0)
     return {
@@ -118,6 +124,8 @@ def tables():
         "duplicates": np.repeat(rng.standard_normal((20, 3)), 4, axis=0),
         "near pairs": np.repeat(rng.standard_normal((30, 40)), 2, axis=0)
         + 1e-6 * rng.standard_normal((60, 40)),
+        "far groups": far_groups(rng, 8),
+        "wide far groups": far_groups(rng, 40),
         "two rows": rng.standard_normal((2, 3)),
         "one row": rng.standard_normal((1, 3)),
     }

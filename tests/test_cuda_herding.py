@@ -39,6 +39,12 @@ def weights(n):
     return np.random.default_rng(1).uniform(0.5, 2, n)
 
 
+def far_groups(rng, d):
+    X = rng.standard_normal((90, d))
+    X[rng.random(90) < 0.6, : d // 2] = -99999999
+    return X
+
+
 def tables():
     rng = np.random.default_rng(0)
     return {
@@ -60,6 +66,8 @@ def tables():
         "duplicates": np.repeat(rng.standard_normal((20, 34)), 4, axis=0),
         "all the same": np.ones((70, 3)),
         "zeros": np.zeros((70, 3)),
+        "far groups": far_groups(rng, 8),
+        "wide far groups": far_groups(rng, 40),
         "two rows": rng.standard_normal((2, 3)),
         "one row": rng.standard_normal((1, 3)),
     }

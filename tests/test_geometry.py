@@ -5,14 +5,16 @@ from itertools import combinations
 import numpy as np
 import oracles
 import pytest
+import sklearn
 from scipy import sparse
+from scipy.spatial.distance import cdist
 from sklearn.base import clone
 from sklearn.metrics import pairwise_distances
 from sklearn.metrics.pairwise import pairwise_kernels, rbf_kernel
 from sklearn.preprocessing import normalize
 
 from skcoreset import Herding, KCenterGreedy
-from skcoreset._kernels.distances import pairs
+from skcoreset._kernels.distances import gram, pairs
 from skcoreset._kernels.farthest_first import farthest_first
 
 
@@ -337,8 +339,264 @@ def test_two_rows_are_equally_far_from_their_mean(container, rng):
 @pytest.mark.parametrize(
     "sampler", [KCenterGreedy(8), KCenterGreedy(8, metric="cosine"), Herding(8)]
 )
-def test_squares_that_overflow(sampler, rng):
+def test_squares_that_overflow_float32(sampler, rng):
+    """They are worked on in float64, where they fit; what does not fit there is refused."""
     X = rng.standard_normal((60, 3)).astype("float32")
     X[7, 1] = np.finfo("float32").min
-    with pytest.raises(ValueError, match="squares are too large"):
-        sampler.fit(X)
+    expected = clone(sampler).fit(X.astype("float64")).sample_indices_
+    np.testing.assert_array_equal(sampler.fit(X).sample_indices_, expected)
+    X = X.astype("float64")
+    X[7, 1] = 1e300
+    with pytest.raises(ValueError, match="Row 7 of X holds values whose squares are too large"):
+        clone(sampler).fit(X)
+
+
+# rows far from each other ---------------------------------------------------------------------
+
+
+def distances(X, metric="euclidean"):
+    """Of the numbers as they are, in float64."""
+    X = X.astype("float64")
+    if metric == "euclidean":
+        return np.sqrt(((X[:, None] - X[None]) ** 2).sum(axis=2))
+    D = cdist(X, X, {"manhattan": "cityblock"}.get(metric, metric))
+    D[np.isnan(D)] = 1  # the cosine of a row of zeros
+    np.fill_diagonal(D, 0)
+    return D
+
+
+def far_table(seed):
+    """A random table with what users put where they know nothing, an offset and a scale."""
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.integers(5, 250)), int(rng.choice([1, 2, 8, 31, 33, 60]))
+    kind, where = rng.integers(0, 5), rng.integers(0, 5)
+    X = rng.standard_normal((n, d))
+    if kind == 1:
+        X = rng.integers(0, 4, (n, d)).astype(float)
+    elif kind == 2:
+        X = X[rng.integers(0, max(2, n // 3), n)]
+    elif kind == 3:
+        X *= 10.0 ** rng.uniform(-3, 3, d)
+    sentinel = rng.choice([1e8, -99999999, 1e6, -999])
+    if where == 1:
+        X[rng.random(n) < rng.choice([0.05, 0.5, 0.9]), 0] = sentinel
+    elif where == 2:
+        X[rng.random(n) < 0.6, : max(1, d // 2)] = sentinel
+    elif where == 3:
+        X[rng.random((n, d)) < 0.2] = sentinel
+    elif where == 4:
+        X[0] = sentinel
+    if rng.random() < 0.3:
+        X += rng.choice([1e3, 1e6])
+    if rng.random() < 0.3:
+        X *= 10.0 ** rng.integers(-20, 21)
+    return X.astype(rng.choice(["float32", "float64"])), int(min(n, rng.integers(1, 40)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_column_of_sentinels(dtype):
+    """Rows of the sentinel are the middle of the table, and the others differ by little."""
+    X = [[1e8, 0], [1e8, 0], [1e8, 0], [0, 0], [1, 0], [2, 0], [3, 0]]
+    sampler = KCenterGreedy(4).fit(np.array(X, dtype=dtype))
+    np.testing.assert_array_equal(sampler.sample_indices_, [6, 0, 3, 4])
+    np.testing.assert_array_equal(sampler.radii_, [1e8 - 3, 3, 1, 1])
+    assert sampler.radius_ == 1
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan"])
+def test_far_rows_are_picked_as_by_the_loop(metric):
+    for seed in range(60):
+        X, k = far_table(seed)
+        D, eps = distances(X, metric), np.finfo(X.dtype).eps
+        sampler = KCenterGreedy(k, metric=metric).fit(X)
+        S = sampler.sample_indices_
+        assert len(set(S)) == k
+        true = np.minimum.accumulate(D[S], axis=0).max(axis=1)
+        size = 1 if metric == "cosine" else true
+        assert (abs(sampler.radii_ - true) <= max(8 * eps, 1e-12) * size).all()
+        assert abs(sampler.radius_ - true[-1]) <= 16 * eps * np.max(size)
+        if metric == "euclidean":
+            np.testing.assert_array_equal(S, oracles.farthest_first(D, k, S[0])[0])
+            nearest = D[:, S].argmin(axis=1)
+            nearest[S] = np.arange(k)
+            gap = np.sort(D[:, S], axis=1)
+            if k > 1 and (gap[:, 1] > gap[:, 0] * (1 + 1e-9)).all():
+                np.testing.assert_array_equal(sampler.sample_weight_, np.bincount(nearest))
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+def test_far_rows_with_little_memory_as_csr_and_by_class(metric):
+    for seed in range(60, 90):
+        X, k = far_table(seed)
+        whole = KCenterGreedy(k, metric=metric).fit(X)
+        with sklearn.config_context(working_memory=0.01):
+            parts = KCenterGreedy(k, metric=metric).fit(X)
+        csr = KCenterGreedy(k, metric=metric).fit(sparse.csr_array(X))
+        for other in (parts, csr):
+            np.testing.assert_array_equal(other.sample_indices_, whole.sample_indices_)
+            np.testing.assert_array_equal(other.sample_weight_, whole.sample_weight_)
+        y = np.arange(len(X)) % 2
+        by_class = KCenterGreedy(max(2, k), metric=metric, stratify="balanced").fit(X, y)
+        S = by_class.sample_indices_
+        for label in (0, 1):
+            rows, picks = np.flatnonzero(y == label), S[y[S] == label]
+            D = distances(X, metric)[np.ix_(rows, picks)]
+            radius = by_class.radii_[y[S] == label][-1]
+            assert radius == pytest.approx(
+                D.min(axis=1).max(), rel=1e-6 * (X.itemsize == 4) + 1e-12
+            )
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05])
+def test_one_row_far_out_makes_no_ties_of_the_others(share, rng):
+    X = rng.standard_normal((500, 10))
+    X[0, 3] = 1e8
+    X[1:][rng.random(499) < share, 0] = 1e7
+    sampler = KCenterGreedy(40).fit(X)
+    S, D = sampler.sample_indices_, distances(X)
+    np.testing.assert_array_equal(S, oracles.farthest_first(D, 40, S[0], tie=1e-12)[0])
+    assert sampler.radius_ == pytest.approx(D[S].min(axis=0).max(), rel=1e-14)
+
+
+def test_herding_far_rows():
+    """The mean is kept as well as by the loop, in blocks and at any scale of weights."""
+    for seed in range(60):
+        X, k = far_table(seed)
+        S = Herding(k).fit(X).sample_indices_
+        expected = oracles.herding_far_out(X, k)
+        wide = X.astype(np.longdouble)
+
+        def error(picks, X=wide):
+            return float(np.sqrt(((X[picks].mean(axis=0) - X.mean(axis=0)) ** 2).sum()))
+
+        if (expected != S).any():  # a tie may go to another row
+            size = float(np.sqrt((wide**2).sum(axis=1).max()))
+            assert error(S) <= error(expected) * (1 + 1e-9) + 1e-15 * size
+        with sklearn.config_context(working_memory=0.01):
+            np.testing.assert_array_equal(Herding(k).fit(X).sample_indices_, S)
+        for weight in (1e-200, 1e-46, 0.1, 1e39, 1e200):
+            of_weights = Herding(k).fit(X, sample_weight=np.full(len(X), weight))
+            np.testing.assert_array_equal(of_weights.sample_indices_, S)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_herding_ties_about_the_origin(dtype):
+    """A row at the target itself, and rows equally far from it on either side."""
+    X = np.array([[2, 0], [-1, 0], [0, 1], [0, -1], [1, 0], [0, 0], [-2, 0]], dtype=dtype)
+    assert Herding(3).fit(X).sample_indices_.tolist() == [5, 1, 4]
+    X = np.array([[1e-3, 0], [-1e-3, 0], [1e3, 1], [-1e3, -1], [0, 0]], dtype=dtype)
+    assert Herding(3).fit(X).sample_indices_.tolist() == [4, 0, 1]
+
+
+@pytest.mark.parametrize("factor", [1e-200, 1e-46, 1e39, 1e200])
+@pytest.mark.parametrize(
+    "sampler",
+    [KCenterGreedy(9), Herding(9), Herding(9, kernel="rbf"), KCenterGreedy(9, metric="l1")],
+)
+def test_weights_times_a_constant(sampler, factor, rng):
+    X = rng.standard_normal((80, 3)).astype("float32")
+    w = rng.uniform(0.5, 2, 80)
+    plain = clone(sampler).fit(X, sample_weight=w)
+    scaled = clone(sampler).fit(X, sample_weight=w * factor)
+    np.testing.assert_array_equal(scaled.sample_indices_, plain.sample_indices_)
+    np.testing.assert_allclose(scaled.sample_weight_ / factor, plain.sample_weight_)
+
+
+# kernels and metrics of any kind -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kernel", "params"),
+    [
+        ("sigmoid", {"coef0": -5.0, "gamma": 0.1}),
+        ("poly", {"coef0": -50.0, "gamma": 0.1}),
+        (lambda a, b: -1 - ((a - b) ** 2).sum(), None),
+        (lambda a, b: a[0] * b[1], None),
+        (lambda a, b: 0.0, None),
+    ],
+    ids=["sigmoid", "poly", "below zero", "not symmetric", "zero"],
+)
+def test_kernels_whose_diagonal_may_be_negative(kernel, params, rng):
+    X = rng.standard_normal((12, 3))
+    picks = Herding(12, kernel=kernel, kernel_params=params).fit(X).sample_indices_
+    assert sorted(picks) == list(range(12))
+    if isinstance(kernel, str):
+        K = pairwise_kernels(X, metric=kernel, **params)
+        np.testing.assert_array_equal(picks, oracles.kernel_herding(K, 12))
+
+
+def test_kernels_of_float32_do_not_overflow_there(rng):
+    X = (rng.standard_normal((10, 3)) * 1e13).astype("float32")
+    picks = Herding(6, kernel="poly").fit(X).sample_indices_
+    np.testing.assert_array_equal(
+        picks, Herding(6, kernel="poly").fit(X.astype(float)).sample_indices_
+    )
+    assert len(set(picks)) == 6
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_name_two_rows(value, rng):
+    X = rng.standard_normal((20, 2))
+    X[13, 0] = 99
+    y = np.arange(20) % 2
+
+    def measure(a, b):
+        return value if 99 in a and 99 not in b else abs(a - b).sum()
+
+    for sampler in (
+        Herding(6, kernel=measure),
+        KCenterGreedy(6, metric=measure, init=[13, 0]),
+        KCenterGreedy(6, metric=measure, init=[0, 1]),
+    ):
+        for stratify in (None, "proportional"):
+            with pytest.raises(
+                ValueError,
+                match=rf"is -?{abs(value)} between rows 13 and \d+ of X; it must be a fin",
+            ):
+                clone(sampler).set_params(stratify=stratify).fit(X, y)
+
+
+def test_metrics_that_are_not_finite(rng):
+    X = rng.random((20, 4))
+    X[4], X[9] = 0, 1
+    with np.errstate(invalid="ignore"):
+        with pytest.raises(ValueError, match="'correlation' is nan between rows 0 and 4 of X"):
+            KCenterGreedy(5, metric="correlation", init=[0]).fit(X)
+        X[9] = 0
+        with pytest.raises(ValueError, match="'braycurtis' is nan between rows 4 and 4 of X"):
+            KCenterGreedy(5, metric="braycurtis", init=[4]).fit(X)
+        with pytest.raises(
+            ValueError, match="'correlation' is nan between row 4 of X and the mean"
+        ):
+            KCenterGreedy(5, metric="correlation").fit(X)
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "laplacian", "poly", "sigmoid", "cosine"])
+def test_kernel_herding_in_blocks_and_as_csr(kernel):
+    """Also where rows are far from all others, so that the kernel is almost the identity."""
+    for seed in range(12 if kernel == "rbf" else 4):
+        rng = np.random.default_rng(seed)
+        n, d = int(rng.choice([60, 120])), int(rng.choice([2, 6, 40]))
+        X = rng.standard_normal((n, d)) * 10.0 ** np.linspace(-3, 3, d)
+        if seed % 3 == 0:
+            X[rng.random(n) < 0.5, 0] = -99999999
+        sampler = Herding(30, kernel=kernel)
+        if kernel == "rbf":
+            sampler.set_params(kernel_params={"gamma": 0.2})
+        whole = sampler.fit(X).sample_indices_
+        with sklearn.config_context(working_memory=0.005):
+            parts = clone(sampler).fit(X).sample_indices_
+        np.testing.assert_array_equal(parts, whole)
+        np.testing.assert_array_equal(
+            clone(sampler).fit(sparse.csr_array(X)).sample_indices_, whole
+        )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rbf_is_right_far_from_the_origin(dtype, rng):
+    X = (rng.standard_normal((50, 3)) + 1e5).astype(dtype)
+    X[25:] = X[:25] + X.dtype.type(0.125)
+    D = distances(X) ** 2
+    of = gram(X, "rbf", {"gamma": 3.0})
+    every = np.arange(50)
+    np.testing.assert_allclose(of.block(every, every), np.exp(-3 * D), rtol=1e-12, atol=1e-13)

@@ -338,7 +338,7 @@ class _Rows:
         some = self.fetch(xp.arange(0, self.n, max(1, self.n // 256), device=self.device))
         at = some.shape[0] // 2
         centre = xp.sort(some, axis=0)[at, :]
-        norm, shifted = (xp.sort(self._squares(x))[at] for x in (some, some - centre))
+        norm, shifted = (float(xp.sort(self._squares(x))[at]) for x in (some, some - centre))
         if self.narrow:
             self.X = self._cast(self.X) - centre
         elif norm > 4 * shifted:

@@ -158,11 +158,10 @@ def is_lazy(container):
 def canonical(X):
     """`X`, a table, in a form that has one meaning for all who read it; never the user's changed.
 
-    Sparse tables become csr (or stay csc): each entry is stored once, in order of the columns, with
-    indices of 32 bits where these suffice. Of a matrix in parts, sum and square root differ from
-    those of its entries. What scikit-learn cannot index it gets otherwise: a RecordBatch of
-    pyarrow as a Table, its one-dimensional arrays as lists, and those of pandas and its indexes as
-    arrays of NumPy.
+    Sparse tables become csr (or stay csc): each entry is stored once, as whoever squares what is
+    stored would square its parts otherwise, in order of the columns, with indices of 32 bits where
+    these suffice. What scikit-learn cannot index takes another form: a RecordBatch of pyarrow that
+    of a Table, its one-dimensional arrays lists, those of pandas and its indexes arrays of NumPy.
     """
     if _library_name(X) == "pyarrow":
         import pyarrow
@@ -195,9 +194,8 @@ def holds_objects(X):
     """
     if is_foreign(X) or sparse.issparse(X) or len(getattr(X, "shape", (0,))) != 1:
         return False
-    if getattr(getattr(X, "dtype", None), "kind", "O") not in "OUST" or not hasattr(
-        X, "__getitem__"
-    ):
+    kind = getattr(getattr(X, "dtype", None), "kind", "O")
+    if kind not in "OUST" or not hasattr(X, "__getitem__"):
         return False
     there = (value for value in X if value is not None and value is value)
     first = next(itertools.chain(there, [None]))

@@ -21,6 +21,7 @@ _FILL = "fill such values in first, as with sklearn.impute.SimpleImputer, or lea
 _REPLACE = "replace such values first, or leave out those rows"
 _ENCODE = "encode it first, as with sklearn.preprocessing.OneHotEncoder"
 _COUNT = "turn it into numbers first, such as days since the first one"
+_THAT = "cannot work on that"
 _TIMES = np.datetime64 | np.timedelta64 | datetime.date | datetime.timedelta
 
 
@@ -41,6 +42,8 @@ def columns_named(X, name, instead=""):
     except (AttributeError, TypeError, ValueError) as error:
         said = str(error)
         found = None
+        if _THAT in said:
+            raise  # a sampler inside has named it
         if _NOT_FINITE.search(said):
             found = _first_not_finite(X, said)
         elif _NOT_NUMBERS.search(said):
@@ -51,7 +54,7 @@ def columns_named(X, name, instead=""):
         # Of dates scikit-learn says at length which types of NumPy do not go together.
         begin = "X holds dates or times" if advice is _COUNT else said.splitlines()[0].rstrip(".")
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        text = f"{begin}: {where}. {name} cannot work on that: {advice}. {instead}"
+        text = f"{begin}: {where}. {name} {_THAT}: {advice}. {instead}"
         raise kind(text.rstrip()) from error
 
 

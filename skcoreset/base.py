@@ -109,9 +109,9 @@ def as_it_was_on_failure(estimator):
     If the block ends well, `estimator` becomes what the copy has become, all at once. So a fit that
     fails or is interrupted leaves it as it was, and fits of it in several threads do not mix.
     """
-    fitted = object.__new__(type(estimator))
+    fitted, parameters = object.__new__(type(estimator)), estimator._get_param_names()
     for name, value in list(vars(estimator).items()):
-        if name.startswith("_") or not name.endswith("_"):
+        if name in parameters or name.startswith("_") or not name.endswith("_"):
             vars(fitted)[name] = value
     yield fitted
     estimator.__dict__ = vars(fitted)
@@ -437,7 +437,7 @@ class BaseModelCoreset(BaseCoreset):
             only = table.classes[table.codes[table.sample_weight > 0][0]]
             raise ValueError(
                 f"{name} fits a classifier, which needs at least 2 classes; y has one class"
-                f"{' with rows' * bool(table.counted)}{table.counted}: {only}."
+                f"{table.counted and ' with rows' + table.counted}: {only}."
             )
         if fitted:
             if len(estimator.classes_) < 2:
@@ -656,7 +656,7 @@ def encode(y):
         if (Y.sum(axis=1) == 1).all():
             return Y.argmax(axis=1), np.arange(Y.shape[1])
     if kind in ("multilabel-indicator", "multiclass-multioutput"):
-        if np.asarray(getattr(y, "data", y)).dtype.kind == "f":
+        if (y if sparse.issparse(y) else np.asarray(y)).dtype.kind == "f":
             return None, None  # numbers that happen to be whole: several continuous targets
         raise ValueError(
             f"Multilabel and multioutput targets have no classes to stratify by: y is {kind!r}. "

@@ -18,7 +18,6 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_linnerud, make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
@@ -50,7 +49,7 @@ from skcoreset import (
     Uniform,
 )
 from skcoreset._backend import canonical
-from skcoreset._warnings import quiet, warn
+from skcoreset._warnings import warn
 from skcoreset.base import as_it_was_on_failure
 
 all_samplers = pytest.mark.parametrize("sampler", marked(SAMPLERS + VARIANTS))
@@ -404,7 +403,7 @@ def test_targets_that_give_no_classes(sampler, sixty):
     targets = [
         whole,  # several numbers a row, that happen to be whole
         whole.astype(int),
-        pd.DataFrame(whole),
+        pd.DataFrame(whole, columns=["data", "dtype"]),
         indicator,
         sparse.csr_array(indicator),
         [[int(a), int(b)] for a, b in indicator[:, :2]],
@@ -427,6 +426,7 @@ def test_targets_that_give_no_classes(sampler, sixty):
     again = clone(sampler).fit(X, whole + 0.5)
     np.testing.assert_array_equal(got.sample_indices_, again.sample_indices_)
     assert not hasattr(got, "classes_")
+    assert clone(sampler).fit(X, pd.DataFrame(whole, columns=["data", "b"])).get_support().any()
     for target in (whole.astype(int), indicator, sparse.csr_array(indicator)):
         with pytest.raises(ValueError, match=r"no classes to stratify by: .*stratify=None"):
             clone(sampler).fit(X, target)
@@ -534,6 +534,8 @@ def test_the_way_out_of_this_method_is_named():
 
     assert said(Herding(6)).endswith("OneHotEncoder.")
     assert "A Pipeline given as estimator" in said(Margin(coreset_size=6))
+    inside = said(CoverageCentric(EL2N(), 6))
+    assert inside.count("cannot work on that") == inside.count("EL2N cannot") == 1
     assert "features='model'" in said(ContrastiveActiveLearning(coreset_size=6))
     assert "sensitivity='loss'" in said(ImportanceSampling(6))
     boosts = HistGradientBoostingClassifier(categorical_features="from_dtype", max_iter=3)
@@ -582,8 +584,9 @@ def test_weights_are_spoken_of_where_they_matter(sixty):
 class Breaks(BaseEstimator):
     """Sets attributes, then does what it is told."""
 
-    def __init__(self, then=None):
+    def __init__(self, then=None, lambda_=1):
         self.then = then
+        self.lambda_ = lambda_
 
     def fit(self, value):
         with as_it_was_on_failure(self) as fitted:
@@ -607,7 +610,13 @@ def test_a_fit_is_there_as_a_whole_or_not_at_all():
         estimator.set_params(then=interrupt).fit(2)
     assert vars(estimator) == {**before, "then": interrupt}
     estimator.set_params(then=None).fit(3)
-    assert vars(estimator) == {"then": None, "_noted": 1, "first_": 3, "second_": 3}
+    assert vars(estimator) == {
+        "then": None,
+        "lambda_": 1,
+        "_noted": 1,
+        "first_": 3,
+        "second_": 3,
+    }
 
 
 @all_samplers
@@ -670,40 +679,6 @@ def test_a_fit_that_fails_leaves_what_another_thread_has_done(sixty, monkeypatch
 
 
 # warnings ----------------------------------------------------------------------------------
-
-
-def test_filters_are_what_they_were_after_fits_in_threads(sixty):
-    X, y = sixty
-    learns = LogisticRegression(warm_start=True, max_iter=1)
-    before = list(warnings.filters)
-    start = threading.Barrier(8)
-
-    def fit(seed):
-        start.wait()
-        Forgetting(learns, 9, n_epochs=3, random_state=seed).fit(X, y)
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(fit, range(8)))
-    assert warnings.filters == before
-    with pytest.warns(ConvergenceWarning):
-        clone(learns).fit(X, y)
-
-
-def test_quiet_leaves_the_filters_of_the_user():
-    before = list(warnings.filters)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        mine = warnings.filters[0]
-        with quiet(ConvergenceWarning), quiet(ConvergenceWarning):
-            warnings.warn("not seen", ConvergenceWarning, stacklevel=1)
-        assert warnings.filters[0] is mine
-        with pytest.raises(KeyError), quiet(ConvergenceWarning):
-            raise KeyError
-        assert warnings.filters[0] is mine
-        warnings.simplefilter("error", ConvergenceWarning)
-        with pytest.raises(ConvergenceWarning):
-            warnings.warn("seen", ConvergenceWarning, stacklevel=1)
-    assert warnings.filters == before
 
 
 def here():

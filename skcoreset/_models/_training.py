@@ -1,5 +1,6 @@
 """Watching a classifier train: what it says of the rows while it learns."""
 
+import warnings
 from inspect import signature
 
 import numpy as np
@@ -12,7 +13,6 @@ from sklearn.pipeline import Pipeline
 from skcoreset._backend import take
 from skcoreset._models._asking import host, is_fitted, last_step, outputs
 from skcoreset._models._gradient_factors import last_layer_input
-from skcoreset._warnings import quiet
 
 __all__ = ["squared_length", "training_route", "watch"]
 
@@ -160,7 +160,8 @@ def _watch_warm_start(model, X, y, record, n_epochs, sample_weight):
     total = model.n_estimators if grows else None
     model.set_params(warm_start=True)
     sizes = np.unique(np.linspace(0, total, n_epochs + 1).round().astype(int)[1:]) if grows else []
-    with quiet(ConvergenceWarning):  # one pass at a time never converges
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # one pass at a time never converges
         for epoch in range(len(sizes) if grows else n_epochs):
             model.set_params(**({"n_estimators": int(sizes[epoch])} if grows else {"max_iter": 1}))
             model.fit(X, y, **weight)

@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skcoreset import _models
 from skcoreset._backend import take, to_numpy
-from skcoreset._kernels.factored import Factored
+from skcoreset._kernels.centre import CentredRows
 from skcoreset._kernels.sampling import (
     Sizes,
     draw_with_replacement,
@@ -392,4 +392,12 @@ def _log_loss(estimator, X, y):
 
 
 def _gradient_norm(estimator, X, y):
-    return np.sqrt(to_numpy(Factored(*_models.gradient_factors(estimator, X, y)).sq))
+    a, h, bias = _models.gradient_factors(estimator, X, y)
+    # In units of their own, as squares of what the classifier is nearly sure of would be 0.
+    a = to_numpy(a)
+    unit = np.abs(a).max(axis=1)
+    norm = unit * np.linalg.norm(a / np.where(unit > 0, unit, 1.0)[:, None], axis=1)
+    if h is None:
+        return norm
+    seen = CentredRows(h)
+    return norm * np.hypot(float(bias), seen.unit * seen.lengths())

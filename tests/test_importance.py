@@ -518,6 +518,22 @@ def test_gradient(classifier, blobs):
     np.testing.assert_allclose(got.sensitivity_, np.sqrt((a**2).sum(axis=1) * squares), rtol=1e-6)
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_gradients_whose_squares_are_beyond_float64(scale):
+    """Of rows that the classifier is nearly sure of, and of columns of any unit."""
+    X, y = scale * np.array([[1.0], [-1], [-200], [-400]]), np.array([1, 0, 0, 0])
+    model = LogisticRegression().fit(np.sign(X), y)
+    model.coef_, model.intercept_ = np.array([[1.0 / scale]]), np.array([0.0])
+    got = sensitivity_of(X, y, sensitivity="gradient", estimator=model)
+    p = model.predict_proba(X)
+    wrong = p[np.arange(4), 1 - y]
+    assert wrong[3] < 1e-170
+    # 1 - p is 0 in float64 where p is 1, so what is left of the gradient is the other class.
+    a = np.hypot(wrong, 1 - p[np.arange(4), y])
+    np.testing.assert_allclose(got, a * np.hypot(1, X[:, 0]), rtol=1e-6)
+    assert (got > 0).all()
+
+
 def test_array_and_callable(blobs):
     X, y = blobs
     s = np.abs(X[:, 0])

@@ -1,0 +1,216 @@
+"""Paragraphs that several docstrings need, each written once.
+
+A docstring holds the name of such a paragraph in braces, alone on its line; `fill_docstring` puts
+the paragraph there, with the indentation of that line. Braces anywhere else, as in formulas, stay.
+"""
+
+import re
+import textwrap
+
+__all__ = ["PARAGRAPHS", "fill_docstring"]
+
+_PLACEHOLDER = re.compile(r"^([ \t]*)\{(\w+)\}[ \t]*$", flags=re.MULTILINE)
+
+
+def fill_docstring(documented):
+    """Replace the names of shared paragraphs in the docstring of a class or function.
+
+    Parameters
+    ----------
+    documented : class or function
+
+    Returns
+    -------
+    documented : class or function
+        The same object; its ``__doc__`` is complete.
+    """
+    if documented.__doc__ is not None:  # None under ``python -OO``
+        documented.__doc__ = _PLACEHOLDER.sub(_paragraph, documented.__doc__)
+    return documented
+
+
+def _paragraph(match):
+    indent, name = match.groups()
+    return textwrap.indent(PARAGRAPHS[name], indent)
+
+
+def _written(text):
+    return textwrap.dedent(text).strip("\n")
+
+
+PARAGRAPHS = {
+    # Parameters of samplers ------------------------------------------------------------------
+    "estimator": """
+        estimator : classifier, default=None
+            The classifier, or a Pipeline that ends in one. A fitted classifier (or one in a
+            :class:`~sklearn.frozen.FrozenEstimator`) is used as it is; of an unfitted one, a clone
+            is fitted on the data. None is ``LogisticRegression(max_iter=1000)``.
+        """,
+    "estimator_watched": """
+        estimator : classifier, default=None
+            A classifier whose training can be recorded, or a Pipeline that ends in one: see
+            :meth:`TrainingDynamics.from_estimator`. A clone is trained. A fitted gradient boosting
+            classifier is used as it is; any other fitted classifier raises an error, because its
+            training is over. None is ``SGDClassifier(loss="log_loss")``, which needs scaled
+            features.
+        """,
+    "coreset_size": """
+        coreset_size : int, float or dict, default=0.1
+            The budget: how many samples are selected. An int is the number of samples; a float in
+            (0, 1] is the fraction of all samples, ``max(1, round(fraction * n_samples))``. A dict
+            ``{class: int or float}`` sets the number of samples, or the fraction, of each class;
+            its key None holds for all classes that are not named.
+        """,
+    "stratify": """
+        stratify : {"proportional", "balanced"} or None, default="proportional"
+            How the budget is divided among the classes. "proportional" keeps class proportions
+            (largest remainder, at least one sample per class); "balanced" gives equal counts, as
+            far as the classes are large enough; None ignores classes. It has no effect where there
+            are no classes, that is where `y` is None or continuous.
+        """,
+    "stratify_labels": """
+        stratify : {"proportional", "balanced"} or None, default="proportional"
+            How the budget is divided among the classes. "proportional" keeps class proportions
+            (largest remainder, at least one sample per class); "balanced" gives equal counts, as
+            far as the classes are large enough; None ignores classes.
+        """,
+    "cv": """
+        cv : int, cross-validation generator or iterable, default=None
+            None scores the samples with a classifier that was fitted on them. Otherwise each
+            sample is scored by a clone that was fitted on other folds, as in
+            :func:`~sklearn.model_selection.cross_val_predict`. Only for an unfitted estimator.
+        """,
+    "dynamics": """
+        dynamics : TrainingDynamics, default=None
+            The record of a training on these samples, used instead of training `estimator`.
+        """,
+    "n_epochs": """
+        n_epochs : int, default=10
+            Number of epochs, that is passes over the samples; for boosting, the number of stages
+            that are recorded.
+        """,
+    "n_repeats": """
+        n_repeats : int, default=1
+            Number of trainings, each with other random seeds; the statistics are averages over
+            them.
+        """,
+    "batch_size": """
+        batch_size : int, default=64
+            Number of samples per ``partial_fit``.
+        """,
+    "random_state_training": """
+        random_state : int, RandomState instance or None, default=None
+            Seed of the order of the samples in each epoch, and of a classifier whose own
+            ``random_state`` is None.
+        """,
+    "optimizer": """
+        optimizer : {"lazy", "stochastic", "naive"}, default="lazy"
+            Greedy optimizer. "lazy" and "naive" select the same samples; "lazy" evaluates far
+            fewer gains. "stochastic" evaluates a random subset of the candidates in each step,
+            and selects other samples.
+        """,
+    "stochastic_epsilon": """
+            Only for ``optimizer="stochastic"``, which evaluates ``n / k * ln(1 / epsilon)``
+            candidates per step and reaches ``1 - 1/e - epsilon`` of the optimum in expectation.
+        """,
+    "random_state_stochastic": """
+        random_state : int, RandomState instance or None, default=None
+            Seed of the stochastic optimizer.
+        """,
+    "metric_similarity": """
+        metric : str or callable, default="euclidean"
+            A metric of :func:`sklearn.metrics.pairwise_distances`. The similarity of two samples
+            is the largest distance within their class minus their distance. With "precomputed",
+            `X` holds the similarities: non-negative, symmetric, of shape (n_samples, n_samples),
+            dense or sparse.
+        """,
+    "n_neighbors_similarity": """
+        n_neighbors : int, default=None
+            Number of nearest neighbors, within the class, in the similarity graph; a pair is in
+            the graph if either sample is a neighbor of the other. The similarity is the largest
+            distance in the graph minus the distance of the pair; pairs that are not in the graph
+            have similarity 0. None uses all pairs.
+        """,
+    "init_samples": """
+        init : array-like of int, default=None
+            Indices of samples that are selected already. They count towards the budget.
+        """,
+    # Fitted attributes of samplers -----------------------------------------------------------
+    "sample_indices_": """
+        sample_indices_ : ndarray of shape (n_coreset,)
+            Indices of the selected samples, in order of selection. The classes are interleaved in
+            proportion, so that every prefix is nearly stratified.
+        """,
+    "sample_indices_prefix": """
+        sample_indices_ : ndarray of shape (n_coreset,)
+            Indices of the selected samples, in order of selection. The classes are interleaved in
+            proportion, so that every prefix is nearly stratified. Within a class, a larger budget
+            only adds samples at the end.
+        """,
+    "sample_weight_counts": """
+        sample_weight_ : ndarray of shape (n_coreset,)
+            Weight of each selected sample: the number of samples of its class divided by the
+            number that was selected of it, ``n_c / k_c``. With `sample_weight`, the weights of the
+            selected samples keep their proportions and sum to the total weight of the class.
+        """,
+    "sample_weight_cells": """
+        sample_weight_ : ndarray of shape (n_coreset,)
+            Weight of each selected sample: the number (or the total `sample_weight`) of the
+            samples of its class that are nearest to it. The weights sum to n_samples, or to the
+            total `sample_weight`.
+        """,
+    "gains_": """
+        gains_ : ndarray of shape (n_coreset,)
+            Increase of the set function of the class by each selected sample. Non-increasing
+            within a class, except for the samples of `init`.
+        """,
+    "sampling_strategy_": """
+        sampling_strategy_ : dict
+            Number of selected samples of each class; ``{None: n_coreset}`` without classes.
+        """,
+    "estimator_fitted": """
+        estimator_ : classifier
+            The fitted classifier whose predictions were used; with `cv`, the one that was fitted
+            on all samples.
+        """,
+    "dynamics_": """
+        dynamics_ : TrainingDynamics
+            The record of the training. Other methods take it as `dynamics`.
+        """,
+    "estimator_trained": """
+        estimator_ : classifier
+            The trained classifier; only without `dynamics`.
+        """,
+    "classes_": """
+        classes_ : ndarray of shape (n_classes,)
+            The class labels; only where `y` has classes.
+        """,
+    "n_features_in_": """
+        n_features_in_ : int
+            Number of features seen during :term:`fit`.
+        """,
+    "feature_names_in_": """
+        feature_names_in_ : ndarray of shape (`n_features_in_`,)
+            Names of the features seen during :term:`fit`; only where `X` has feature names that
+            are all strings.
+        """,
+    "device_": """
+        device_ : str
+            Device of the computation, "cpu" or "cuda:<n>".
+        """,
+    # Methods ---------------------------------------------------------------------------------
+    "X": """
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The samples.
+        """,
+    "y_optional": """
+        y : array-like of shape (n_samples,), default=None
+            The targets.
+        """,
+    "sample_weight": """
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights. Samples of weight 0 are ignored: they are never selected, and do not
+            count for the budget.
+        """,
+}
+PARAGRAPHS = {name: _written(text) for name, text in PARAGRAPHS.items()}

@@ -85,6 +85,7 @@ class Search:
 
 def search_on(pairs, spare, tie):
     """The search for `pairs`, or None if it is not a dense table on a GPU that fits there."""
-    launch = launcher_of(pairs.X, SOURCE)
+    same = pairs.X.dtype == pairs.dtype  # else its copy is of another type
+    launch = launcher_of(pairs.X, SOURCE) if same else None
     X = None if launch is None else whole_table(pairs)
     return None if X is None else Search(X, launch, spare, tie)

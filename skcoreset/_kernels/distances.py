@@ -491,9 +491,6 @@ class Euclidean(_Rows):
     def most_width(self, value):
         return self.rounding * (value + min(self.most_square, value / self.doubt))
 
-    def most_slack(self, value):
-        return self.rounding * (self.most_square + value)
-
     def to_mean(self, weight=None):
         return self.to_vector(slice(0, self.n), self.mean(weight)[0])
 
@@ -559,10 +556,8 @@ class Cosine(_Rows):
 
     width = slack
 
-    def most_slack(self, value):
+    def most_width(self, value):
         return self.rounding
-
-    most_width = most_slack
 
     def distances(self, columns, rows):
         D = self.block(columns, rows)
@@ -616,7 +611,7 @@ class Measured(_Rows):
     def slack(self, values, rows=slice(None)):
         return self.rounding * np.abs(values)
 
-    width = most_slack = most_width = slack
+    width = most_width = slack
 
     def distances(self, columns, rows):
         return self.block(columns, rows)

@@ -229,7 +229,10 @@ def test_slack_and_doubt(name, dtype, metric, arrays):
     for i in range(0, n, 7):
         slack = arrays.to_numpy(of.slack(values[i, :], every))
         assert (np.abs(arrays.to_numpy(values)[i] - expected[i]) <= slack).all()
-        assert (slack <= of.most_slack(expected[i].max() * 1.01 + 1e-6)).all()
+        mended = arrays.to_numpy(of.block(every[i : i + 1], slice(0, n)))[0]
+        width = arrays.to_numpy(of.width(arrays.asarray(mended.astype("float64")), every))
+        assert (np.abs(mended - expected[i]) <= width + 1e-30).all()
+        assert (width <= of.most_width(expected[i].max() * 1.01 + 1e-6)).all()
     # A squared distance of 0 is always a matter of doubt, but of two rows at the origin.
     doubtful = arrays.to_numpy(of.doubtful(0 * values[0, :], every, every))
     np.testing.assert_array_equal(

@@ -126,8 +126,8 @@ class _Rows:
             )
             raise ValueError(
                 f"{what} is {values[~np.isfinite(values)][0]} between rows {left} and {right} of "
-                "X; it must be a finite number. Leave out or change such rows, scale X, or use "
-                "another one."
+                "X; values must not be NaN or infinite. Leave out or change such rows, scale X, "
+                "or use another one."
             )
         return values
 
@@ -508,9 +508,6 @@ class Euclidean(_Rows):
     def most_width(self, value):
         return self.rounding * (value + min(self.most_square, value / self.doubt))
 
-    def most_slack(self, value):
-        return self.rounding * (self.most_square + value)
-
     def to_mean(self, weight=None):
         return self.to_vector(slice(0, self.n), self.mean(weight)[0])
 
@@ -576,10 +573,8 @@ class Cosine(_Rows):
 
     width = slack
 
-    def most_slack(self, value):
+    def most_width(self, value):
         return self.rounding
-
-    most_width = most_slack
 
     def distances(self, columns, rows):
         """Those near 0 by the difference of the two rows of length 1."""
@@ -665,7 +660,7 @@ class Measured(_Rows):
     def slack(self, values, rows=slice(None)):
         return self.rounding * np.abs(values)
 
-    width = most_slack = most_width = slack
+    width = most_width = slack
 
     def distances(self, columns, rows):
         return self.block(columns, rows)
@@ -679,7 +674,8 @@ class Measured(_Rows):
             at = int(np.flatnonzero(~np.isfinite(out))[0])
             raise ValueError(
                 f"metric={self.metric!r} is {out[at]} between row {self.number_of(at)} of X and "
-                "the mean of the rows. Leave out or change such rows, or use another metric."
+                "the mean of the rows; values must not be NaN or infinite. Leave out or change "
+                "such rows, or use another metric."
             )
         return out
 

@@ -188,9 +188,16 @@ def _farthest_rows(state, most):
     highest = edge - 3 * width  # of the others
     reach = gap[near]
     sure = xp.nonzero(reach > edge + 2 * width)[0]
-    # Of the rows that tie for the last places the lowest come in: they would be picked first.
     ties = xp.nonzero(xp.abs(reach - edge) <= 2 * width)[0]
-    chosen = xp.concat([sure, ties[: most - sure.shape[0]]])
+    places = most - sure.shape[0]
+    if ties.shape[0] > places:  # the farthest of them as far as can be told
+        values = state.measured(near[ties])
+        edge = float(partition(values, values.shape[0] - places, xp=xp)[values.shape[0] - places])
+        width = 2 * (pairs.tie[0] * edge + pairs.tie[1])
+        above, level = ties[values > edge + width], ties[xp.abs(values - edge) <= width]
+        # Of the rows that tie for the last places the lowest come in: they would be picked first.
+        ties = xp.concat([above, level[: places - above.shape[0]]])
+    chosen = xp.concat([sure, ties])
     left_out = xp.ones_like(near, dtype=xp.bool)
     put(left_out, chosen, False)
     left_out = near[left_out]

@@ -86,9 +86,15 @@ class Herding(BaseCoreset):
     Notes
     -----
     The columns count as they are: scale them if their units differ. With `sample_weight` the mean
-    is the weighted one.
+    is the weighted one; weights times a constant give the same picks.
 
-    Time: n d for each pick, one product of the rows with a vector. With a kernel, n evaluations
+    Rows that bring the mean equally near, up to rounding in float64, are ties and go to the lowest
+    row. The tolerance is that of the two rows that are compared, so values far from all others in
+    some columns, such as -999 for "unknown", leave the other columns their say. Kernel values are
+    computed in float64; one that is NaN or infinite is an error that names its two rows.
+
+    Time: n d for each pick, one product of the rows with a vector, and differences for the rows
+    that it cannot tell apart. With a kernel, n evaluations
     of it for each pick and :math:`n^2` once. Memory: O(n), X is not copied (a class of it is,
     within scikit-learn's `working_memory`); sparse X stays sparse.
 
@@ -224,13 +230,20 @@ class KCenterGreedy(BaseCoreset):
     Notes
     -----
     The columns count as they are: scale them if their units differ. Distances that are equal up
-    to rounding are ties and go to the lowest row; once every row left is a duplicate of a pick
-    (radius 0), rows are taken in their order, so that the size stays exact.
+    to rounding (Euclidean ones: whose squares are relatively closer than :math:`2^{-39}`) are ties
+    and go to the lowest row; once every row left is a duplicate of a pick (radius 0), rows are
+    taken in their order, so that the size stays exact.
 
-    Time: n k d, in matrix products that serve a hundred picks at once. Memory: O(n) and blocks
-    within scikit-learn's `working_memory`; neither X nor the distances are held twice (a class of
-    X is copied if it fits in `working_memory`, a table of 32 columns or less as a whole). Sparse
-    X stays sparse.
+    Euclidean distances that picks, radii and cells depend on are computed from differences in
+    float64 wherever products have lost their digits, also in a float32 table and where rows form
+    groups far from each other: `radius_` is the largest distance itself, but for the last digits.
+    A metric that is NaN or infinite for a pair of rows is an error that names them.
+
+    Time: n k d, in matrix products that serve a hundred picks at once; up to that of one pass
+    over the rows for each pick where many rows have to be compared by differences. Memory: O(n)
+    and blocks within scikit-learn's `working_memory`; neither X nor the distances are held twice
+    (a class of X is copied if it fits in `working_memory`, a table of 32 columns or less as a
+    whole). Sparse X stays sparse.
 
     References
     ----------

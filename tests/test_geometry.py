@@ -551,7 +551,7 @@ def test_values_that_are_not_finite_name_two_rows(value, rng):
         for stratify in (None, "proportional"):
             with pytest.raises(
                 ValueError,
-                match=rf"is -?{abs(value)} between rows 13 and \d+ of X; it must be a fin",
+                match=rf"is -?{abs(value)} between rows 13 and \d+ of X; values must",
             ):
                 clone(sampler).set_params(stratify=stratify).fit(X, y)
 

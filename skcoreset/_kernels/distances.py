@@ -115,8 +115,8 @@ class _Rows:
             )
             raise ValueError(
                 f"{what} is {values[~np.isfinite(values)][0]} between rows {left} and {right} of "
-                "X; it must be a finite number. Leave out or change such rows, scale X, or use "
-                "another one."
+                "X; values must not be NaN or infinite. Leave out or change such rows, scale X, "
+                "or use another one."
             )
         return values
 
@@ -630,7 +630,8 @@ class Measured(_Rows):
             at = int(np.flatnonzero(~np.isfinite(out))[0])
             raise ValueError(
                 f"metric={self.metric!r} is {out[at]} between row {self.number_of(at)} of X and "
-                "the mean of the rows. Leave out or change such rows, or use another metric."
+                "the mean of the rows; values must not be NaN or infinite. Leave out or change "
+                "such rows, or use another metric."
             )
         return out
 

@@ -83,7 +83,8 @@ class Search:
 
 def search_on(pairs, spare):
     """The search for `pairs`, or None if it is not a dense table on a GPU that fits there."""
-    launch = launcher_of(pairs.X, SOURCE)
+    same = pairs.X.dtype == pairs.dtype  # else its copy is of another type
+    launch = launcher_of(pairs.X, SOURCE) if same else None
     if launch is None:
         return None
     X, source = whole_table(pairs), _as_they_are(pairs)
@@ -92,12 +93,11 @@ def search_on(pairs, spare):
 
 def _as_they_are(pairs):
     """All rows of `pairs`, not shifted, stored by rows; None if a copy has no room."""
-    xp, of_X = pairs.xp, pairs.source is pairs.X and pairs.offset is None
-    if of_X:
+    xp, source = pairs.xp, pairs.source
+    if source is pairs.X and pairs.offset is None:
         return whole_table(pairs)
-    whole = pairs.rows is None and pairs.source.dtype == pairs.dtype
-    if whole and pairs.source.flags.c_contiguous:
-        return pairs.source
+    if pairs.rows is None and source.dtype == pairs.dtype and source.flags.c_contiguous:
+        return source
     if pairs.n * pairs.terms * pairs.itemsize > room(xp):
         return None
     return xp.ascontiguousarray(xp.astype(pairs.fetch_source(slice(0, pairs.n)), pairs.dtype))

@@ -271,7 +271,8 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         def search(place):
             n_of, n_among = (len(np.arange(space.shape[0])[rows]) for rows in (of, among))
             work = search_work(n_of, n_among, space.shape[1], self.metric)
-            near = pairs(place(space, work, self._host_only()), self.metric)
+            table = space if self._host_only() else _in_range(space)
+            near = pairs(place(table, work, self._host_only()), self.metric)
             near.numbers = numbers
             return nearest_neighbors(near, self.n_neighbors, of, among)[0]
 
@@ -295,6 +296,20 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
 def _model_features(estimator, X):
     seen, _ = _models.last_layer_input(estimator, X)
     return _models.features(estimator, X) if seen is None else seen
+
+
+def _in_range(X):
+    """`X`, times a power of two where squares of its numbers would overflow or vanish in float64.
+
+    Neighbours by Euclidean distance, or by angle, are the same.
+    """
+    values = X.data if sparse.issparse(X) else X
+    if is_foreign(X) or not values.size:
+        return X
+    largest = max(-float(values.min()), float(values.max()))
+    if largest == 0 or 2.0**-300 < largest < 2.0**300:
+        return X
+    return X * 2.0 ** -max(-1000, int(np.frexp(largest)[1]))
 
 
 def _stacked(above, below):

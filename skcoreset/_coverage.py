@@ -306,9 +306,9 @@ class Moderate(BaseCoreset):
             row = at if contest.rows is None else int(contest.rows[at])
             of = "all rows" if contest.label is None else f"the class {contest.label}"
             raise ValueError(
-                f"metric={self.metric!r} gives the distance {distances[at]} between row {row} and "
-                f"the mean of {of}. Take out such rows, or give another metric, such as "
-                "'euclidean'."
+                f"metric={self.metric!r} is {distances[at]} between row {row} of X and the mean of "
+                f"{of}; values must not be NaN or infinite. Leave out or change such rows, or use "
+                "another metric."
             )
         order = np.argsort(distances, kind="stable")
         middle = order[_middle(contest.sample_weight[order])]

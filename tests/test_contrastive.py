@@ -45,6 +45,15 @@ class Told(ClassifierMixin, BaseEstimator):
         return np.asarray(self.proba, dtype=float)[np.asarray(X)[:, -1].astype(int)]
 
 
+class Anyhow(Told):
+    """One that says the same of all rows, whatever they are."""
+
+    classes_ = np.arange(2)
+
+    def predict_proba(self, X):
+        return np.full((X.shape[0], 2), 0.5)
+
+
 def told(proba, place):
     """Rows on a line, so far apart that their numbers, the last column, change no neighbour."""
     X = np.column_stack([1e4 * np.asarray(place, dtype=float), np.arange(len(proba))])
@@ -499,6 +508,18 @@ def test_scores_of_float32_far_from_zero(rng):
     np.testing.assert_array_equal(got.scores_, expected.scores_)
     np.testing.assert_array_equal(got.sample_indices_, expected.sample_indices_)
     np.testing.assert_array_equal(got.score_samples(X), expected.score_samples(X.astype(float)))
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200, 2.0**-1010])
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("n_columns", [3, 20])
+def test_the_unit_of_the_table_does_not_matter(n_columns, metric, scale, rng):
+    """Squares of such numbers are 0 or infinite in float64; neighbours are what they were."""
+    X = rng.standard_normal((60, n_columns))
+    expected = fit(Anyhow(), 5, X, metric=metric)
+    for container in (np.asarray, sparse.csr_array):
+        got = fit(Anyhow(), 5, container(X * scale), metric=metric)
+        np.testing.assert_array_equal(got.neighbors_, expected.neighbors_)
 
 
 def in_parts(X):

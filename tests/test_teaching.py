@@ -507,3 +507,19 @@ def test_the_warning_points_at_the_line_of_the_user(flipped):
     with pytest.warns(UserWarning, match="still wrong") as caught:
         BlackBoxTeaching(STUMP, random_state=0).fit(*flipped)
     assert [w.filename for w in caught] == [__file__]
+
+
+@pytest.mark.parametrize("factor", [0.1, 1 / 3, 1e-200, 1e200])
+def test_weights_times_a_constant_are_the_same_weights(factor):
+    """Whether those of the rows that are wrong add up to all of them is no matter of rounding."""
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(20, 100))
+        X, y = rng.standard_normal((n, 2)), np.arange(n) % 3
+        weight = rng.integers(1, 4, n).astype(float)
+        here, there = (
+            BlackBoxTeaching(ONE_NN, coreset_size=None, random_state=0).fit(X, y, sample_weight=w)
+            for w in (weight, weight * factor)
+        )
+        assert here.n_doublings_ == there.n_doublings_
+        np.testing.assert_array_equal(here.sample_indices_, there.sample_indices_)

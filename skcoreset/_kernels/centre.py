@@ -71,23 +71,18 @@ class CentredRows:
         return rows / norms[:, None]
 
     def mean(self, weight):
-        """Weighted mean as (high, low): what is left of it when rounded is in the second.
+        """Weighted mean as (high, low): what rounding took from the first is in the second.
 
         `weight` is a host array of any scale.
         """
         weight = weight / weight.max()
         total = float(weight.sum())
-        parts = [weight]
-        absent = None
-        if self.sparse:  # the weight of the rows that have nothing stored in a column
-            parts = _exact_parts(weight)
-            absent = [part.sum() - self._column_sums(part, stored=True) for part in parts]
-            absent = sum(absent[1:], start=absent[0])
         on_device = self.xp.asarray(weight, dtype=self.xp.float64, device=self.device)
         high = self._column_sums(on_device) / total
         left = self._column_sums(on_device, less=high)
-        if self.sparse:
-            left = left - high * absent
+        if self.sparse:  # the rows that have nothing stored in a column
+            for part in _exact_parts(weight):
+                left = left - high * (part.sum() - self._column_sums(part, stored=True))
         return high, left / total
 
     def _column_sums(self, weight, less=None, stored=False):
@@ -104,17 +99,17 @@ class CentredRows:
         return out
 
     def row(self, at):
-        """The row at position `at` as (high, low)."""
+        """The row at position `at` as (high, None): nothing of it was rounded."""
         row = self.fetch(self.xp.asarray([at], device=self.device))
         row = row.toarray() if self.sparse else row
-        return row[0, :], self._zeros()
+        return row[0, :], None
 
     def lengths(self):
         """Norm of each row, a host array."""
-        return self.distances((self._zeros(), self._zeros()))
+        return self.distances((self._zeros(), None))
 
     def distances(self, point):
-        """Distance of each row to the point (high, low), a host array in the unit."""
+        """Distance of each row to the point (high, low or None), a host array in the unit."""
         squares = self._sparse_squares if self.sparse else self._dense_squares
         out = [to_numpy(part) for part in squares(point)]
         return np.sqrt(np.concatenate(out)) if out else np.zeros(0)
@@ -122,17 +117,21 @@ class CentredRows:
     def _dense_squares(self, point):
         high, low = point
         for block in self.blocks:
-            gaps = (self.fetch(block) - high) - low
+            gaps = self.fetch(block) - high
+            if low is not None:
+                gaps = gaps - low
             yield row_products(gaps, gaps)
 
     def _sparse_squares(self, point):
         """By what is stored, and the squares of the point in the other columns."""
         high, low = point
-        parts = _exact_parts((high + low) ** 2)
+        parts = _exact_parts((high if low is None else high + low) ** 2)
         totals = [part.sum() for part in parts]
         for block in self.blocks:
             rows = self.fetch(block)
-            gaps = (rows.data - high[rows.indices]) - low[rows.indices]
+            gaps = rows.data - high[rows.indices]
+            if low is not None:
+                gaps -= low[rows.indices]
             squares = _row_sums(gaps * gaps, rows)
             for part, total in zip(parts, totals, strict=True):
                 squares += total - _row_sums(part[rows.indices], rows)

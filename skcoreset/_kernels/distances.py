@@ -531,7 +531,7 @@ class Cosine(_Rows):
         norms = self.xp.sqrt(self.xp.where(sq > 0, sq, 1.0))
         self.scale = self._cast(self.xp.where(sq > 0, 1 / norms, 0.0))
         self.refines = self.itemsize == 4
-        self.tie = 0.0, self.rounding_wide
+        self.tie = 0.0, max(2.0**-44, self.rounding_wide)
 
     def block(self, columns, rows):
         D = self.products(self.fetch_dense(columns) * -self.scale[columns][:, None], rows)

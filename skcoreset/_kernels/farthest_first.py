@@ -149,7 +149,7 @@ def _farthest_of_all(state):
     if len(state.picks) == pairs.n:
         return None, -np.inf
     gap = state.gap
-    width = _width(pairs, gap)
+    width = _width(pairs, gap) + pairs.tie[0] * xp.max(gap) + pairs.tie[1]
     near = xp.nonzero(gap + width >= xp.max(gap - width))[0]
     values, unsure = to_numpy(state.measured(near)), to_numpy(state.unsure[near])
     values, unsure = values.copy(), unsure.copy()
@@ -183,7 +183,7 @@ def _farthest_rows(state, most):
     edge = -np.inf if n <= most else float(partition(gap, n - most, xp=xp)[n - most])
     if edge == -np.inf:  # all that can still be picked fit in
         return xp.nonzero(gap > -xp.inf)[0], (-np.inf, -np.inf, n)
-    width = pairs.most_width(edge)
+    width = pairs.most_width(edge) + pairs.tie[0] * edge + pairs.tie[1]
     near = xp.nonzero(gap >= edge - 4 * width)[0]
     highest = edge - 3 * width  # of the others
     reach = gap[near]
@@ -207,7 +207,10 @@ def _farthest_rows(state, most):
     values = state.measured(left_out)
     factor, term = pairs.tie
     top = float(xp.max(values))
-    lower, upper = (top + sign * 2 * (factor * top + term) for sign in (-1, 1))
+    tie = factor * top + term
+    # A pick counts at its least, which is 2 ties below it; where all are equal it must not fail
+    # by their last digits.
+    lower, upper = top - 3 * tie, top + 2 * tie
     lower, upper = max(lower, highest), max(upper, highest)
     rivals = left_out[values >= lower]
     rival = int(rivals[0]) if rivals.shape[0] else n

@@ -293,8 +293,9 @@ def test_covering_radius_is_true(case, kind):
     eps = float(np.finfo(X.dtype).eps)
     for k in range(1, size + 1):
         radius = D[:, :k].min(axis=1).max()
-        assert got.radii_[k - 1] == pytest.approx(radius, rel=8 * eps, abs=1e-300)
+        assert got.radii_[k - 1] == pytest.approx(radius, rel=max(8 * eps, 1e-12), abs=1e-300)
     assert got.radius_ == got.radii_[-1]
+    assert got.radius_ == pytest.approx(radius, rel=16 * eps, abs=1e-300)
     cells = np.bincount(D.argmin(axis=1), minlength=size)
     assert got.sample_weight_.sum() == pytest.approx(cells.sum())
 

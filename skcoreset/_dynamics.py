@@ -7,7 +7,7 @@ from sklearn.utils._param_validation import Interval
 
 from skcoreset import _models
 from skcoreset._training_dynamics import TrainingDynamics
-from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, present
+from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, check_numbers, present
 
 __all__ = ["EL2N", "Dynamic", "Forgetting", "GraNd", "of_all_rows", "of_present_rows"]
 
@@ -57,6 +57,11 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
         if self.estimator is None:
             return _models.default_classifier_to_watch()
         return self.estimator
+
+    def _check_X(self, X):
+        if self.estimator is None and self.dynamics is None:
+            check_numbers(self, X)  # the default classifier would turn dates into numbers
+        return super()._check_X(X)
 
     def _check_target(self, table):
         if self.dynamics is None:

@@ -298,6 +298,7 @@ class BlackBoxTeaching(BaseModelCoreset):
         """The learner, trained on the rows taught, and what it predicts of all rows."""
         try:
             learner = _models.fit_with_weight(clone(untaught), take(X, taught), y[taught])
+            return learner, _models.predicted(learner, X)
         except InvalidParameterError:
             raise
         except ValueError as error:
@@ -307,7 +308,6 @@ class BlackBoxTeaching(BaseModelCoreset):
                 "learner needs more, raise n_initial: cross-validation inside it (cv) needs as "
                 "many rows of each class as it has folds."
             ) from error
-        return learner, _models.predicted(learner, X)
 
     def _pick(self, represented, contest):
         place, joined = represented

@@ -59,7 +59,6 @@ __all__ = [
     "Contest",
     "Picks",
     "Table",
-    "seeded",
 ]
 
 

@@ -316,7 +316,7 @@ def test_facility_location_gains_are_true(case, kind):
     np.testing.assert_allclose(got.gains_, gains, rtol=0, atol=64 * eps * values[1])
     # Greedy: no other sample would have added more, but for ties.
     best = S.sum(axis=0).max()
-    assert gains[0] >= best - 64 * eps * best
+    assert gains[0] >= best * (1 - max(2.0**-38, 64 * eps))
 
 
 @pytest.mark.parametrize(
@@ -331,6 +331,8 @@ def test_sample_weights_times_a_constant(sampler, data):
     n = len(X)
     weight = np.random.default_rng(data.draw(st.integers(0, 99))).integers(1, 4, n).astype(float)
     sampler = clone(sampler).set_params(coreset_size=data.draw(st.integers(1, n)), stratify=None)
+    if getattr(sampler, "sensitivity", None) == "leverage" and not X.any():
+        return  # the leverage of every sample is 0, which is an error
     one, _ = fit_resample(sampler, X, None, weight)
     factor = data.draw(st.sampled_from([0.1, 0.3, 1e-12, 1e-200, 1e200]))
     other, _ = fit_resample(sampler, X, None, weight * factor)

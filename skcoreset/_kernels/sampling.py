@@ -59,6 +59,10 @@ class Sizes:
             self.total[mine] = np.cumsum(self.sorted[mine]) + carried
             carried, before = self.total[mine][-1], one
         certain_from = n - np.arange(1, n + 1) + self.total / self.sorted
+        # Sizes of few digits often make these whole numbers, which rounding must not move to either
+        # side: on one of them a row is certain in a sample of m rows, on the other it is not.
+        whole = np.rint(certain_from)
+        certain_from = np.where(abs(certain_from - whole) <= n * 2.0**-30, whole, certain_from)
         # In a sample of n rows all are certain, whatever rounding says.
         self.certain_from = np.minimum.accumulate(np.minimum(certain_from, n))
 

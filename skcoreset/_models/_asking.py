@@ -15,6 +15,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.multiclass import (
     OneVsOneClassifier,
+    OneVsRestClassifier,
     _predict_binary,
     _threshold_for_binary_predict,
 )
@@ -259,8 +260,9 @@ def _shaped(estimator, shape):
     return estimator
 
 
-# Where a row is so far on the wrong side of every class that all its probabilities are 0,
-# SGDClassifier divides 0 by 0 before scikit-learn 1.9; from then on they are equal.
+# Where a row is so far on the wrong side of every class that all its probabilities are 0, those of
+# SGDClassifier are equal; before scikit-learn 1.9 it divides 0 by 0. Those of OneVsRestClassifier
+# stay 0.
 _ZERO_BY_ZERO = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < (1, 9)
 
 
@@ -281,9 +283,11 @@ def _checked(values, estimator, method, n_samples, n_columns, column="class"):
             f"a row for each sample and a column for each {column}."
         )
     values = values.astype(np.float64)  # a copy: the classifier may hold on to its own
-    is_sgd = isinstance(last_step(estimator), SGDClassifier)
-    if _ZERO_BY_ZERO and is_sgd and method == "predict_proba":
+    model = last_step(estimator)
+    if method == "predict_proba" and isinstance(model, SGDClassifier) and _ZERO_BY_ZERO:
         values[np.isnan(values).all(axis=1)] = 1 / values.shape[1]
+    if method == "predict_proba" and isinstance(model, OneVsRestClassifier):
+        values[~values.any(axis=1)] = 1 / values.shape[1]
     finite = np.isfinite(values).reshape(n_samples, -1).all(axis=1)
     if not finite.all():
         row = int(finite.argmin())

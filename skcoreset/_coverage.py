@@ -152,8 +152,8 @@ class CoverageCentric(ClearDefaults, BaseCoreset):
         self.sampler_ = sampler.fit(table.X, table.y, **weight)
         if not hasattr(sampler, "scores_"):
             raise TypeError(
-                f"{self.sampler!r} has no fitted attribute scores_. CoverageCentric needs a "
-                "sampler that computes a score for each sample, such as EL2N()."
+                f"{self.sampler!r} has no fitted attribute scores_. CoverageCentric needs a score "
+                "sampler, such as EL2N()."
             )
         self.scores_ = np.asarray(sampler.scores_, dtype=np.float64)
         if self.scores_.shape != table.sample_weight.shape:

@@ -86,8 +86,8 @@ class Herding(BaseCoreset):
     With `sample_weight`, the target is the weighted mean.
     {scale_of_sample_weight}
 
-    Two samples are tied if they bring the mean equally close to :math:`\mu`, up to rounding in
-    float64. Ties are resolved in favor of the lowest index. The tolerance depends only on the two
+    Two samples are tied if adding either brings the mean equally close to :math:`\mu`, up to
+    rounding in float64. Ties are resolved in favor of the lowest index. The tolerance depends only on the two
     samples that are compared. Values far from all others in some features, such as -999 for
     "unknown", therefore do not mask the differences in other features. Kernel values are computed
     in float64; a kernel value that is NaN or infinite raises an error that names the two samples.

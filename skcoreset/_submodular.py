@@ -200,9 +200,9 @@ class FacilityLocation(_SetFunction):
 
     Time for each class of n_c samples: n_c^2 d multiplications for the similarities, once if they
     fit in half of scikit-learn's `working_memory`, and about three times otherwise. The following
-    steps evaluate only the pairs of samples that are more similar than the first one is to its
-    most similar selected sample; soon these are a few percent of all pairs. Memory: O(n), and up
-    to `working_memory` for similarities. With `n_neighbors`, it is the memory of the graph.
+    steps evaluate a pair (i, j) only if :math:`s_{ij}` is larger than the similarity of i to its
+    most similar selected sample, which soon holds for a few percent of all pairs. Memory: O(n),
+    and up to `working_memory` for similarities. With `n_neighbors`, it is the memory of the graph.
 
     {similarity_precision}
 

@@ -87,10 +87,11 @@ class Herding(BaseCoreset):
     {scale_of_sample_weight}
 
     Two samples are tied if adding either brings the mean equally close to :math:`\mu`, up to
-    rounding in float64. Ties are resolved in favor of the lowest index. The tolerance depends only on the two
-    samples that are compared. Values far from all others in some features, such as -999 for
-    "unknown", therefore do not mask the differences in other features. Kernel values are computed
-    in float64; a kernel value that is NaN or infinite raises an error that names the two samples.
+    rounding in float64. Ties are resolved in favor of the lowest index. The tolerance depends only
+    on the two samples that are compared. Values far from all others in some features, such as -999
+    for "unknown", therefore do not mask the differences in other features. Kernel values are
+    computed in float64; a kernel value that is NaN or infinite raises an error that names the two
+    samples.
 
     Time, with n the number of samples of a class: n d multiplications for each selected sample, in
     one matrix-vector product, plus the differences of those samples that the product cannot

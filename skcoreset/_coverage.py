@@ -1,4 +1,4 @@
-"""Neither the hardest rows nor the easiest: coverage of all difficulties, and the middle."""
+"""Selection without the hardest samples: by bins of difficulty, or near the median distance."""
 
 from numbers import Integral, Real
 
@@ -7,6 +7,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skcoreset._budget import interleave
+from skcoreset._docstrings import fill_docstring
 from skcoreset._dynamics import EL2N
 from skcoreset._geometry import METRICS
 from skcoreset._kernels.centre import distances_to_mean
@@ -17,76 +18,69 @@ from skcoreset.base import BaseCoreset, ClearDefaults, check_numbers, seeded
 __all__ = ["CoverageCentric", "Moderate"]
 
 
+@fill_docstring
 class CoverageCentric(ClearDefaults, BaseCoreset):
-    """Rows of every difficulty but the hardest, after the scores of another method.
+    """Select samples of all difficulties except the hardest, by the scores of another sampler.
 
-    The hardest rows of each class, a share `cutoff`, are left out. The range of the scores of the
-    others is cut into `n_bins` bins of equal width, and the places are shared out from the bin with
-    fewest rows up: each bin gets an equal part of the places that are left, or all its rows if they
-    are fewer. Within a bin rows are drawn at random. Infinite scores, which lie in no range, count
-    to the first or last bin.
+    In each class, the fraction `cutoff` of the hardest samples is excluded. The range of the
+    scores of the other samples is divided into `n_bins` bins of equal width, and the budget is
+    divided among the bins, from the bin with the fewest samples to the one with the most: each
+    bin gets an equal part of the remaining budget, or all its samples if it has fewer. Within a
+    bin, samples are drawn at random. Infinite scores belong to the first or the last bin.
 
     Parameters
     ----------
     sampler : score sampler, default=None
-        Whose scores say how hard a row is; a clone of it is fitted. Its own `coreset_size` is not
-        used. None is ``EL2N()``. Of a sampler that is not of this package larger scores are harder.
+        The sampler whose scores are the :term:`difficulty` of the samples, in the direction that
+        the sampler defines; for a sampler that is not of this package, a larger score is a harder
+        sample. A clone is fitted, and its own `coreset_size` is not used. None is ``EL2N()``.
 
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
     cutoff : float, default=0.1
-        Share of each class that is left out, in [0, 1): larger for smaller coresets and for noisier
-        labels.
+        Fraction of the samples of each class, in [0, 1), that are excluded as the hardest. Larger
+        values are suited to smaller budgets and to noisier labels.
 
     n_bins : int, default=50
         Number of bins.
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None).
+    {stratify}
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the draw, and of every ``random_state`` in the sampler that is None.
+        Seed of the random draw, and of every ``random_state`` of the sampler that is None.
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, bins and classes interleaved in proportion.
+    {sample_indices_}
+        Within a class, the bins are interleaved in proportion, too.
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
-        with weights keep them in proportion.
+    {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        Scores of the sampler.
+        Scores of the samples by `sampler_`.
 
     sampler_ : sampler
-        The sampler, fitted.
+        The fitted clone of `sampler`.
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` has any.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    EL2N, Forgetting, AreaUnderMargin : Scores to start from.
+    EL2N : Scores by the error of the predicted probabilities early in training.
+    Forgetting : Scores by the number of times that a sample is forgotten during training.
+    AreaUnderMargin : Scores by the mean margin during training.
 
     Notes
     -----
-    Time: that of the sampler, and n log n. Memory: O(n).
+    Time: that of the sampler, and O(n log n). Memory: O(n).
 
     References
     ----------
@@ -139,12 +133,12 @@ class CoverageCentric(ClearDefaults, BaseCoreset):
             if group.size > left:
                 of = "" if group.label is None else f" of the class {group.label}"
                 raise ValueError(
-                    f"cutoff={self.cutoff} leaves {left} of {n_rows} rows{of}; {group.size} are to "
-                    "be kept. Give a smaller cutoff or coreset_size."
+                    f"cutoff={self.cutoff} leaves {left} of {n_rows} samples{of}, fewer than the "
+                    f"{group.size} to be selected. Reduce cutoff or coreset_size."
                 )
 
     def _n_left(self, n_rows):
-        """How many rows are left without the hardest ones."""
+        """Number of samples without the hardest ones."""
         return n_rows - int(round(self.cutoff * n_rows, 9))  # 0.29 * 100 is a little below 29
 
     def _sampler(self):
@@ -153,24 +147,25 @@ class CoverageCentric(ClearDefaults, BaseCoreset):
     def _represent(self, table):
         sampler = seeded(self._sampler(), check_random_state(self.random_state))
         if "coreset_size" in sampler.get_params(deep=False):
-            sampler.set_params(coreset_size=1.0)  # only its scores are wanted
+            sampler.set_params(coreset_size=1.0)  # only its scores are used
         weight = {"sample_weight": table.sample_weight} if table.weighted else {}
         self.sampler_ = sampler.fit(table.X, table.y, **weight)
         if not hasattr(sampler, "scores_"):
             raise TypeError(
-                f"{self.sampler!r} gives no scores_; CoverageCentric needs a score sampler."
+                f"{self.sampler!r} has no fitted attribute scores_. CoverageCentric needs a score "
+                "sampler, such as EL2N()."
             )
         self.scores_ = np.asarray(sampler.scores_, dtype=np.float64)
         if self.scores_.shape != table.sample_weight.shape:
             raise ValueError(
-                f"scores_ of {self.sampler!r} have the shape {self.scores_.shape}; one score a row "
-                f"is {table.sample_weight.shape}."
+                f"scores_ of {self.sampler!r} have the shape {self.scores_.shape}; one score for "
+                f"each sample, of shape {table.sample_weight.shape}, is expected."
             )
         missing = np.isnan(self.scores_) & (table.sample_weight > 0)
         if missing.any():
             raise ValueError(
-                f"scores_ of {self.sampler!r} are NaN for row {int(missing.argmax())}; "
-                "CoverageCentric takes a score of every row."
+                f"scores_ of {self.sampler!r} are NaN for sample {int(missing.argmax())}. "
+                "CoverageCentric needs a score for each sample of positive weight."
             )
         return getattr(sampler, "_harder", 1) * self.scores_
 
@@ -196,8 +191,8 @@ class CoverageCentric(ClearDefaults, BaseCoreset):
 
 
 def _bins(values, n_bins):
-    """Bin of each value: of equal width over the range of those that are finite."""
-    values = values / 4  # the range of the largest numbers is no number
+    """Index of the bin of each value; the bins divide the range of the finite values equally."""
+    values = values / 4  # the difference of the largest numbers would overflow
     finite = values[np.isfinite(values)]
     if len(finite) == 0:
         return (values > 0) * (n_bins - 1)
@@ -205,70 +200,62 @@ def _bins(values, n_bins):
     return np.searchsorted(edges[1:-1], values, side="right")
 
 
+@fill_docstring
 class Moderate(BaseCoreset):
-    r"""Rows whose distance to the centre of their class is nearest the median distance.
+    r"""Select the samples whose distance to the mean of their class is nearest to the median.
 
     .. math:: s(x) = - \big| \, d(x, \mu_y) - \mathrm{median} \, \big|
 
-    Neither the rows near the centre, which are all alike, nor the far ones, which may be noise.
+    The median is that of the distances of all samples of the class. The selected samples are
+    neither near the mean, where samples are similar to each other, nor far from it, where they may
+    be noise.
 
     Parameters
     ----------
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
     metric : str or callable, default="euclidean"
-        A metric of :func:`sklearn.metrics.pairwise_distances`. The centre is the mean of the rows.
+        A metric of :func:`sklearn.metrics.pairwise_distances`, except "precomputed".
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes, with one centre for all rows (None). Without classes (`y` absent or
-        continuous) it is None.
+    {stratify}
+        With None, the mean and the median are those of all samples.
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion. A class's picks are a
-        prefix of those for a larger coreset.
+    {sample_indices_prefix}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
-        with weights keep them in proportion.
+    {sample_weight_counts}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` has any.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    Herding : Keeps the mean instead.
+    Herding : Select samples that approximate the mean.
 
     Notes
     -----
-    The columns count as they are: scale them if their units differ. The paper takes the features of
-    a trained network; give those as X.
+    {unscaled_features}
+    The paper uses the features that a trained network computes; pass those as `X`.
 
-    Centre and median are weighted, where rows have weights; what all weights are multiplied by does
-    not matter. The centre and the distances to it are computed from differences in float64,
-    whatever the type of X, so a column that is far from zero or a row that is far out takes no
-    digits from the others. Rows that differ by no more than the rounding of their own distances and
-    of the median tie, and ties go to the lowest row. "cosine" is half the squared distance of the
-    rows and the centre, all scaled to norm 1. A metric that gives a distance that is not finite is
-    an error that names the row.
+    With `sample_weight`, the mean and the median are weighted.
+    {scale_of_sample_weight}
 
-    Time: n d; X is read four times. Memory: O(n), and blocks.
+    The mean and the distances to it are computed from differences in float64 for any dtype of `X`,
+    so that neither a feature far from zero nor a sample far from the others reduces the precision
+    of the other values. Samples whose scores differ by no more than the rounding errors of their
+    distances and of the median are ties, and ties are resolved in favor of the lowest index. The
+    distance "cosine" is half the squared Euclidean distance of the sample and the mean after both
+    are scaled to norm 1. A distance that is NaN or infinite raises an error that names the sample.
+
+    Time: O(n d), in four passes over `X`. Memory: O(n), and blocks of `X`.
 
     References
     ----------
@@ -304,11 +291,11 @@ class Moderate(BaseCoreset):
         if not np.isfinite(distances).all():
             at = int(np.flatnonzero(~np.isfinite(distances))[0])
             row = at if contest.rows is None else int(contest.rows[at])
-            of = "all rows" if contest.label is None else f"the class {contest.label}"
+            of = "all samples" if contest.label is None else f"the class {contest.label}"
             raise ValueError(
                 f"metric={self.metric!r} is {distances[at]} between row {row} of X and the mean of "
-                f"{of}; values must not be NaN or infinite. Leave out or change such rows, or use "
-                "another metric."
+                f"{of}. Distances must not be NaN or infinite: remove or change such samples, or "
+                "use another metric."
             )
         order = np.argsort(distances, kind="stable")
         middle = order[_middle(contest.sample_weight[order])]
@@ -318,10 +305,10 @@ class Moderate(BaseCoreset):
 
 
 def _middle(weight):
-    """The two positions that halve the `weight`; the same one twice where it lies in both halves.
+    """Positions of the lower and the upper weighted median; both are the same if it is unique.
 
-    Shares are whole numbers, whose sums are exact. A weight that was multiplied by something is
-    rounded, so halves are equal up to that.
+    The weights are converted to integers, whose sums are exact. Weights that were multiplied by a
+    constant are rounded, so half of the total is compared with a tolerance for this rounding.
     """
     upto = np.cumsum(np.rint(weight / weight.sum() * 2.0**61).astype(np.int64))
     half, rounding = upto[-1] // 2, 2 ** (61 - 50)

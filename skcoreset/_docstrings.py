@@ -126,10 +126,11 @@ PARAGRAPHS = {
         """,
     "n_neighbors_similarity": """
         n_neighbors : int, default=None
-            Number of nearest neighbors, within the class, in the similarity graph; a pair is in
-            the graph if either sample is a neighbor of the other. The similarity is the largest
-            distance in the graph minus the distance of the pair; pairs that are not in the graph
-            have similarity 0. None uses all pairs.
+            Number of nearest neighbors, within the class, in the similarity graph (all other
+            samples of a class that has fewer); a pair is in the graph if either sample is a
+            neighbor of the other. The similarity is the largest distance in the graph minus the
+            distance of the pair; pairs that are not in the graph have similarity 0. None uses all
+            pairs.
         """,
     "init_samples": """
         init : array-like of int, default=None
@@ -161,8 +162,9 @@ PARAGRAPHS = {
         """,
     "gains_": """
         gains_ : ndarray of shape (n_coreset,)
-            Increase of the set function of the class by each selected sample. Non-increasing
-            within a class, except for the samples of `init`.
+            Increase of the set function of the class by each selected sample. With the optimizers
+            "lazy" and "naive" it is non-increasing within a class, except for the samples of
+            `init`.
         """,
     "sampling_strategy_": """
         sampling_strategy_ : dict
@@ -198,6 +200,20 @@ PARAGRAPHS = {
         device_ : str
             Device of the computation, "cpu" or "cuda:<n>".
         """,
+    "sample_indices_greedy": """
+        sample_indices_ : ndarray of shape (n_coreset,)
+            Indices of the selected samples, in order of selection. The classes are interleaved in
+            proportion, so that every prefix is nearly stratified. With the optimizers "lazy" and
+            "naive", a larger budget only adds samples at the end of each class.
+        """,
+    "sample_weight_similar": """
+        sample_weight_ : ndarray of shape (n_coreset,)
+            Weight of each selected sample: the number (or the total `sample_weight`) of the
+            samples of its class whose most similar selected sample it is. With `n_neighbors`, or
+            with a sparse `X` of similarities, the samples that have similarity 0 to all selected
+            samples are divided among these in proportion. The weights sum to n_samples, or to the
+            total `sample_weight`.
+        """,
     # Methods ---------------------------------------------------------------------------------
     "X": """
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
@@ -211,6 +227,19 @@ PARAGRAPHS = {
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights. Samples of weight 0 are ignored: they are never selected, and do not
             count for the budget.
+        """,
+    # Notes -----------------------------------------------------------------------------------
+    "unscaled_features": """
+        The features are used as they are. Scale them beforehand if their units differ, for example
+        with :class:`~sklearn.preprocessing.StandardScaler`.
+        """,
+    "scale_of_sample_weight": """
+        Multiplying `sample_weight` by a constant does not change the selected samples.
+        """,
+    "similarity_precision": """
+        Similarities are computed in float64, also for float32 `X`. With ``metric="cosine"``, a
+        sample whose features are all 0 has distance 0 to itself and distance 1 to all other
+        samples.
         """,
 }
 PARAGRAPHS = {name: _written(text) for name, text in PARAGRAPHS.items()}

@@ -1,4 +1,4 @@
-"""Geometry: rows that stand for the others by where they lie. Labels serve only to stratify."""
+"""Selection by the features of the samples: herding and k-center. Labels only stratify."""
 
 import numpy as np
 from scipy import sparse
@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from skcoreset._backend import is_foreign, namespace, to_numpy
 from skcoreset._budget import rows_in_words
+from skcoreset._docstrings import fill_docstring
 from skcoreset._kernels.distances import gram, pairs
 from skcoreset._kernels.farthest_first import farthest_first
 from skcoreset._kernels.herding import herd
@@ -22,81 +23,81 @@ METRICS = {*_VALID_METRICS, "precomputed"} - _NOT_IN_BLOCKS
 _ON_DEVICE = {"euclidean", "l2", "cosine"}
 
 
+@fill_docstring
 class Herding(BaseCoreset):
-    r"""Rows whose mean is as near as can be to the mean of all rows.
+    r"""Select samples whose mean is close to the mean of all samples.
 
-    Greedily, without repeats, and per class by default: with features :math:`\phi` and their mean
-    :math:`\mu`, pick :math:`t + 1` is
+    The samples are selected greedily, without repetition, and per class by default. With the
+    features :math:`\phi`, their mean :math:`\mu` and the set :math:`S` of the first :math:`t`
+    selected samples, the next one is
 
-    .. math:: \arg\min_x \Big\| \mu - \frac{\phi(x) + \sum_{s \in S} \phi(s)}{t + 1} \Big\| .
+    .. math:: \arg\min_{x \notin S}
+        \Big\| \mu - \frac{\phi(x) + \sum_{s \in S} \phi(s)}{t + 1} \Big\| .
 
-    The error of the mean falls like 1/k where that of a random sample falls like
-    :math:`1/\sqrt k`. With a kernel it is not only the mean that is kept but the expectation of
-    every function in the kernel's space. Use it for few rows (below about 1 %) and for models
-    that live on means; outliers are never picked early. The linear form keeps the mean of a class
-    and nothing else: with few columns, or classes of several clusters, its picks gather around
-    the class mean and ``kernel="rbf"`` is the better choice.
+    The error of the mean of k selected samples decreases like 1/k, while that of k random samples
+    decreases like :math:`1/\sqrt k`. With a kernel, not only the mean is approximated but the
+    expectation of every function in the reproducing kernel Hilbert space. The method is suited to
+    small budgets (below about 1 % of the samples) and to models that depend on the means of the
+    classes. Outliers are not selected early. The linear kernel preserves the mean of a class and
+    nothing else: with few features, or with classes of several clusters, the selected samples
+    concentrate around the class mean, and ``kernel="rbf"`` is the better choice.
 
     Parameters
     ----------
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
     kernel : str, callable or None, default=None
-        None is the linear kernel: the rows are their own features. Otherwise a kernel of
-        :func:`sklearn.metrics.pairwise.pairwise_kernels`.
+        A kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`, or a callable. None is the
+        linear kernel, whose features are those of `X`.
 
     kernel_params : dict, default=None
-        Parameters of the kernel, such as ``{"gamma": 0.1}``.
+        Parameters of the kernel, such as ``{"gamma": 0.1}``. Only for a `kernel` that is not None.
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None). Without classes (`y` absent or continuous) it is None.
+    {stratify}
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion. A class's picks are a
-        prefix of those for a larger coreset.
+    {sample_indices_prefix}
 
     sample_weight_ : ndarray of shape (n_coreset,)
-        What each row kept stands for: the weight of its class by the number of its picks, as the
-        mean they keep is that of equal weights. Sums to n_samples (or to the weight given).
+        Weight of each selected sample: the total weight of its class divided by the number of
+        samples that were selected of it. The weights are equal within a class because the method
+        matches the unweighted mean of the selected samples. They sum to n_samples, or to the
+        total `sample_weight`.
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` has any.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    KCenterGreedy : Rows that cover the table, outliers first.
+    KCenterGreedy : Select samples that cover all samples, outliers first.
 
     Notes
     -----
-    The columns count as they are: scale them if their units differ. With `sample_weight` the mean
-    is the weighted one; weights times a constant give the same picks.
+    {unscaled_features}
 
-    Rows that bring the mean equally near, up to rounding in float64, are ties and go to the lowest
-    row. The tolerance is that of the two rows that are compared, so values far from all others in
-    some columns, such as -999 for "unknown", leave the other columns their say. Kernel values are
-    computed in float64; one that is NaN or infinite is an error that names its two rows.
+    With `sample_weight`, the target is the weighted mean.
+    {scale_of_sample_weight}
 
-    Time: n d for each pick, one product of the rows with a vector, and differences for the rows
-    that it cannot tell apart. With a kernel, n evaluations
-    of it for each pick and :math:`n^2` once. Memory: O(n), X is not copied (a class of it is,
-    within scikit-learn's `working_memory`); sparse X stays sparse.
+    Two samples are tied if adding either brings the mean equally close to :math:`\mu`, up to
+    rounding in float64. Ties are resolved in favor of the lowest index. The tolerance depends only
+    on the two samples that are compared. Values far from all others in some features, such as -999
+    for "unknown", therefore do not mask the differences in other features. Kernel values are
+    computed in float64; a kernel value that is NaN or infinite raises an error that names the two
+    samples.
+
+    Time, with n the number of samples of a class: n d multiplications for each selected sample, in
+    one matrix-vector product, plus the differences of those samples that the product cannot
+    distinguish. With a kernel: n kernel values for each selected sample, and :math:`n^2` once for
+    the mean. Memory: O(n). `X` is not copied, except for the samples of one class at a time if
+    they fit in scikit-learn's `working_memory`. Sparse `X` is not converted to a dense array.
 
     References
     ----------
@@ -136,8 +137,8 @@ class Herding(BaseCoreset):
     def _check_X(self, X):
         if self.kernel is None and self.kernel_params:
             raise ValueError(
-                f"kernel_params={self.kernel_params!r} are of no use with kernel=None, the linear "
-                "kernel; name a kernel."
+                f"kernel_params={self.kernel_params!r} requires a kernel that is not None; the "
+                "linear kernel, kernel=None, has no parameters. Set kernel, or kernel_params=None."
             )
         return check_numbers(self, X)
 
@@ -157,93 +158,92 @@ class Herding(BaseCoreset):
         return Picks(picks, weight=np.ones(len(picks)))
 
 
+@fill_docstring
 class KCenterGreedy(BaseCoreset):
-    r"""Rows that cover the table: each pick is the row farthest from all picks before it.
+    r"""Select samples by farthest-first traversal, so that they cover all samples.
 
-    The greedy algorithm for the k-center problem, per class by default,
+    This is the greedy algorithm for the k-center problem, per class by default. The next sample
+    is the one with the largest distance to its nearest selected sample,
 
-    .. math:: \arg\max_i \min_{j \in S} d(i, j),
+    .. math:: \arg\max_i \min_{j \in S} d(i, j).
 
-    whose covering radius is at most twice the smallest that k rows can have. It keeps the rare
-    and the odd, outliers first; use it where every region must be present (cold start, rare
-    subgroups, near-duplicate removal), not where the mass of the data matters.
+    The covering radius, that is the largest distance of a sample to its nearest selected sample,
+    is at most twice the smallest covering radius of any k samples. Outliers and rare samples are
+    selected first. The method is suited to tasks in which every region of the feature space must
+    be represented (cold start, rare subgroups, removal of near-duplicates), and not to tasks in
+    which the density of the data matters.
 
     Parameters
     ----------
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
     metric : str or callable, default="euclidean"
-        A metric of :func:`sklearn.metrics.pairwise_distances`. "euclidean" and "cosine" run as
-        matrix products. With "precomputed", X holds the distances, (n_samples, n_samples).
+        A metric of :func:`sklearn.metrics.pairwise_distances`. "euclidean" and "cosine" are
+        computed as matrix products. With "precomputed", `X` holds the distances: non-negative,
+        symmetric, of shape (n_samples, n_samples), dense.
 
     init : {"mean", "random"} or array-like of int, default="mean"
-        The first pick: the row nearest the (weighted) mean of its class, a random row, or the
-        indices of rows chosen already. These are picks like all others and count towards the
-        size. A class that has none of the given rows begins with the one nearest its mean. With
-        "precomputed", for want of a mean, the row with the smallest mean distance.
+        The first selected sample of each class. "mean" is the sample nearest to the mean of the
+        class, weighted by `sample_weight`; with ``metric="precomputed"``, it is the sample with
+        the smallest mean distance to the class. "random" is a random sample. An array holds the
+        indices of samples that are selected already: they count towards the budget, and "mean" is
+        used for a class that has none of them.
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None). Without classes (`y` absent or continuous) it is None.
+    {stratify}
 
     random_state : int, RandomState instance or None, default=None
         Seed of ``init="random"``.
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion. A class's picks are a
-        prefix of those for a larger coreset.
+    {sample_indices_prefix}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        Weight of the rows of its class that are nearest to each row kept (its Voronoi cell). Sums
-        to n_samples (or to the weight given).
+    {sample_weight_cells}
 
     radii_ : ndarray of shape (n_coreset,)
-        Covering radius of its class once that row was picked: the largest distance of a row to
-        the nearest pick of its class. Non-increasing within a class.
+        Covering radius of the class after each selected sample was added: the largest distance of
+        a sample of the class to its nearest selected sample of the class. Non-increasing within a
+        class.
 
     radius_ : float
-        Covering radius of the whole coreset.
+        Covering radius of the whole coreset: the largest of the final radii of the classes.
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` has any.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    Herding : Rows whose mean is the mean of the table; leaves outliers out.
+    Herding : Select samples that approximate the mean, without outliers.
 
     Notes
     -----
-    The columns count as they are: scale them if their units differ. Distances that are equal up
-    to rounding (Euclidean ones: whose squares are relatively closer than :math:`2^{-39}`) are ties
-    and go to the lowest row; once every row left is a duplicate of a pick (radius 0), rows are
-    taken in their order, so that the size stays exact.
+    {unscaled_features}
 
-    Euclidean distances that picks, radii and cells depend on are computed from differences in
-    float64 wherever products have lost their digits, also in a float32 table and where rows form
-    groups far from each other: `radius_` is the largest distance itself, but for the last digits.
-    A metric that is NaN or infinite for a pair of rows is an error that names them.
+    Distances that are equal up to rounding are ties, and ties are resolved in favor of the lowest
+    index. Euclidean distances tie if the relative difference of their squares is below
+    :math:`2^{-39}`. When all remaining samples are duplicates of selected ones (radius 0), they
+    are selected by index until the budget is reached.
 
-    Time: n k d, in matrix products that serve a hundred picks at once; up to that of one pass
-    over the rows for each pick where many rows have to be compared by differences. Memory: O(n)
-    and blocks within scikit-learn's `working_memory`; neither X nor the distances are held twice
-    (a class of X is copied if it fits in `working_memory`, a table of 32 columns or less as a
-    whole). Sparse X stays sparse.
+    Where matrix products lose digits to cancellation, the Euclidean distances that determine the
+    selected samples, the radii and the weights are computed from differences in float64, also for
+    float32 `X` and for groups of samples that are far from each other. `radius_` is exact to a few
+    units in the last place of the dtype. The earlier entries of `radii_` are exact to a relative
+    error of 1e-12 in float64, and to a few units in the last place in float32. A distance that is
+    NaN or infinite raises an error that names the two samples.
+
+    Time: n k d multiplications, in matrix products that each serve about a hundred selected
+    samples. If many samples have to be compared by differences, the time is up to that of one pass
+    over all samples for each selected sample. Memory: O(n), and blocks within scikit-learn's
+    `working_memory`. The distance matrix is never held as a whole. `X` is not copied, except for
+    the samples of one class at a time if they fit in `working_memory`, and for the whole of `X` if
+    it has at most 32 features. Sparse `X` is not converted to a dense array.
 
     References
     ----------
@@ -294,8 +294,8 @@ class KCenterGreedy(BaseCoreset):
         if self.metric == "precomputed":
             if sparse.issparse(X):
                 raise TypeError(
-                    "metric='precomputed' takes a dense matrix of distances; in a sparse one what "
-                    "is not stored would count as distance 0."
+                    "metric='precomputed' takes a dense matrix of distances, but X is sparse: the "
+                    "distances that are not stored would be 0. Convert X by X.toarray()."
                 )
             check_square(X, "distances")
         return X
@@ -349,7 +349,7 @@ class KCenterGreedy(BaseCoreset):
 
 
 def n_pairs(contests):
-    """Number of pairs of a row and a pick of its group."""
+    """Number of pairs of a sample and a selected sample of the same group."""
     return sum(len(contest.sample_weight) * contest.size for contest in contests)
 
 

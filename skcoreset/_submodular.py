@@ -1,4 +1,4 @@
-"""Set functions on the rows themselves: facility location and graph cut."""
+"""Set functions of the similarities of samples: facility location and graph cut."""
 
 from numbers import Integral, Real
 
@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skcoreset._backend import device_of, is_foreign, namespace, to_numpy
+from skcoreset._docstrings import fill_docstring
 from skcoreset._geometry import (
     METRICS,
     check_initial,
@@ -26,7 +27,7 @@ __all__ = ["FacilityLocation", "GraphCut"]
 
 
 class _SetFunction(BaseCoreset):
-    """What set functions share: similarities, the greedy loop, cells. Adds ``_objective``."""
+    """Base of the set functions: greedy selection by similarities. Subclasses add `_objective`."""
 
     _uses_device = True
 
@@ -41,7 +42,7 @@ class _SetFunction(BaseCoreset):
     }
 
     def _objective(self, similar, weight):
-        """The set function, as :mod:`skcoreset._kernels.set_functions` describes it."""
+        """The set function: an objective of :mod:`skcoreset._kernels.set_functions`."""
         raise NotImplementedError
 
     def _check_X(self, X):
@@ -50,8 +51,8 @@ class _SetFunction(BaseCoreset):
             check_square(X, "similarities")
             if self.n_neighbors is not None:
                 raise ValueError(
-                    f"n_neighbors={self.n_neighbors} with metric='precomputed': leave pairs out of "
-                    "a sparse X instead."
+                    f"n_neighbors={self.n_neighbors} is not supported with metric='precomputed'. "
+                    "Set n_neighbors=None; a sparse X may hold the similarities of some pairs only."
                 )
         return X
 
@@ -101,7 +102,7 @@ class _SetFunction(BaseCoreset):
         if self.metric == "precomputed":
             X = X if rows is None else _square(X, rows)
             return similarities.given_similarities(X)
-        # In float64 also for float32 rows, as gains are small differences of these.
+        # Float64 also for float32 samples: gains are small differences of similarities.
         wide = pairs(X, self.metric, rows=rows, wide=True)
         if self.n_neighbors is None:
             return similarities.near_similarities(wide)
@@ -109,7 +110,7 @@ class _SetFunction(BaseCoreset):
         if near.n == 1:
             return similarities.given_similarities(sparse.csr_array([[1.0]]))
         neighbors, distances = nearest_neighbors(near, min(self.n_neighbors, near.n - 1))
-        if near.cancels:  # a search may have left some as their products gave them
+        if near.cancels:  # the search may return distances that lost digits in matrix products
             own = np.repeat(np.arange(near.n), neighbors.shape[1])
             distances = _distances_of(wide, own, neighbors.ravel()).reshape(neighbors.shape)
         return similarities.graph_similarities(neighbors, distances)
@@ -121,14 +122,14 @@ class _SetFunction(BaseCoreset):
 
 
 def _distances_of(near, left, right):
-    """Distance of each pair of rows, from their difference, on the host."""
+    """Distance of each pair of samples, computed from their difference, as a host array."""
     xp = near.xp
     left, right = (xp.asarray(at, device=near.device) for at in (left, right))
     return to_numpy(near.distance(near.direct(left, right)))
 
 
 def _square(X, rows):
-    """The part of a square table that `rows` have among themselves."""
+    """The submatrix of a square matrix for `rows`, as rows and as columns."""
     if not is_foreign(X):
         return X[rows][:, rows]
     xp = namespace(X)
@@ -136,94 +137,74 @@ def _square(X, rows):
     return xp.take(xp.take(X, at, axis=0), at, axis=1)
 
 
+@fill_docstring
 class FacilityLocation(_SetFunction):
-    r"""Rows such that every row has a similar one among them: the medoids of the table.
+    r"""Select samples that maximize the facility location function.
 
     .. math:: f(S) = \sum_i w_i \max_{j \in S} s_{ij}
 
-    Greedily, and per class by default, which reaches at least 1 - 1/e of the optimum. It keeps
-    what many rows are near to; an outlier counts as one row, however far it is from all others,
-    in contrast to `KCenterGreedy`.
+    The value of a set S of samples is the sum, over all samples i, of the similarity of i to its
+    most similar sample in S, weighted by `sample_weight`. The greedy algorithm, which is applied
+    per class by default, reaches at least 1 - 1/e of the optimum. The selected samples are similar
+    to many samples; an outlier counts as one sample, however far it is from all others, in
+    contrast to `KCenterGreedy`.
 
     Parameters
     ----------
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
-    metric : str or callable, default="euclidean"
-        A metric of :func:`sklearn.metrics.pairwise_distances`; the similarity of two rows is the
-        largest distance (of its class) minus theirs. With "precomputed", X holds similarities of
-        at least 0, symmetric, (n_samples, n_samples), dense or sparse.
+    {metric_similarity}
 
-    n_neighbors : int, default=None
-        Similarities count only between a row and so many nearest ones (of its class), in either
-        direction (all others, if the class has no more); the farthest of these pairs counts 0.
-        None: all pairs.
+    {n_neighbors_similarity}
 
-    optimizer : {"lazy", "stochastic", "naive"}, default="lazy"
-        "lazy" and "naive" pick the same rows, "lazy" in a fraction of the time. "stochastic" looks
-        at a random part of the candidates at each step, and picks others.
+    {optimizer}
 
     epsilon : float, default=0.01
-        Of the stochastic optimizer: it looks at ``n / k * ln(1 / epsilon)`` candidates a step and
-        reaches ``1 - 1/e - epsilon`` of the optimum in expectation.
+        {stochastic_epsilon}
 
-    init : array-like of int, default=None
-        Indices of rows that are in already. They count towards the size.
+    {init_samples}
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None). Without classes (`y` absent or continuous) it is None.
+    {stratify}
 
-    random_state : int, RandomState instance or None, default=None
-        Seed of the stochastic optimizer.
+    {random_state_stochastic}
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion.
-        With the lazy optimizer a class's picks are a prefix of those for a larger coreset.
+    {sample_indices_greedy}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        Weight of the rows that are most similar to each row kept. Sums to n_samples (or to the
-        weight given).
+    {sample_weight_similar}
 
-    gains_ : ndarray of shape (n_coreset,)
-        What each pick added to the value of its class; non-increasing within a class, but for
-        the rows of `init`.
+    {gains_}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` has any.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    KCenterGreedy : The worst row counts, not the sum: outliers first.
-    GraphCut : Punishes rows that are like each other.
-    CRAIG : The same on gradients.
+    KCenterGreedy : Minimizes the largest distance instead of a sum; selects outliers first.
+    GraphCut : Penalizes similarities among the selected samples.
+    CRAIG : Facility location of gradients.
 
     Notes
     -----
-    The columns count as they are: scale them if their units differ.
+    {unscaled_features}
 
-    Time for each class: n_c^2 d for all similarities, once where they fit in half of
-    scikit-learn's `working_memory` and about three times where not; after that only pairs count
-    that are more similar than the row is to its nearest pick, which soon are few in a hundred.
-    Memory: O(n), and up to `working_memory` for similarities. With `n_neighbors`: that of the
-    graph. Similarities are float64, whatever X is. With metric="cosine" a row of zeros is at
-    distance 0 from itself and 1 from all others.
+    {scale_of_sample_weight}
+
+    Time for each class of n_c samples: n_c^2 d multiplications for the similarities, once if they
+    fit in half of scikit-learn's `working_memory`, and about three times otherwise. The following
+    steps evaluate a pair (i, j) only if :math:`s_{ij}` is larger than the similarity of i to its
+    most similar selected sample, which soon holds for a few percent of all pairs. Memory: O(n),
+    and up to `working_memory` for similarities. With `n_neighbors`, it is the memory of the graph.
+
+    {similarity_precision}
 
     References
     ----------
@@ -269,93 +250,74 @@ class FacilityLocation(_SetFunction):
         return set_functions.cover(similar, weight)
 
 
+@fill_docstring
 class GraphCut(_SetFunction):
-    r"""Rows that are similar to all rows and not to each other.
+    r"""Select samples that are similar to all samples and dissimilar to each other.
 
     .. math:: f(S) = \sum_i \sum_{j \in S} w_i s_{ij}
         - \lambda \bar w \sum_{i \in S} \sum_{j \in S} s_{ij}
 
-    with :math:`\bar w` the mean of the weights, so that weights times a constant pick the same
-    rows. Greedily, and per class by default. Up to :math:`\lambda` = 1/2 no row can make the value
-    smaller; above that it can, and is still picked if the size asks for it.
+    The first term is the weighted sum of the similarities of the selected samples to all samples.
+    The second term penalizes the similarities among the selected samples; :math:`\bar w` is the
+    mean of the weights. The function is maximized greedily, per class by default. For
+    :math:`\lambda` up to 1/2, adding a sample never decreases its value. For larger
+    :math:`\lambda`, a sample may decrease it and is still selected if the budget requires it.
 
     Parameters
     ----------
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
-    metric : str or callable, default="euclidean"
-        A metric of :func:`sklearn.metrics.pairwise_distances`; the similarity of two rows is the
-        largest distance (of its class) minus theirs. With "precomputed", X holds similarities of
-        at least 0, symmetric, (n_samples, n_samples), dense or sparse.
+    {metric_similarity}
 
-    n_neighbors : int, default=None
-        Similarities count only between a row and so many nearest ones (of its class), in either
-        direction (all others, if the class has no more); the farthest of these pairs counts 0.
-        None: all pairs.
+    {n_neighbors_similarity}
 
     redundancy : float, default=0.5
-        :math:`\lambda`, how much similarity within the coreset costs.
+        :math:`\lambda`, the factor of the penalty of the similarities among the selected samples.
 
-    optimizer : {"lazy", "stochastic", "naive"}, default="lazy"
-        "lazy" and "naive" pick the same rows, "lazy" in a fraction of the time. "stochastic" looks
-        at a random part of the candidates at each step, and picks others.
+    {optimizer}
 
     epsilon : float, default=0.01
-        Of the stochastic optimizer: it looks at ``n / k * ln(1 / epsilon)`` candidates a step and
-        reaches ``1 - 1/e - epsilon`` of the optimum in expectation.
+        {stochastic_epsilon}
 
-    init : array-like of int, default=None
-        Indices of rows that are in already. They count towards the size.
+    {init_samples}
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None). Without classes (`y` absent or continuous) it is None.
+    {stratify}
 
-    random_state : int, RandomState instance or None, default=None
-        Seed of the stochastic optimizer.
+    {random_state_stochastic}
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion.
-        With the lazy optimizer a class's picks are a prefix of those for a larger coreset.
+    {sample_indices_greedy}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        Weight of the rows that are most similar to each row kept. Sums to n_samples (or to the
-        weight given).
+    {sample_weight_similar}
 
-    gains_ : ndarray of shape (n_coreset,)
-        What each pick added to the value of its class; non-increasing within a class, but for
-        the rows of `init`.
+    {gains_}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` has any.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    FacilityLocation : Counts only the most similar row kept.
+    FacilityLocation : Depends only on the most similar selected sample of each sample.
 
     Notes
     -----
-    The columns count as they are: scale them if their units differ.
+    {unscaled_features}
 
-    Time for each class: n_c^2 d once, then one row of similarities a pick. Memory: O(n), and up to
-    half of scikit-learn's `working_memory` for similarities. They are float64, whatever X is. With
-    metric="cosine" a row of zeros is at distance 0 from itself and 1 from all others.
+    {scale_of_sample_weight}
+
+    Time for each class of n_c samples: n_c^2 d multiplications for the sums of similarities, then
+    n_c similarities for each selected sample. Memory: O(n), and up to half of scikit-learn's
+    `working_memory` for similarities.
+
+    {similarity_precision}
 
     References
     ----------

@@ -468,7 +468,7 @@ def test_coverage_centric_leaves_out_the_hardest(noisy_digits):
             edge = np.sort(hard[mine])[len(mine) - int(0.3 * len(mine)) - 1]
             kept = sampler.sample_indices_[y[sampler.sample_indices_] == label]
             assert hard[kept].max() <= edge
-    with pytest.raises(ValueError, match=r"cutoff=0.6 leaves .* of the class 0; .* are to be kept"):
+    with pytest.raises(ValueError, match=r"cutoff=0.6 leaves .* of the class 0, fewer than the"):
         CoverageCentric(Entropy(), 0.5, cutoff=0.6).fit(X, y)
     with pytest.raises(TypeError, match="needs a score sampler"):
         CoverageCentric(Moderate(), 0.1).fit(X, y)
@@ -836,7 +836,7 @@ def test_coverage_centric_of_infinite_scores():
     huge = np.finfo(float).max * np.array([-1.0, -1, -1, -1, 1, 1, 0.9, -0.9])
     kept = CoverageCentric(Scores(huge), 4, **made).fit(np.zeros((8, 1))).sample_indices_
     assert len(np.intersect1d(kept, [4, 5, 6])) == 2
-    with pytest.raises(ValueError, match=r"scores_ of Scores.* are NaN for row 1"):
+    with pytest.raises(ValueError, match=r"scores_ of Scores.* are NaN for sample 1"):
         CoverageCentric(Scores([0, np.nan, 1]), 1, **made).fit(np.zeros((3, 1)))
     with pytest.raises(ValueError, match=r"have the shape \(2,\); .* \(3,\)"):
         CoverageCentric(Scores([0, 1]), 1, **made).fit(np.zeros((3, 1)))
@@ -851,7 +851,7 @@ def test_the_cutoff_is_not_rounded_down_below_a_whole_number(cutoff):
     n_left = 100 - round(100 * cutoff)
     kept = sampler.set_params(coreset_size=n_left).fit(np.zeros((100, 1))).sample_indices_
     assert kept.max() == n_left - 1
-    with pytest.raises(ValueError, match=f"leaves {n_left} of 100 rows"):
+    with pytest.raises(ValueError, match=f"leaves {n_left} of 100 samples"):
         sampler.set_params(coreset_size=n_left + 1).fit(np.zeros((100, 1)))
 
 

@@ -49,7 +49,7 @@ PARAGRAPHS = {
     "estimator_watched": """
         estimator : classifier, default=None
             A classifier whose training can be recorded, or a Pipeline that ends in one: see
-            :meth:`TrainingDynamics.from_estimator`. A clone is trained. A fitted gradient boosting
+            :meth:`TrainingDynamics.from_estimator`. A clone is trained. A fitted boosting
             classifier is used as it is; any other fitted classifier raises an error, because its
             training is over. None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
             ``PolynomialFeatures(degree=1)``, which appends a constant feature in place of the

@@ -30,8 +30,8 @@ class BlackBoxTeaching(BaseModelCoreset):
     .. math:: T_x \sim \mathrm{Exp}(\lambda), \qquad \lambda = \ln \frac{N}{\delta} .
 
     In each round, a clone of the learner is fitted on the samples that have been added so far, the
-    teaching set S. D is the set of the other samples whose class labels it predicts incorrectly. If
-    it predicts all class labels correctly, the method has converged. Otherwise the weights of D are
+    teaching set S. D is the set of the other samples that it misclassifies. If it classifies all
+    samples correctly, the method has converged. Otherwise the weights of D are
     doubled until :math:`w(D) \ge 1`, and the samples of D whose weight exceeds their threshold are
     added to S. If there are none, doubling continues until there is one.
 
@@ -46,10 +46,11 @@ class BlackBoxTeaching(BaseModelCoreset):
     coreset_size : int, float, dict or None, default=None
         The budget. None selects the whole teaching set. An int is the number of samples; a float in
         (0, 1] is the fraction of all samples, ``max(1, round(fraction * n_samples))``; a dict
-        ``{class: int or float}`` sets the number of samples, or the fraction, of each class. With a
-        budget, the method stops as soon as the teaching set has this number of samples of each
-        class, and selects the first of them. If the teaching set remains smaller, the samples
-        outside of it with the smallest ratio ``T_x / w(x)`` are selected in addition.
+        ``{class: int or float}`` sets the number of samples, or the fraction, of each class, and
+        its key None holds for all classes that are not named. With a budget, the method stops as
+        soon as the teaching set has this number of samples of each class, and selects the first of
+        them. If the teaching set remains smaller, the samples outside of it with the smallest ratio
+        ``T_x / w(x)`` are selected in addition.
 
     delta : float, default=0.1
         :math:`\delta`, the probability that the bounds under Notes do not hold.
@@ -89,7 +90,7 @@ class BlackBoxTeaching(BaseModelCoreset):
     {sample_weight_counts}
 
     converged_ : bool
-        Whether the learner of the last round predicts all class labels correctly.
+        Whether the learner of the last round classifies all samples correctly.
 
     estimator_ : classifier
         The learner of the last round, fitted on the teaching set. With ``coreset_size=None``, the
@@ -99,7 +100,7 @@ class BlackBoxTeaching(BaseModelCoreset):
         Number of rounds, that is of fits of the learner.
 
     n_disagreements_ : ndarray of shape (`n_rounds_`,)
-        Number of samples whose class label the learner of each round predicts incorrectly.
+        Number of samples that the learner of each round misclassifies.
 
     n_doublings_ : int
         Number of times that the weights of D were doubled.
@@ -127,9 +128,9 @@ class BlackBoxTeaching(BaseModelCoreset):
     Warns
     -----
     UserWarning
-        With ``coreset_size=None``, if the learner of the last round does not predict all class
-        labels correctly: either it is wrong on samples of the teaching set, or `max_rounds` is too
-        small. With a budget there is no warning; see `converged_`.
+        With ``coreset_size=None``, if the learner of the last round misclassifies samples, because
+        it misclassifies samples of the teaching set, or because `max_rounds` is too small. With a
+        budget there is no warning; see `converged_`.
 
     See Also
     --------
@@ -138,9 +139,9 @@ class BlackBoxTeaching(BaseModelCoreset):
 
     Notes
     -----
-    A learner is consistent if it predicts the class labels of the samples that it was fitted on
-    correctly. Let the learner be consistent, and let there be t samples such that every classifier
-    of the learner that is correct on these is correct on all m samples. If :math:`\lambda` is large
+    A learner is consistent if it classifies the samples correctly that it was fitted on. Let the
+    learner be consistent, and let there be t samples such that every classifier of the learner that
+    classifies these correctly classifies all m samples correctly. If :math:`\lambda` is large
     enough:
 
     - Each doubling doubles the weight of one of the t samples at least, and never a weight of 1 or
@@ -149,22 +150,22 @@ class BlackBoxTeaching(BaseModelCoreset):
     - The probability that a sample has been added to S is at most :math:`\lambda w(x)`. Hence the
       expected number of samples that are added to the initial ones is at most
       :math:`\lambda (1 + t \log_2 2m)`.
-    - Consider the samples on which a classifier is wrong. Once their weights sum to 1, the
+    - Consider the samples that a classifier misclassifies. Once their weights sum to 1, the
       probability that none of them has been added is at most :math:`e^{-\lambda} = \delta / N`.
-      Hence, with probability :math:`1 - \delta`, no classifier that was wrong occurs again.
+      Hence, with probability :math:`1 - \delta`, no classifier of an earlier round occurs again.
 
     A sample with a threshold below 1/m is added the first time that it is in D.
 
     If :math:`\lambda` is too small, it can happen that no sample of D is added although
     :math:`w(D) \ge 1`. The algorithm of the paper does not continue then. Here doubling continues
     until a sample is added, which is what a larger :math:`\lambda` would have done. The bounds do
-    not hold then, but a consistent learner predicts all class labels correctly in the end, for any
+    not hold then, but a consistent learner classifies all samples correctly in the end, for any
     `log_n_hypotheses`.
 
-    A learner that is not consistent is wrong on samples of S, too. These cannot be added again, and
-    do not belong to D. The method stops when the learner is wrong on no others; by then most
-    mislabeled samples have been added. To teach the predictions of a classifier that was fitted on
-    noisy labels, pass these predictions as `y`.
+    A learner that is not consistent misclassifies samples of S, too. These cannot be added again,
+    and do not belong to D. The method stops when the learner misclassifies no other samples; by
+    then most mislabeled samples have been added. To teach the predictions of a classifier that was
+    fitted on noisy labels, pass these predictions as `y`.
 
     With `sample_weight`, the initial weight of a sample is in proportion to its sample weight. A
     sample of sample weight 2 is added with the probability that the first of two equal samples is
@@ -330,19 +331,18 @@ class BlackBoxTeaching(BaseModelCoreset):
         return order[np.sort(np.concatenate(first))]
 
     def _why_not(self, wrong, taught):
-        """Why the learner of the last round does not predict all class labels correctly."""
+        """Why the learner of the last round misclassifies samples."""
         n_wrong, n_contrary = np.count_nonzero(wrong), np.count_nonzero(wrong & taught)
         text = (
-            f"The learner predicts {n_wrong} of {len(wrong)} class labels incorrectly after "
+            f"The learner misclassifies {n_wrong} of {len(wrong)} samples after "
             f"{self.n_rounds_} rounds"
         )
         if not n_contrary:
             return f"{text}. Increase max_rounds={self.max_rounds} or log_n_hypotheses."
         return (
-            f"{text}, {n_contrary} of them for samples that it was fitted on. It cannot learn "
-            "these labels: they are noisy, or the learner is too simple or too regularized. Use a "
-            "learner that predicts the labels of its training samples correctly, or set "
-            "coreset_size."
+            f"{text}, {n_contrary} of them although it was fitted on them. It cannot learn these "
+            "labels: they are noisy, or the learner is too simple or too regularized. Use one that "
+            "classifies its training samples correctly, or set coreset_size."
         )
 
 

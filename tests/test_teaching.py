@@ -118,7 +118,7 @@ def test_a_consistent_learner_is_right_everywhere_at_any_pace(log_n_hypotheses, 
     [ONE_NN, DecisionTreeClassifier(random_state=0), Perceptron(max_iter=20, tol=None)],
     ids=lambda learner: type(learner).__name__,
 )
-@pytest.mark.filterwarnings("ignore:The learner predicts:UserWarning")
+@pytest.mark.filterwarnings("ignore:The learner misclassifies:UserWarning")
 def test_equals_the_plain_loop(learner, weighted, clean):
     X, y = clean
     weight = np.random.default_rng(0).integers(1, 4, 300) if weighted else None
@@ -318,7 +318,7 @@ def test_data_frames_and_answers_in_a_column(clean):
 def test_noise_is_said_clearly(flipped):
     X, y = flipped
     sampler = BlackBoxTeaching(LogisticRegression(), random_state=0)
-    with pytest.warns(UserWarning, match=r"(?s)predicts \d+ of 200 .*cannot learn these labels"):
+    with pytest.warns(UserWarning, match=r"(?s)misclassifies \d+ of 200 .*cannot learn"):
         sampler.fit(X, y)
     assert not sampler.converged_
     wrong = sampler.estimator_.predict(X) != y
@@ -504,7 +504,7 @@ def test_the_seed_reaches_into_the_learner(clean):
 
 
 def test_the_warning_points_at_the_line_of_the_user(flipped):
-    with pytest.warns(UserWarning, match="labels incorrectly") as caught:
+    with pytest.warns(UserWarning, match="The learner misclassifies") as caught:
         BlackBoxTeaching(STUMP, random_state=0).fit(*flipped)
     assert [w.filename for w in caught] == [__file__]
 

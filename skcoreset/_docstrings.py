@@ -52,7 +52,7 @@ PARAGRAPHS = {
             :meth:`TrainingDynamics.from_estimator`. A clone is trained. A fitted boosting
             classifier is used as it is; any other fitted classifier raises an error, because its
             training is over. None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
-            ``PolynomialFeatures(degree=1)``, which appends a constant feature in place of the
+            ``PolynomialFeatures(degree=1)``, which adds a constant feature in place of the
             intercept, so that dense and sparse data give the same result; it needs scaled features.
         """,
     "coreset_size": """

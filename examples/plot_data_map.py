@@ -1,11 +1,12 @@
 """
-The data map: what a training says of its rows
-==============================================
+The data map: mislabeled samples in the training dynamics
+=========================================================
 
-While a classifier is trained it is asked about every row again and again. Some rows are right from
-the start and stay right, some come and go, some are never right. A record of one training,
-``TrainingDynamics``, holds what the methods of this family need. Here a tenth of the labels is
-wrong, and the record shows which.
+During its training, a classifier is applied to each sample many times. Some samples are classified
+correctly from the beginning, some alternate between correct and incorrect, and some are never
+classified correctly. A record of one training, ``TrainingDynamics``, contains the statistics that
+the methods of this family use. In this example a tenth of the labels is wrong, and the record is
+used to find them.
 """
 
 import matplotlib.pyplot as plt
@@ -18,8 +19,8 @@ from skcoreset import AreaUnderMargin, DataMap, TrainingDynamics
 # %%
 # One training, one record
 # ------------------------
-# A small neural network sees the handwritten digits thirty times. It is asked about each batch
-# before it learns it.
+# A small neural network is trained on the handwritten digits for thirty epochs. Its predictions
+# for each batch are recorded before the update on this batch.
 
 X, truth = load_digits(return_X_y=True)
 rng = np.random.default_rng(0)
@@ -32,14 +33,16 @@ dynamics = TrainingDynamics.from_estimator(network, X / 16, y, n_epochs=30, rand
 print(dynamics)
 
 # %%
-# Two views of it
-# ---------------
-# Each row is a point of the map: the mean of the probability of its label (confidence) and its
-# standard deviation (variability). Easy rows are at the top left, hard ones at the bottom left,
-# and on the right those about which the network changed its mind.
+# The data map and the area under the margin
+# ------------------------------------------
+# Each sample is a point of the map; its coordinates are the mean of the predicted probability of
+# its label (confidence) and the standard deviation (variability). Easy samples are at the top left,
+# hard samples at the bottom left, and ambiguous samples, whose predictions changed during the
+# training, on the right.
 #
-# ``AreaUnderMargin`` takes the mean margin instead, one number for each row. ``keep="low"`` gives
-# the rows of smallest area, here as many as there are wrong labels: those left of the dashed line.
+# ``AreaUnderMargin`` uses the mean margin instead, one number for each sample. ``keep="low"``
+# selects the samples with the smallest areas, here as many as there are wrong labels: those left of
+# the dashed line.
 
 map_of_rows = DataMap(dynamics=dynamics).fit(X, y)
 lowest = AreaUnderMargin(
@@ -69,7 +72,7 @@ left.scatter([], [], s=34, color="white", edgecolors="C3", linewidths=1.2, label
 left.legend(loc="upper right", frameon=False)
 left.set(xlabel="variability", ylabel="confidence", ylim=(-0.15, 1.12))
 left.set_title("The data map", loc="left", weight="bold")
-fig.colorbar(points, ax=left, label="correctness: how often the row was right", shrink=0.85)
+fig.colorbar(points, ax=left, label="correctness: fraction of correct predictions", shrink=0.85)
 
 bins = np.linspace(area.min(), area.max(), 50)
 counts = [f"{(~wrong).sum():,} labels as they were", f"{wrong.sum()} labels are wrong"]
@@ -83,19 +86,20 @@ right.text(
     ha="right",
 )
 right.legend(loc="upper left", frameon=False, reverse=True)
-right.set(xlabel="area under the margin", ylabel="rows")
+right.set(xlabel="area under the margin", ylabel="number of samples")
 right.set_title("AreaUnderMargin", loc="left", weight="bold")
 for ax in (left, right):
     ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# What to do with them
-# --------------------
-# Look at them. In the upper row are the digits of smallest area with the labels they came with, red
-# if the label is wrong. In the lower row are those suspects whose label nobody has changed: most
-# are hard to read. That is why no rule should remove rows unseen. ``AreaUnderMargin``
-# with ``coreset_size=0.9`` leaves out the tenth of each class that has the smallest area.
+# Inspecting the samples
+# ----------------------
+# The upper row of the figure shows the digits with the smallest areas and their given labels, in
+# red if the label is wrong. The lower row shows those of the selected samples whose label was
+# not changed: most of them are hard to read. Samples should therefore be inspected before they are
+# removed. ``AreaUnderMargin`` with ``coreset_size=0.9`` excludes the tenth of each class with the
+# smallest areas.
 
 unchanged = suspects[~wrong[suspects]]
 n_shown = min(10, len(unchanged))

@@ -49,10 +49,11 @@ PARAGRAPHS = {
     "estimator_watched": """
         estimator : classifier, default=None
             A classifier whose training can be recorded, or a Pipeline that ends in one: see
-            :meth:`TrainingDynamics.from_estimator`. A clone is trained. A fitted gradient boosting
+            :meth:`TrainingDynamics.from_estimator`. A clone is trained. A fitted boosting
             classifier is used as it is; any other fitted classifier raises an error, because its
-            training is over. None is ``SGDClassifier(loss="log_loss")``, which needs scaled
-            features.
+            training is over. None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
+            ``PolynomialFeatures(degree=1)``, which adds a constant feature in place of the
+            intercept, so that dense and sparse data give the same result; it needs scaled features.
         """,
     "coreset_size": """
         coreset_size : int, float or dict, default=0.1
@@ -82,17 +83,23 @@ PARAGRAPHS = {
         """,
     "dynamics": """
         dynamics : TrainingDynamics, default=None
-            The record of a training on these samples, used instead of training `estimator`.
+            The record of a training on these samples, used instead of training `estimator`. It
+            holds all samples, or only those whose sample weight is positive.
         """,
     "n_epochs": """
         n_epochs : int, default=10
-            Number of epochs, that is passes over the samples; for boosting, the number of stages
-            that are recorded.
+            Number of epochs, that is passes over the samples; for boosting and forests, the number
+            of stages that are recorded, evenly spaced over the training.
+        """,
+    "n_epochs_early": """
+        n_epochs : int, default=10
+            Number of epochs, that is passes over the samples; for boosting and forests, the number
+            of first stages that are recorded.
         """,
     "n_repeats": """
         n_repeats : int, default=1
-            Number of trainings, each with other random seeds; the statistics are averages over
-            them.
+            Number of trainings, each with other random seeds. The statistics are averages over
+            them, except for the number of forgetting events, which is their sum.
         """,
     "batch_size": """
         batch_size : int, default=64
@@ -100,8 +107,8 @@ PARAGRAPHS = {
         """,
     "random_state_training": """
         random_state : int, RandomState instance or None, default=None
-            Seed of the order of the samples in each epoch, and of a classifier whose own
-            ``random_state`` is None.
+            Seed of the order of the samples in each epoch, and of every ``random_state`` of the
+            classifier that is None.
         """,
     "optimizer": """
         optimizer : {"lazy", "stochastic", "naive"}, default="lazy"
@@ -177,7 +184,8 @@ PARAGRAPHS = {
         """,
     "dynamics_": """
         dynamics_ : TrainingDynamics
-            The record of the training. Other methods take it as `dynamics`.
+            The record of the training on the samples whose sample weight is positive, or the given
+            `dynamics`. It can be passed to other methods as `dynamics`.
         """,
     "estimator_trained": """
         estimator_ : classifier
@@ -240,6 +248,16 @@ PARAGRAPHS = {
         Similarities are computed in float64, also for float32 `X`. With ``metric="cosine"``, a
         sample whose features are all 0 has distance 0 to itself and distance 1 to all other
         samples.
+        """,
+    # Sections ----------------------------------------------------------------------------------
+    "cost_training": """
+        The time is that of the training, plus that of one prediction for each sample in each epoch.
+        The memory is O(n), plus a copy of the data if the estimator is a Pipeline that transforms
+        them, as the default estimator does.
+        """,
+    "reference_data_diet": """
+        .. [1] Paul, M., Ganguli, S., Dziugaite, G. K. "Deep learning on a data diet: finding
+           important examples early in training." NeurIPS 2021.
         """,
 }
 PARAGRAPHS = {name: _written(text) for name, text in PARAGRAPHS.items()}

@@ -1,10 +1,10 @@
-"""What training dynamics know: known effects, rows to train on, and flipped labels, on MNIST.
+"""Training dynamics on MNIST: known effects, samples to train on, and flipped labels.
 
     python doc/benchmarks/dynamics.py --data DIR [--seeds 5] [--jobs 2]
 
-DIR holds ``mnist.npz``: X_train, y_train (60,000 rows), X_test, y_test. Writes dynamics.rst and the
-figure dynamics.svg next to this file and prints the former. Needs matplotlib and pandas. Five seeds
-take about ten minutes on two cores.
+DIR holds ``mnist.npz``: X_train, y_train (60,000 samples), X_test, y_test. Writes dynamics.rst and
+the figure dynamics.svg next to this file and prints the former. Needs matplotlib and pandas. Five
+seeds take about ten minutes on two cores.
 """
 
 import argparse
@@ -345,14 +345,14 @@ def finders(results):
             row.append(plus_minus(*interval(values(results, "auroc", **where)), 4))
             row.append(plus_minus(*interval(values(results, "precision", **where)), 1))
         rows.append(row)
-    what = ("AUROC", "flipped among as many first rows, %")
+    what = ("AUROC", "flipped among as many first samples, %")
     return table(["", *(f"{percent(n)} flipped: {w}" for n in NOISES for w in what)], rows)
 
 
 def keepers(results):
     names = {method: f"{method}, {percent(SIZES[-1])}" for method in METHODS}
-    names["all"] = "everything"
-    names["cleaned"] = "all but the share of smallest area (AreaUnderMargin)"
+    names["all"] = "all samples"
+    names["cleaned"] = "all but the fraction with the smallest areas (AreaUnderMargin)"
     rows = []
     for method, label in names.items():
         row = [label]
@@ -362,7 +362,7 @@ def keepers(results):
         where = {"part": "keep", "method": method, "noise": NOISES[-1]}
         row.append(plus_minus(*interval(values(results, "accuracy", **where))))
         rows.append(row)
-    header = [f"{percent(noise)} flipped: of the rows kept, %" for noise in NOISES]
+    header = [f"{percent(noise)} flipped: of the selected samples, %" for noise in NOISES]
     return table(["", *header, f"{percent(NOISES[-1])} flipped: accuracy, %"], rows)
 
 
@@ -375,10 +375,10 @@ def costs(results):
     first = {"part": "forgetting", "count": "presentation"}
     learn, watch = seconds("learn", **first), seconds("watch", **first)
     rows = [
-        [f"{EPOCHS} epochs of partial_fit on 60,000 rows", f"{learn:.1f}"],
-        ["asking about each batch before, and recording it", f"{watch:.1f}"],
+        [f"{EPOCHS} epochs of partial_fit on 60,000 samples", f"{learn:.1f}"],
+        ["predicting each batch before its update, and recording it", f"{watch:.1f}"],
         [
-            f"record of a pool ({POOL:,} rows, {EPOCHS} epochs), training included",
+            f"record of a pool ({POOL:,} samples, {EPOCHS} epochs), training included",
             f"{seconds('watch', part='clean', method='all'):.1f}",
         ],
         [
@@ -396,67 +396,75 @@ def costs(results):
 
 INTRODUCTION = """\
 The classifier is ``MLPClassifier((100,))``, a network with one hidden layer, trained by Adam with
-its default rate in batches of {batch}; grey values are divided by 255. A record
-(:class:`~skcoreset.TrainingDynamics`) is taken while it is trained for {epochs} epochs, each batch
-before it is learned. One record serves all methods. EL2N and GraNd take the errors of the fifth
-epoch of one training, where the paper takes the mean over ten trainings. All methods keep
-{stratify} of each class its share, which the papers do not.
+its default learning rate in batches of {batch}; the gray values are divided by 255. A record
+(:class:`~skcoreset.TrainingDynamics`) is taken during {epochs} epochs of training, for each batch
+before the update on it. One record is used for all methods. EL2N and GraNd use the errors of the
+fifth epoch of one training, whereas the paper uses the mean over ten trainings. All methods use
+{stratify} they keep class proportions, unlike those of the papers.
 
-For each of {seeds} seeds {pool:,} of the 60,000 training rows are drawn, so that methods without
-any randomness have a spread, too. The network is then trained anew on the rows kept, without
-weights, and tested on the 10,000 test rows. Every training has the same number of updates,
-{updates:,} batches rounded up to a whole epoch, whatever the number of rows. Intervals are 95 %
-t-intervals over the seeds; the pools overlap, so they are about this table and this network.
+For each of {seeds} seeds, {pool:,} of the 60,000 training samples are drawn, so that methods
+without randomness have different results, too. The network is then trained again on the selected
+samples, without sample weights, and tested on the 10,000 test samples. Every training has the same
+number of updates, {updates:,} batches rounded up to a whole epoch, for any number of samples. The
+intervals are 95 % t-intervals over the seeds. The pools overlap, so that the intervals are valid
+for this data set and this network only.
 
 """
 
 FIGURE = """\
 .. figure:: /benchmarks/dynamics.svg
-   :alt: Left: accuracy less that of random rows against the share of rows kept, 1, 5 and 20 %, a
-         line for each method. Right: the share of flipped labels among the rows each method keeps,
-         with 10 and with 20 % of the labels flipped. All numbers are in the tables.
+   :alt: Left: difference in accuracy to random samples against the fraction of selected samples, 1,
+         5 and 20 %, with a line for each method. Right: the fraction of flipped labels among the
+         samples selected by each method, with 10 and with 20 % of the labels flipped. All numbers
+         are in the tables.
 
-   Left: what lies below the black line is worse than random rows; linear between -1 and 1,
-   logarithmic beyond. Bars: 95 % t-intervals. Right: 20 % of the rows are kept; the lines are the
-   shares in the whole pool.
+   Left: the values below the black line are worse than random samples; the scale is linear between
+   -1 and 1 and logarithmic beyond. The bars are 95 % t-intervals. Right: 20 % of the samples are
+   selected; the lines are the fractions of flipped labels in the pool.
 
 """
 
 ACCURACY = """\
-Test accuracy in percent; below the first row differences to random rows of the same pool and the
-same seed: mean, half the width of the interval, and in brackets for how many seeds the method was
-above and below. Bold: the interval lies above 0. Italic: below.
+The first row is the test accuracy in percent with random samples. The other rows are the
+differences to random samples of the same pool and the same seed: mean, half the width of the
+interval, and in parentheses the number of seeds for which the method was above and below. Bold: the
+interval is above 0. Italic: it is below 0.
 
-The network trained on the whole pool has {full}. In that number of batches it sees each row
-{passes} times, and each of 1 % of the rows {most} times. So this is no upper limit: after
-{epochs} epochs of all 60,000 rows it has {long}.
+The accuracy of the network trained on the whole pool is {full}. In that number of batches, the
+network is trained {passes} times on each sample of the pool, and {most} times on each of 1 % of the
+samples. It is therefore no upper bound: after {epochs} epochs on all 60,000 samples, the accuracy
+is {long}.
 
 """
 
 CUTOFFS_TEXT = """\
-CoverageCentric above has a cutoff of {small} at {sizes} and of {large} at {last}, set before
-the run: {small} is what the authors of the method use for a tenth of CIFAR-10, {large} is the
-default. Other cutoffs, as differences to random rows:
+In the table above, the cutoff of CoverageCentric is {small} at {sizes} and {large} at {last}. These
+values were chosen before the run: {small} is the value that the authors of the method use for a
+tenth of CIFAR-10, and {large} is the default. The following table contains other cutoffs, as
+differences to random samples:
 
 """
 
 NOISE = """\
-A share of the labels of the pool is replaced by another class, drawn evenly. How well the scores
-find these rows: area under the ROC curve; and of the highest scores, as many as there are flipped
-labels, the percentage that is flipped. The record is that of a training on the flipped labels.
+A fraction of the labels of the pool is replaced by other classes, drawn with equal probabilities.
+The table shows how well the scores detect the flipped labels: the area under the ROC curve, and the
+percentage of flipped labels among as many samples with the highest scores as there are flipped
+labels. The record is that of a training on the flipped labels.
 
 """
 
 KEEP = """\
-Of the rows that each method keeps, so many have a flipped label. Of 20 % of the rows at most half
-can be flipped if 10 % of all are, and all if 20 % are. The last column is the accuracy on the test
-rows, whose labels are as they were, of the network trained on these rows.
+The table contains the percentage of flipped labels among the selected samples. With 20 % of the
+samples selected, it is at most 50 if 10 % of all labels are flipped, and at most 100 if 20 % are.
+The last column is the accuracy, on test samples with correct labels, of the network trained on the
+selected samples.
 
 """
 
 COST = """\
-CPU seconds of one thread, means over the seeds, with two processes side by side: read orders of
-magnitude. The selections have the record already.
+The table contains CPU seconds of one thread, as means over the seeds. Two processes ran at the same
+time, so that only orders of magnitude are meaningful. The times of the selections do not include
+the training.
 
 """
 
@@ -485,7 +493,9 @@ def outcome(results):
             "unclear": "no clear difference to",
             "worse": "worse than",
         }
-        text = f"{plus_minus(mean, half, 1, '+')} points: {words[verdict(mean, half)]} random rows"
+        text = (
+            f"{plus_minus(mean, half, 1, '+')} points: {words[verdict(mean, half)]} random samples"
+        )
         return text, mean, half
 
     at_least = {"better": "yes", "unclear": "yes, within the interval", "worse": "no"}
@@ -500,7 +510,8 @@ def outcome(results):
     inside = all(90 <= sample.mean() <= 99.5 for sample in never.values())
     rows = [
         [
-            "most rows of MNIST are never forgotten (Toneva et al.: 91.7 %; expected 90 to 99.5 %)",
+            "most samples of MNIST are never forgotten (Toneva et al.: 91.7 %; expected 90 to "
+            "99.5 %)",
             both,
             "yes" if inside else "no",
         ]
@@ -508,8 +519,8 @@ def outcome(results):
     text, mean, half = difference("EL2N", SIZES[0])
     rows.append(
         [
-            "the hardest 1 % are far worse to train on than random rows (expected: more than 20 "
-            "points)",
+            "the accuracy with the hardest 1 % is much lower than with random samples (expected: "
+            "more than 20 points)",
             f"EL2N {text}",
             "yes" if mean + half < -20 else "no",
         ]
@@ -517,7 +528,7 @@ def outcome(results):
     text, mean, half = difference("EL2N", SIZES[-1])
     rows.append(
         [
-            "of 20 % the hardest are at least as good (Paul et al.)",
+            "with 20 %, the hardest samples are at least as good as random samples (Paul et al.)",
             f"EL2N {text}",
             at_least[verdict(mean, half)],
         ]
@@ -526,8 +537,8 @@ def outcome(results):
         text, mean, half = difference(f"CoverageCentric, {scorer}", SIZES[1])
         rows.append(
             [
-                f"coverage mends it: 5 % by CoverageCentric ({scorer}) are at least as good as "
-                "random rows (Zheng et al.)",
+                f"all difficulties: 5 % by CoverageCentric ({scorer}) are at least as good as "
+                "random samples (Zheng et al.)",
                 text,
                 at_least[verdict(mean, half)],
             ]
@@ -539,7 +550,7 @@ def outcome(results):
     ]
     rows.append(
         [
-            "mislabelled rows have small areas (Pleiss et al.) and low confidence "
+            "mislabeled samples have small areas (Pleiss et al.) and low confidence "
             "(Swayamdipta et al.)",
             f"AUROC {min(found):.4f} to {max(found):.4f}",
             "yes" if min(found) > 0.9 else "no",
@@ -554,16 +565,16 @@ def outcome(results):
     }
     rows.append(
         [
-            "methods that keep hard rows keep the mislabelled ones",
+            "methods that select hard samples select mislabeled samples",
             "EL2N, GraNd and Forgetting: "
             + " and ".join(
-                f"at least {min(shares):.1f} % of the rows kept with {percent(noise)} flipped"
+                f"at least {min(shares):.1f} % of the selection with {percent(noise)} flipped"
                 for noise, shares in excess.items()
             ),
             "yes" if all(min(excess[noise]) > 200 * noise for noise in NOISES) else "no",
         ]
     )
-    return table(["effect", "here", "seen"], rows)
+    return table(["effect", "result", "confirmed"], rows)
 
 
 def in_words(method):
@@ -589,7 +600,7 @@ def said(results):
             for word in ("better", "worse")
         }
         out += (
-            f"* {percent(size)} ({POOL * size:,.0f} rows). Better than random rows: "
+            f"* {percent(size)} ({POOL * size:,.0f} samples). Better than random samples: "
             f"{groups['better']}.\n  Worse: {groups['worse']}.\n"
         )
     return out + "\n"
@@ -615,14 +626,14 @@ def report(results):
         "sizes": " and ".join(map(percent, SIZES[:2])),
         "last": percent(SIZES[-1]),
     }
-    out = heading("Training dynamics: what they know", "=")
+    out = heading("Training dynamics: measurements", "=")
     out += f"Written by ``doc/benchmarks/dynamics.py``. {machine()}\n\n"
     out += INTRODUCTION.format(**words)
     out += heading("Known effects") + outcome(results) + FIGURE
-    out += heading("Rows to train on") + said(results) + ACCURACY.format(**words)
+    out += heading("Samples to train on") + said(results) + ACCURACY.format(**words)
     out += accuracies(results) + CUTOFFS_TEXT.format(**words) + cutoffs(results)
-    out += heading("Flipped labels: found") + NOISE + finders(results)
-    out += heading("Flipped labels: kept") + KEEP + keepers(results)
+    out += heading("Flipped labels: detection") + NOISE + finders(results)
+    out += heading("Flipped labels: selection") + KEEP + keepers(results)
     out += heading("Training dynamics: cost") + COST + costs(results)
     return out + heading("Training dynamics: references") + REFERENCES
 

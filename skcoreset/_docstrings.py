@@ -238,6 +238,10 @@ PARAGRAPHS = {
         y_val : array-like of shape (n_val,), default=None
             The class labels of `X_val`. `X_val` and `y_val` are given together.
         """,
+    "X_transformed": """
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The samples to transform.
+        """,
     "X_predicted": """
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             The samples to predict.

@@ -123,9 +123,9 @@ plt.show()
 # - **CRAIG** selects few samples with large weights inside a class, where all gradients are small
 #   and similar, and more samples with smaller weights near the decision boundary, where the
 #   gradients differ.
-# - **GradMatch** selects samples whose weighted gradients sum to the total gradient. Most of them
-#   are near the decision boundary or on the wrong side of it, and some have very small weights.
-#   The weights are not numbers of neighbors.
+# - **GradMatch** selects samples whose weighted gradients approximate the total gradient. Most of
+#   them are near the decision boundary or on the wrong side of it, and some have very small
+#   weights. The weights are not numbers of neighbors.
 
 X, y = make_moons(600, noise=0.22, random_state=0)
 classifier = make_pipeline(

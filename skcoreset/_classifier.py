@@ -226,15 +226,15 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
     Notes
     -----
     The estimator is fitted on the samples of `X` at the `sample_indices_` of the sampler, with
-    their original features, also if the sampler transforms the features; for a Pipeline, these
+    their original features, even if the sampler transforms the features. For a Pipeline, these
     are the indices of its steps that resample. A sampler without `sample_indices_` must return
     rows of `X`: samplers that generate samples (SMOTE, ClusterCentroids) raise an error. A
     Pipeline with several steps that resample has no weights.
 
-    Whether an estimator supports weights is determined as in scikit-learn: a Pipeline by its last
-    step; a parameter search, RFE and TransformedTargetRegressor by the inner estimator; voting
-    and stacking by all inner estimators. With metadata routing enabled, an estimator that
-    requests `sample_weight` inside supports weights too.
+    A Pipeline supports weights if its last step does; a parameter search, RFE and
+    TransformedTargetRegressor if the inner estimator does; voting and stacking if all inner
+    estimators do. With metadata routing enabled, a meta-estimator also supports weights if an
+    inner estimator requests `sample_weight`.
 
     Only the sampler and the estimator are random, each with its own `random_state`. With the
     default parameters, the same data give the same selected samples.
@@ -375,7 +375,7 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
 
     Notes
     -----
-    The target is treated as continuous, also if all its values are integers. A sampler that
+    The target is treated as continuous, even if all its values are integers. A sampler that
     requires a classifier would treat each value as a class, and raises an error; a sampler with
     ``stratify="proportional"`` is used with ``stratify=None``. With ``stratify="balanced"``, or
     a `coreset_size` that is a dict of values of the target, the values are treated as classes,

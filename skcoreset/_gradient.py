@@ -28,7 +28,7 @@ class _GradientCoreset(BaseModelCoreset):
     _uses_device = True
 
     def _instead(self):
-        other = "" if self.gradient == "logits" else " gradient='logits' does not use features."
+        other = "" if self.gradient == "logits" else " gradient='logits' looks at no column itself."
         return super()._instead() + other
 
     def _represent(self, table):
@@ -134,21 +134,21 @@ class CRAIG(_GradientCoreset):
     its last layer; of more than 1,000 support vectors, 1,000 at regular intervals are used. These
     decision values, and those of ``SVC(kernel="linear")``, are those of the pairs of classes.
 
-    With a kernel SVM, ``SVC(C=10)`` trained on the coreset and its weights, the accuracy at 5, 10
-    and 20 % of the samples was (standardized features, mean of 6 splits): on digits .85, .91, .95
-    with :class:`Uniform`, .92, .95, .97 with CRAIG, and .92, .96, .97 with :class:`GradMatch`; on
-    breast cancer .90, .93, .94 with `Uniform`, .90, .92, .97 with CRAIG, and .88, .94, .96 with
-    `GradMatch`. CRAIG with ``gradient="features"``, which uses no gradient, had .92, .95, .97 on
-    digits and .94, .96, .96 on breast cancer.
+    The following accuracies are those of a kernel SVM, ``SVC(C=10)``, trained on 5, 10 and 20 % of
+    the samples with their weights (standardized features, mean of 6 splits). On digits they are
+    .85, .91, .95 with :class:`Uniform`, .92, .95, .97 with CRAIG, and .92, .96, .97 with
+    :class:`GradMatch`. On breast cancer they are .90, .93, .94 with `Uniform`, .90, .92, .97 with
+    CRAIG, and .88, .94, .96 with `GradMatch`. With ``gradient="features"``, which uses no gradient,
+    the accuracies of CRAIG are .92, .95, .97 on digits and .94, .96, .96 on breast cancer.
 
     The gradients are never computed as vectors: the inner product of two gradients is the product
     of the inner product of the errors and that of the inputs of the last layer. For d inputs and C
     classes, the time for each class is that of n_c^2 (d + C) multiplications for the distances,
     then of the lazy greedy optimizer. Memory: O(n), and up to scikit-learn's `working_memory` for
-    distances. All distances are stored if they fit in half of it; otherwise those are stored that
-    can still reduce L(S), and those that do not fit are computed again when they are needed. A
-    kernel SVM adds n times the number of support vectors, at most 1,000 n. Distances are computed
-    in float64 for any dtype of `X`.
+    distances. All distances are stored if they fit in half of it. Otherwise only those that can
+    still reduce L(S) are stored, and distances that do not fit are computed again when they are
+    needed. A kernel SVM adds n times the number of support vectors, at most 1,000 n. Distances
+    are computed in float64 for any dtype of `X`.
 
     {constant_times_sample_weight}
 
@@ -251,7 +251,7 @@ class CRAIG(_GradientCoreset):
 
 @fill_docstring
 class GradMatch(_GradientCoreset):
-    r"""Select samples and fit weights so that their gradients sum to the total gradient.
+    r"""Select samples and fit weights so that the weighted gradients match the total gradient.
 
     Orthogonal matching pursuit greedily solves, per class by default,
 
@@ -505,8 +505,8 @@ class GradMatch(_GradientCoreset):
         if len(picks) < contest.size:
             of = "" if contest.label is None else f" of the class {contest.label}"
             warn(
-                f"GradMatch selected {len(picks)} samples{of}, fewer than the budget of "
-                f"{contest.size}: they match the gradient as well as more would."
+                f"{len(picks)} rows{of} match the gradient as well as more would; "
+                f"{contest.size} were asked for."
             )
         per_pick = {"residual_norms_": mean * norms}
         return Picks(picks, mean * weight, per_pick, scale="all" if self.positive else None)

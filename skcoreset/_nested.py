@@ -21,7 +21,7 @@ def select(sampler, X, y, sample_weight, asked_by, weighted=False):
     """Fit `sampler`; return the selected samples of `X` and `y`, and their weights or None.
 
     The samples are taken from `X` by `sample_indices_`, so that they have their original features
-    also if the sampler transforms them.
+    even if the sampler transforms them.
 
     Parameters
     ----------

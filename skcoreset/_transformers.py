@@ -68,8 +68,8 @@ class GradientEmbedding(
     -----
     Time and memory: n C (d + 1) numbers for n samples, C classes and d inputs of the last layer.
     The Notes of :class:`CRAIG` describe the gradient of each kind of classifier. For a kernel
-    SVM, it is the gradient with respect to the decision values, one for each pair of classes. The
-    result is sparse if the features that are passed to the classifier are sparse.
+    SVM, it is the gradient with respect to the decision values, of which there is one for each pair
+    of classes. The result is sparse if the features that are passed to the classifier are sparse.
 
     References
     ----------
@@ -152,8 +152,8 @@ class GradientEmbedding(
         -------
         X_new : {ndarray, csr array} of shape (n_samples, n_classes * (n_inputs + 1))
             The gradients: for each class, the error and its products with the inputs of the last
-            layer. They are the products only for a classifier without intercepts, and the errors
-            only for a kernel SVM.
+            layer. For a classifier without intercepts they are the products alone, and for a
+            kernel SVM the errors alone.
         """
         check_is_fitted(self)
         X = check_table(self, X, reset=False)
@@ -200,7 +200,7 @@ class CoresetNystroem(
     sampler : sampler, default=None
         The sampler that selects the landmarks; a clone of it is fitted. Its budget is the number
         of landmarks. The landmarks are the samples of `X` at its `sample_indices_`, with their
-        original features, also if the sampler transforms the features. None is
+        original features, even if the sampler transforms the features. None is
         ``FacilityLocation(0.1, stratify=None)``, which is deterministic and computes the distances
         of all pairs of samples; use another sampler for more than some 10,000 samples.
 

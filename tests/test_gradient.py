@@ -388,6 +388,8 @@ def test_validation_rows_are_the_target(blobs):
         GradMatch(model, 30).fit(X, y, X_val=X)
     with pytest.raises(ValueError, match=r"y_val contains \[9\]"):
         GradMatch(model, 30).fit(X, y, X_val=X[:2], y_val=[0, 9])
+    with pytest.raises(ValueError, match="y_val contains no class labels"):
+        GradMatch(model, 30).fit(X, y, X_val=X[:2], y_val=[0.5, 1.5])
     with pytest.raises(ValueError, match="y_val contains no sample of the class"):
         GradMatch(model, 30).fit(X, y, X_val=X[y == 0], y_val=y[y == 0])
 

@@ -55,9 +55,7 @@ def gradient_factors(estimator, X, y, gradient="last_layer"):
     """
     position = {label: c for c, label in enumerate(estimator.classes_.tolist())}
     codes = np.array([position.get(label, -1) for label in np.asarray(y).tolist()])
-    rows = np.flatnonzero(
-        codes >= 0
-    )  # the others have weight 0, and a class unknown to the classifier
+    rows = np.flatnonzero(codes >= 0)  # the others: weight 0, a class unknown to the classifier
     codes = codes[rows]
     if hasattr(estimator, "predict_proba"):
         a = outputs(estimator, X, "predict_proba")

@@ -42,21 +42,21 @@ X = X / 16  # gray values from 0 to 1
 classifier = LogisticRegression(max_iter=1000).fit(X, y)
 
 errors = classifier.predict_proba(X) - np.eye(10)[y]
-seen = np.column_stack([np.ones(len(X)), X])
-gradients = (errors[:, :, None] * seen[:, None, :]).reshape(len(X), -1)
+inputs = np.column_stack([np.ones(len(X)), X])
+gradients = (errors[:, :, None] * inputs[:, None, :]).reshape(len(X), -1)
 of_class = np.eye(10)[y].T
-wanted = of_class @ gradients
+total = of_class @ gradients
 
 
 def error_of(sampler, weighted=True):
     """Error of the selected samples, with `sample_weight_` or with equal weights in each class."""
     sampler.fit(X, y)
-    kept, weight = sampler.sample_indices_, sampler.sample_weight_
+    selected, weight = sampler.sample_indices_, sampler.sample_weight_
     if not weighted:
-        weight = (np.bincount(y) / np.bincount(y[kept]))[y[kept]]
-    found = (of_class[:, kept] * weight) @ gradients[kept]
-    t = max(0, np.vdot(found, wanted) / np.vdot(found, found))
-    return np.linalg.norm(wanted - t * found) / np.linalg.norm(wanted)
+        weight = (np.bincount(y) / np.bincount(y[selected]))[y[selected]]
+    approximation = (of_class[:, selected] * weight) @ gradients[selected]
+    t = max(0, np.vdot(approximation, total) / np.vdot(approximation, approximation))
+    return np.linalg.norm(total - t * approximation) / np.linalg.norm(total)
 
 
 sizes = [10, 20, 40, 80, 160, 320, 640]
@@ -143,14 +143,21 @@ colors = np.array(["C0", "C1"])
 fig, axes = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained")
 for ax, (name, sampler) in zip(axes, samplers.items(), strict=True):
     sampler.fit(X, y)
-    kept, weight = sampler.sample_indices_, sampler.sample_weight_
-    small = clone(classifier).fit(X[kept], y[kept], logisticregression__sample_weight=weight)
+    selected, weight = sampler.sample_indices_, sampler.sample_weight_
+    small = clone(classifier).fit(
+        X[selected], y[selected], logisticregression__sample_weight=weight
+    )
     ax.scatter(*X.T, s=7, c=colors[y], alpha=0.4, linewidths=0)
     for model, style in ((classifier, "solid"), (small, "dashed")):
         probability = model.predict_proba(points)[:, 1].reshape(grid[0].shape)
         ax.contour(*grid, probability, levels=[0.5], colors="black", linestyles=style)
     ax.scatter(
-        *X[kept].T, s=4 * weight, c=colors[y[kept]], alpha=0.65, edgecolors="black", zorder=3
+        *X[selected].T,
+        s=4 * weight,
+        c=colors[y[selected]],
+        alpha=0.65,
+        edgecolors="black",
+        zorder=3,
     )
     ax.set(xticks=[], yticks=[], aspect="equal", title=name)
 trained_on = {"all 600 samples": "solid", "the 16 selected samples with their weights": "dashed"}

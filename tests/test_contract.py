@@ -556,7 +556,7 @@ def test_more_errors_before_any_work(blobs):
     with pytest.raises(TypeError, match="takes a dense matrix of distances"):
         KCenterGreedy(6, metric="precomputed").fit(sparse.csr_array(np.ones((9, 9))))
     model = CoresetClassifier(LogisticRegression(), RandomUnderSampler())
-    with pytest.raises(ValueError, match=r"RandomUnderSampler\(\) takes none"):
+    with pytest.raises(ValueError, match=r"RandomUnderSampler\(\) does not support sample_weight"):
         model.fit(X, y, sample_weight=np.ones(300))
     model = CoresetClassifier(KNeighborsClassifier(), use_weights=np.True_)
     with pytest.raises(ValueError, match="use_weights=True"):

@@ -212,5 +212,33 @@ PARAGRAPHS = {
             Sample weights. Samples of weight 0 are ignored: they are never selected, and do not
             count for the budget.
         """,
+    "X_scored": """
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The samples to score, such as an unlabeled :term:`pool`.
+        """,
+    "y_ignored": """
+        y : Ignored
+            Not used. The parameter exists for consistency of the interface.
+        """,
+    "scores": """
+        scores : ndarray of shape (n_samples,)
+            Score of each sample.
+        """,
+    # Notes and references --------------------------------------------------------------------
+    "cost_of_prediction": """
+        Time: that of fitting the classifier and of predicting all samples, then O(n C) for n
+        samples and C classes. Memory: O(n C) for the predictions.
+        """,
+    "near_the_boundary": """
+        The selected samples lie near the decision boundary. In active learning these are the
+        samples whose labels are most informative. They do not represent the distribution of the
+        data: a classifier that is trained on a small selection alone is often less accurate than
+        one that is trained on random samples, and mislabeled samples are selected first. The
+        weights restore the size of each class, but not the distribution within it.
+        """,
+    "settles_2009": """
+        .. [1] Settles, B. "Active learning literature survey." University of Wisconsin-Madison,
+           Computer Sciences Technical Report 1648 (2009).
+        """,
 }
 PARAGRAPHS = {name: _written(text) for name, text in PARAGRAPHS.items()}

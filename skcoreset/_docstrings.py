@@ -46,6 +46,13 @@ PARAGRAPHS = {
             :class:`~sklearn.frozen.FrozenEstimator`) is used as it is; of an unfitted one, a clone
             is fitted on the data. None is ``LogisticRegression(max_iter=1000)``.
         """,
+    "estimator_probabilities": """
+        estimator : classifier, default=None
+            The classifier, which needs ``predict_proba``, or a Pipeline that ends in one. A fitted
+            classifier (or one in a :class:`~sklearn.frozen.FrozenEstimator`) is used as it is; of
+            an unfitted one, a clone is fitted on the data. None is
+            ``LogisticRegression(max_iter=1000)``.
+        """,
     "estimator_watched": """
         estimator : classifier, default=None
             A classifier whose training can be recorded, or a Pipeline that ends in one: see
@@ -172,6 +179,10 @@ PARAGRAPHS = {
         estimator_ : classifier
             The fitted classifier whose predictions were used; with `cv`, the one that was fitted
             on all samples.
+        """,
+    "estimator_used": """
+        estimator_ : classifier
+            The fitted classifier whose predictions were used.
         """,
     "dynamics_": """
         dynamics_ : TrainingDynamics

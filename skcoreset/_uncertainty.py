@@ -56,7 +56,7 @@ class LeastConfidence(_Uncertainty):
 
     Parameters
     ----------
-    {estimator}
+    {estimator_probabilities}
 
     {coreset_size}
 
@@ -88,7 +88,6 @@ class LeastConfidence(_Uncertainty):
     See Also
     --------
     Margin : Difference between the two largest probabilities.
-
     Entropy : Entropy of the probabilities of all classes.
 
     Notes
@@ -135,7 +134,7 @@ class Entropy(_Uncertainty):
 
     Parameters
     ----------
-    {estimator}
+    {estimator_probabilities}
 
     {coreset_size}
 
@@ -167,7 +166,6 @@ class Entropy(_Uncertainty):
     See Also
     --------
     Margin : Difference between the two largest probabilities.
-
     LeastConfidence : Probability of the predicted class.
 
     Notes
@@ -253,7 +251,6 @@ class Margin(_Uncertainty):
     See Also
     --------
     Entropy : Entropy of the probabilities of all classes.
-
     LeastConfidence : Probability of the predicted class.
 
     Notes

@@ -83,8 +83,8 @@ def nearest_crossing(decisions, X, others, limits, labels=None):
 def check_affordable(max_predict_rows, needed, to):
     if max_predict_rows is not None and needed > max_predict_rows:
         raise ValueError(
-            f"max_predict_rows={max_predict_rows} is too few: to {to}, {needed} rows have to be "
-            f"predicted. Give at least {needed}, or None."
+            f"max_predict_rows={max_predict_rows} is too small: to {to}, {needed} predictions are "
+            f"needed. Set it to at least {needed}, or to None."
         )
 
 

@@ -882,7 +882,7 @@ def test_steps_are_limited_by_the_rows_they_take(model):
     model, X, _ = fitted(model, 3)
     free = DeepFool(model, 20).fit(X)
     few = DeepFool(model, 20, max_predict_rows=120)
-    with pytest.raises(ValueError, match="to take one step by") as error:
+    with pytest.raises(ValueError, match="to take one step per sample") as error:
         few.fit(X)
     needed = int(re.search(r"(\d+) predictions", str(error.value))[1])
     few.set_params(max_predict_rows=needed)

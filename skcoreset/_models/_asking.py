@@ -127,7 +127,8 @@ def output_method(estimator, needs, asked_by):
     if not has_method(estimator, "decision_function"):
         raise TypeError(
             f"{asked_by} requires a classifier with predict_proba"
-            f"{' or decision_function' if needs == 'any' else ''}; {estimator!r} has neither."
+            f"{' or decision_function' if needs == 'any' else ''}; {estimator!r} has neither "
+            "predict_proba nor decision_function."
         )
     if needs == "proba":
         raise TypeError(

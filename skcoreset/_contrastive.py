@@ -112,7 +112,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     products (about n log n with a tree, for Euclidean distances in up to 6 features), and n k C
     for the divergences. Memory: n (k + C), and blocks within scikit-learn's `working_memory`; with
     `reference` and in `score_samples`, a copy of both arrays. The fitted object stores the samples
-    among which neighbors are searched.
+    from which neighbors are taken.
 
     References
     ----------
@@ -217,7 +217,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     def score_samples(self, X, y=None):
         """Score samples by the divergence of their predictions from those of their neighbors.
 
-        Neighbors are searched among the samples of `fit`, or those of `reference`. All of these
+        Neighbors are taken from the samples of `fit`, or those of `reference`. All of these
         are candidates: a sample of `fit` is a neighbor of itself here, but not in `scores_`.
 
         Parameters

@@ -44,7 +44,7 @@ def set_config(*, device=None):
         - "cuda": the current GPU. An error is raised if there is none.
         - "cuda:<n>": the GPU with number n, for example "cuda:1".
 
-        Arrays that are already on a GPU are processed on that GPU with every value.
+        Arrays that are already on a GPU are processed on that GPU, regardless of this setting.
 
     Examples
     --------

@@ -43,8 +43,8 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     {coreset_size}
 
     n_neighbors : int, default=10
-        Number of neighbors k, at most the number of other samples (of samples in `reference`, if
-        it is given).
+        Number of neighbors k, at most the number of other samples (with `reference`, at most the
+        number of its samples).
 
     metric : str or callable, default="euclidean"
         A metric of :func:`sklearn.metrics.pairwise_distances`.

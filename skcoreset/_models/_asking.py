@@ -216,9 +216,7 @@ class _ByPairs(ClassifierMixin, BaseEstimator):
     def decision_function(self, X):
         if _votes_by_pairs(self.estimator_):
             return outputs(self.estimator_, X, "pairs")
-        return self.estimator_.decision_function(
-            X
-        )  # checked by outputs_out_of_fold for all folds together
+        return self.estimator_.decision_function(X)  # checked once for all folds together
 
     def predict(self, X):  # required by cross_val_predict
         return predicted(self.estimator_, X)

@@ -475,9 +475,7 @@ def _heads(estimator, model):
                 return [_Linear(estimator, "decision_function", model.coef_)]
             if two or not model.break_ties:
                 return [_SVM(estimator, model)]
-        return (
-            [_OneAClass(estimator, "decision_function")] if two else []
-        )  # votes are discontinuous
+        return [_OneAClass(estimator, "decision_function")] if two else []  # votes are discrete
     analytic = {
         MLPClassifier: _MLP,
         GaussianNB: _GaussianNB,
@@ -535,7 +533,7 @@ def _flat(step):
 
 
 def _jumps(thing, seen=None):
-    """Whether a model with discontinuous predictions is inside, at any depth."""
+    """Whether `thing` is or contains, at any depth, a model with discontinuous predictions."""
     seen = set() if seen is None else seen
     if id(thing) in seen:
         return False

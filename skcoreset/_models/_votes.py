@@ -1,7 +1,8 @@
-"""One-vs-one voting: each pair of classes has a decision value, and most pairs won are predicted.
+"""One-vs-one voting: the class that wins the most pairs of classes is predicted.
 
-Pairs are ordered (0, 1), (0, 2), ..., (1, 2), ...; the value of a pair (i, j) is positive where i
-wins. The functions take such values and do not depend on the classifier.
+Each pair of classes has a decision value. Pairs are ordered (0, 1), (0, 2), ..., (1, 2), ...; the
+value of a pair (i, j) is positive where i wins. The functions take such values and do not depend
+on the classifier.
 """
 
 from itertools import combinations
@@ -70,9 +71,7 @@ def vote_gaps(signed, start):
     rows = np.arange(n)
     order = np.argsort(-signed, axis=2, kind="stable")
     rank = np.take_along_axis(signed, order, axis=2)  # the last is -inf: no class has C votes
-    rank = np.concatenate(
-        [np.full((n, C, 1), np.inf), rank], axis=2
-    )  # every class has at least 0 votes
+    rank = np.concatenate([np.full((n, C, 1), np.inf), rank], axis=2)  # all have 0 votes or more
     wins_draws = (np.arange(C) < start[:, None])[:, :, None]
     rises = np.where(wins_draws, rank[:, :, :-1], rank[:, :, 1:])
     falls = -rank[rows, start, 1:][:, None, :]

@@ -38,15 +38,15 @@ def accuracies(method, seed):
     """Test accuracy in each round. All methods start from the same 20 samples."""
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=600, random_state=seed)
     order = np.random.default_rng(seed).permutation(len(y_train))
-    labelled, pool = order[:batch], order[batch:]
+    labeled, pool = order[:batch], order[batch:]
     history = []
     for _ in range(n_rounds):
         classifier = LogisticRegression(C=10, max_iter=1000)
-        classifier.fit(X_train[labelled], y_train[labelled])
+        classifier.fit(X_train[labeled], y_train[labeled])
         history.append(classifier.score(X_test, y_test))
-        asked_for = methods[method](classifier, seed).fit(X_train[pool]).sample_indices_
-        labelled = np.append(labelled, pool[asked_for])
-        pool = np.delete(pool, asked_for)
+        to_label = methods[method](classifier, seed).fit(X_train[pool]).sample_indices_
+        labeled = np.append(labeled, pool[to_label])
+        pool = np.delete(pool, to_label)
     return history
 
 

@@ -1,10 +1,11 @@
 """
-How far each row is from the decision boundary
-==============================================
+Distances of samples from the decision boundary
+===============================================
 
-``DeepFool`` measures how far a row must be moved until a classifier predicts another class, and
-keeps the rows that are nearest. Here it asks three classifiers on the same table: one that is
-linear, one with a smooth boundary, and a forest, which predicts in steps.
+``DeepFool`` computes how far a sample must be moved until a classifier predicts another class, and
+selects the samples with the smallest distances. This example compares three classifiers on the same
+data: a linear classifier, one with a smooth nonlinear boundary, and a random forest, whose
+predictions are piecewise constant.
 """
 
 import matplotlib.pyplot as plt
@@ -30,11 +31,12 @@ samplers = {
 }
 
 # %%
-# Distances, and what is kept
-# ---------------------------
-# The two classes that are predicted are white and grey. A thin line leads from each row to where
-# the other class begins; its length is the distance, and so is the colour of the row. (Lines longer
-# than 1 are left out.) The 20 rows kept are ringed.
+# Distances and selected samples
+# ------------------------------
+# The regions of the two predicted classes are white and gray. A thin line leads from each sample to
+# the nearest point found in the other region. The length of the line is the distance, which is also
+# shown by the color of the sample. (Lines longer than 1 are omitted.) Circles mark the 20 selected
+# samples.
 
 grid = np.meshgrid(np.linspace(-1.75, 2.75, 450), np.linspace(-1.3, 1.75, 305))
 points = np.stack(grid, axis=-1).reshape(-1, 2)
@@ -58,14 +60,14 @@ bar.set_label("distance")
 plt.show()
 
 # %%
-# The linear classifier has its distances in closed form: all lines are parallel. The SVC is
-# followed along its gradient, and the forest by bisection between rows that it predicts
-# differently.
+# For the linear classifier, the distances have a closed form, and all lines are parallel. For the
+# SVC, the samples are moved along the gradient of its decision function. For the forest, the
+# boundary is located by bisection between samples that it predicts differently.
 #
-# How near to the truth
-# ---------------------
-# With two columns all points can be tried: the true distance is that to the nearest point of a
-# fine grid that is predicted differently.
+# Accuracy of the distances
+# -------------------------
+# With two features, the true distance can be computed by brute force: it is the distance to the
+# nearest point of a fine grid that is predicted differently.
 
 fine = np.meshgrid(np.linspace(-3, 4, 900), np.linspace(-2.6, 3, 720))
 fine = np.stack(fine, axis=-1).reshape(-1, 2)
@@ -80,7 +82,7 @@ for ax, (name, sampler) in zip(axes, samplers.items(), strict=True):
     ax.plot([0.01, 5], [0.01, 5], color="0.6", linewidth=1)
     ax.scatter(true[found], sampler.distances_[found], s=12, alpha=0.6, linewidths=0)
     ax.set(xscale="log", yscale="log", xlim=(0.01, 2.5), ylim=(0.01, 5))
-    ax.set_title(f"{name}, {found.mean():.0%} of the rows", fontsize=11)
+    ax.set_title(f"{name}, {found.mean():.0%} of the samples", fontsize=11)
     ax.set_xlabel("true distance")
     ax.grid(color="0.94")
     ax.spines[["top", "right"]].set_visible(False)
@@ -88,7 +90,7 @@ axes[0].set_ylabel("distances_")
 plt.show()
 
 # %%
-# Near the boundary, where rows are picked, the distances are right. Deep inside a class the
-# gradient of the SVC is nearly flat and no guide: there the row heads for rows that are predicted
-# differently, as those of the forest do, and a shorter way may lie in a direction that was not
-# tried.
+# Near the boundary, where samples are selected, the distances are accurate. Deep inside a class,
+# the decision function of the SVC is nearly constant and its gradient is not reliable. There the
+# boundary is located by bisection, as for the forest, and a shorter distance may exist in a
+# direction that was not searched.

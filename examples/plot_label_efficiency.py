@@ -1,10 +1,10 @@
 """
-How many labels does it take?
-=============================
+Number of labels for a given accuracy
+=====================================
 
-Labels cost money, rows do not. A classifier is trained on 20 labelled digits, says which 20 others
-it would like to have labelled next, is trained again on all that are labelled by then, and so on.
-Random rows are the baseline.
+In many applications, labels are expensive and samples are not. This example simulates active
+learning. A classifier is trained on 20 labeled digits. It is used to select the 20 samples to label
+next, is trained again on all labeled samples, and so on. Random sampling is the baseline.
 """
 
 import matplotlib.pyplot as plt
@@ -16,10 +16,10 @@ from sklearn.model_selection import train_test_split
 from skcoreset import ContrastiveActiveLearning, DeepFool, Margin, Uniform
 
 X, y = load_digits(return_X_y=True)
-X = X / 16  # grey values from 0 to 1
+X = X / 16  # gray values from 0 to 1
 batch, n_rounds, n_splits = 20, 15, 6
 
-# What chooses the next rows of the pool, given the classifier so far; a method is a line here.
+# The sampler that selects the next samples of the pool, given the current classifier.
 methods = {
     "random": lambda classifier, seed: Uniform(batch, random_state=seed),
     "Margin": lambda classifier, seed: Margin(classifier, batch),
@@ -30,33 +30,33 @@ methods = {
 # %%
 # The loop of active learning
 # ---------------------------
-# The classifier that is handed over is fitted, so the sampler uses it as it is and needs no labels
-# of the pool. ``sample_indices_`` are the rows to label.
+# The classifier that is passed to the sampler is already fitted. The sampler uses it as it is and
+# needs no labels of the pool. ``sample_indices_`` are the indices of the samples to label.
 
 
 def accuracies(method, seed):
-    """Test accuracy after each round, all methods from the same 20 rows."""
+    """Test accuracy in each round. All methods start from the same 20 samples."""
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=600, random_state=seed)
     order = np.random.default_rng(seed).permutation(len(y_train))
-    labelled, pool = order[:batch], order[batch:]
+    labeled, pool = order[:batch], order[batch:]
     history = []
     for _ in range(n_rounds):
         classifier = LogisticRegression(C=10, max_iter=1000)
-        classifier.fit(X_train[labelled], y_train[labelled])
+        classifier.fit(X_train[labeled], y_train[labeled])
         history.append(classifier.score(X_test, y_test))
-        asked_for = methods[method](classifier, seed).fit(X_train[pool]).sample_indices_
-        labelled = np.append(labelled, pool[asked_for])
-        pool = np.delete(pool, asked_for)
+        to_label = methods[method](classifier, seed).fit(X_train[pool]).sample_indices_
+        labeled = np.append(labeled, pool[to_label])
+        pool = np.delete(pool, to_label)
     return history
 
 
 curves = {name: np.array([accuracies(name, s) for s in range(n_splits)]) for name in methods}
 
 # %%
-# The curves
-# ----------
-# Lines are means over the splits, bands their standard errors. The dashed line is the
-# accuracy with all training rows labelled.
+# Learning curves
+# ---------------
+# The lines are means over the splits, and the bands are their standard errors. The dashed line is
+# the accuracy if all training samples are labeled.
 
 full = []
 for seed in range(n_splits):
@@ -88,15 +88,15 @@ ax.legend(frameon=False, loc="lower right")
 plt.show()
 
 # %%
-# Rows near the boundary are worth more labels than random ones: with 300 labels Margin and DeepFool
-# are about as good as with all, and random rows are not. The two differ by less than the splits do.
-# ContrastiveActiveLearning asks for rows that are predicted otherwise than their neighbours. While
-# the classifier knows little that is worse than random here, and with more labels it catches
-# up half of the way.
+# Labels of samples near the boundary increase the accuracy more than labels of random samples. With
+# 300 labels, Margin and DeepFool reach about the accuracy of all labels, and random sampling does
+# not. The two methods differ by less than the splits do. ContrastiveActiveLearning selects samples
+# that are predicted differently from their neighbors. With few labels, it is less accurate than
+# random sampling here; with more labels, it is between random sampling and the other two methods.
 #
-# What that saves
-# ---------------
-# The number of labels until the mean accuracy stays above a level:
+# Number of labels saved
+# ----------------------
+# The table shows the number of labels after which the mean accuracy stays above a level:
 
 levels = [0.85, 0.90, 0.93, 0.95]
 print(f"{'':<12}" + "".join(f"{level:>8.0%}" for level in levels))

@@ -46,6 +46,13 @@ PARAGRAPHS = {
             :class:`~sklearn.frozen.FrozenEstimator`) is used as it is; of an unfitted one, a clone
             is fitted on the data. None is ``LogisticRegression(max_iter=1000)``.
         """,
+    "estimator_probabilities": """
+        estimator : classifier, default=None
+            The classifier, which needs ``predict_proba``, or a Pipeline that ends in one. A fitted
+            classifier (or one in a :class:`~sklearn.frozen.FrozenEstimator`) is used as it is; of
+            an unfitted one, a clone is fitted on the data. None is
+            ``LogisticRegression(max_iter=1000)``.
+        """,
     "estimator_watched": """
         estimator : classifier, default=None
             A classifier whose training can be recorded, or a Pipeline that ends in one: see
@@ -189,6 +196,10 @@ PARAGRAPHS = {
             The fitted classifier whose predictions were used; with `cv`, the one that was fitted
             on all samples.
         """,
+    "estimator_used": """
+        estimator_ : classifier
+            The fitted classifier whose predictions were used.
+        """,
     "dynamics_": """
         dynamics_ : TrainingDynamics
             The record of the training on the samples whose sample weight is positive, or the given
@@ -298,6 +309,34 @@ PARAGRAPHS = {
         Multiplying `sample_weight` by a constant does not change the selected samples if the
         classifier is already fitted. An unfitted classifier is fitted with `sample_weight` as
         given, and for most classifiers the scale of the weights changes the fit.
+        """,
+    "X_scored": """
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The samples to score, such as an unlabeled :term:`pool`.
+        """,
+    "y_ignored": """
+        y : Ignored
+            Not used. The parameter exists for consistency of the interface.
+        """,
+    "scores": """
+        scores : ndarray of shape (n_samples,)
+            Score of each sample.
+        """,
+    # Notes and references --------------------------------------------------------------------
+    "cost_of_prediction": """
+        Time: that of fitting the classifier and of predicting all samples, then O(n C) for n
+        samples and C classes. Memory: O(n C) for the predictions.
+        """,
+    "near_the_boundary": """
+        The selected samples lie near the decision boundary. In active learning these are the
+        samples whose labels are most informative. They do not represent the distribution of the
+        data: a classifier that is trained on a small selection alone is often less accurate than
+        one that is trained on random samples, and mislabeled samples are selected first. The
+        weights restore the size of each class, but not the distribution within it.
+        """,
+    "settles_2009": """
+        .. [1] Settles, B. "Active learning literature survey." University of Wisconsin-Madison,
+           Computer Sciences Technical Report 1648 (2009).
         """,
 }
 PARAGRAPHS = {name: _written(text) for name, text in PARAGRAPHS.items()}

@@ -36,7 +36,7 @@ def mnist(folder):
 
 
 def by_turns(contestants, runs):
-    """Fastest of `runs` of each, all by turns, and what each returned last."""
+    """Fastest time of `runs` alternating runs of each function, and its last result."""
     best, answers = dict.fromkeys(contestants, np.inf), {}
     for _ in range(runs):
         for name, function in contestants.items():
@@ -47,14 +47,14 @@ def by_turns(contestants, runs):
 
 
 def quickly(model, X, y):
-    """Fitted on a few rows, and perhaps not to the end: it is asking that is measured."""
+    """`model` fitted on few samples, possibly not to convergence: only predictions are timed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return model.fit(X, y)
 
 
 def linear(X, y):
-    """DeepFool against one call of the classifier, on all 60,000 rows."""
+    """DeepFool compared with one prediction of all 60,000 samples."""
     rows = []
     for dtype in (np.float32, np.float64):
         Z = X.astype(dtype)
@@ -80,7 +80,7 @@ def linear(X, y):
 
 
 def others(X, y, n=20_000):
-    """Classifiers that are not linear, on 20,000 rows."""
+    """Classifiers that are not linear, on 20,000 samples."""
     X, y = X[:n], y[:n]
     models = {
         "SVC, RBF kernel": SVC(),
@@ -141,18 +141,20 @@ def main():
     threads = os.environ.get("OMP_NUM_THREADS")
     out += f"Threads: {threads or 'as many as the libraries take'}.\n\n"
     out += table(
-        "Logistic regression: DeepFool against one call of the classifier",
-        "60,000 rows of MNIST, 784 columns. Seconds are of the fastest of 7 runs by turns: one\n"
-        "``decision_function``, and all of ``DeepFool(classifier, 600).fit(X)``.",
+        "Logistic regression: DeepFool compared with one prediction",
+        "60,000 samples of MNIST, 784 features. The times in seconds are the fastest of 7\n"
+        "alternating runs of one ``decision_function`` and of\n"
+        "``DeepFool(classifier, 600).fit(X)``.",
         ["dtype", "classes", "decision_function", "DeepFool", "ratio"],
         linear(X, y),
     )
     out += table(
-        "Other classifiers: 20,000 rows",
-        "MNIST, float32, 784 columns, the classifier fitted on 5,000 of the rows; each once.\n"
-        '"Asked" is how often the classifier was asked for each row, on average; "found" the\n'
-        "share of rows with a score.",
-        ["classifier", "its fit, seconds", "method", "route", "seconds", "asked", "found"],
+        "Other classifiers: 20,000 samples",
+        "MNIST, float32, 784 features; the classifier is fitted on 5,000 of the samples. Each\n"
+        'method runs once. "predictions" is the average number of predictions per sample;\n'
+        '"converged" is the fraction of samples with a finite score.',
+        ["classifier", "fit of the classifier, seconds", "method", "route", "seconds"]
+        + ["predictions", "converged"],
         others(X, y),
     )
     print(out)

@@ -1,8 +1,8 @@
-"""Time of ContrastiveActiveLearning against the search for neighbours alone, side by side.
+"""Time of ContrastiveActiveLearning compared with its search for neighbors alone.
 
     python doc/benchmarks/contrastive.py --data DIR
 
-DIR holds ``mnist.npz`` (X_train, y_train); without it the table is generated. Prints the tables
+DIR holds ``mnist.npz`` (X_train, y_train); without it the data are generated. Prints the tables
 and writes contrastive.rst.
 """
 
@@ -30,7 +30,7 @@ K = 10
 
 
 def table_of_digits(folder):
-    """60,000 rows, 784 columns, float32, ten classes; and what they are called."""
+    """60,000 samples, 784 features in float32, ten classes; and the name of the data."""
     if folder is None:
         X, y = make_classification(
             60_000, 784, n_informative=30, n_redundant=200, n_classes=10, random_state=0
@@ -42,7 +42,7 @@ def table_of_digits(folder):
 
 
 def by_turns(contestants, runs=1):
-    """Fastest of `runs` of each, all by turns, and what each returned last."""
+    """Fastest time of `runs` alternating runs of each function, and its last result."""
     best, answers = dict.fromkeys(contestants, np.inf), {}
     for _ in range(runs):
         for name, function in contestants.items():
@@ -57,9 +57,9 @@ def theirs(X, algorithm):
 
 
 def compare(name, X, y, tree):
-    """One row: ours with and without the divergences, and scikit-learn's searches."""
+    """One row of the table: our method, our search, and the searches of scikit-learn."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a few iterations are enough for probabilities of a kind
+        warnings.simplefilter("ignore")  # a few iterations give adequate probabilities
         classifier = LogisticRegression(max_iter=20).fit(X[:10_000], y[:10_000])
     contestants = {
         "all": lambda: ContrastiveActiveLearning(classifier, 0.1, n_neighbors=K).fit(X).neighbors_,
@@ -120,19 +120,20 @@ def machine():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", help="folder with mnist.npz; default: a generated table")
+    parser.add_argument("--data", help="folder with mnist.npz; default: generated data")
     X, y, name = table_of_digits(parser.parse_args().data)
     title = "Contrastive active learning: time"
     out = f"{title}\n{'=' * len(title)}\n\n"
     out += f"Written by ``doc/benchmarks/contrastive.py``. {machine()}\n\n"
-    out += "Seconds are the faster of two rounds of all contestants by turns in one process.\n\n"
+    out += "The times in seconds are the faster of two alternating rounds in one process.\n\n"
     out += table(
-        "All of it, and the search for ten neighbours alone",
-        'With a fitted logistic regression. "all" is ``ContrastiveActiveLearning.fit``, "search"\n'
-        "the search for neighbours in it; the next two are ``NearestNeighbors`` of scikit-learn.\n"
-        '"same" counts the rows with the same neighbours as by its brute search, which leaves\n'
-        "open which of equally near rows it takes.",
-        ["table", "dtype", "all", "search", "all / search", "brute", "kd_tree", "same"],
+        "The method, and the search for ten neighbors alone",
+        'The classifier is a fitted logistic regression. "all" is\n'
+        '``ContrastiveActiveLearning.fit``, "search" its search for neighbors; "brute" and\n'
+        '"kd_tree" are ``NearestNeighbors`` of scikit-learn. "same" is the percentage of samples\n'
+        'whose neighbors are those of "brute", which does not define which of several samples at\n'
+        "equal distance is the neighbor.",
+        ["data", "dtype", "all", "search", "all / search", "brute", "kd_tree", "same"],
         comparisons(X, y, name),
     )
     print(out)

@@ -36,7 +36,7 @@ MEMORY = 2**14  # MiB: `working_memory`, so that similarities and Gram columns a
 
 @dataclass
 class Answer:
-    """What a run returned; the picks (or neighbours) are compared."""
+    """What a run returned; the picks (or neighbors) are compared."""
 
     picks: np.ndarray
     rounds: int = 0
@@ -125,7 +125,7 @@ class PursuitSteps:
 class Neighbors:
     """The nearest rows of every row."""
 
-    name = "neighbours"
+    name = "neighbors"
 
     def prepare(self, X):
         return pairs(X)
@@ -141,7 +141,7 @@ class Neighbors:
 
 @dataclass
 class Case:
-    """`k`: picks, or neighbours. `small`: rows and picks where the CPU is measured too."""
+    """`k`: picks, or neighbors. `small`: rows and picks where the CPU is measured too."""
 
     kernel: object
     n: int
@@ -337,26 +337,27 @@ def page(gpu):
     out += f"Written by ``doc/benchmarks/gpu.py``. {machine(gpu)}\n\n"
     single, double = (rates[dtype] / 1e12 for dtype in (np.float32, np.float64))
     out += (
-        f"This card copies at {bandwidth / 1e12:.2f} TB/s (read and written), and multiplies "
+        f"This GPU copies at {bandwidth / 1e12:.2f} TB/s (read and written), and multiplies "
         f"matrices at {single:.0f} TFLOP/s in float32 and {double:.0f} in float64,\nboth measured "
-        "in the same run. Tables are standard normal and on the card already. Seconds are the "
-        f"fastest of {RUNS} runs, after one that compiled.\n\n"
+        "in the same run. The data are standard normal and already on the GPU. The times in "
+        f"seconds are the fastest of {RUNS} runs, after one for compilation.\n\n"
     )
     out += table(
-        "Against the floor",
-        "The floor is the least that the work can take: the bytes that must be read, by the\n"
-        "bandwidth, or the operations, by the rate of matrix products, whichever takes longer.\n"
-        '"Reads" counts how often the host read a value from the card, and so had to wait.',
-        ["kernel", "table", "picks or neighbours", "dtype", "seconds", "floor", "bound by"]
-        + ["seconds / floor", "reads"],
+        "Compared with the lower bound",
+        "The lower bound is the larger of two times: the bytes that must be read, divided by the\n"
+        "bandwidth, and the number of operations, divided by the rate of matrix products. The\n"
+        'column "reads" counts how often the host waited for a value from the GPU.',
+        ["kernel", "shape of X", "samples or neighbors selected", "dtype", "seconds"]
+        + ["lower bound", "limited by", "seconds / lower bound", "reads"],
         against_floor,
     )
     out += table(
-        "Against the CPU",
-        "The same functions on NumPy, one run, on smaller tables, as the CPU would take minutes\n"
-        'for those above. "Same" compares picks in their order, or neighbours.',
-        ["kernel", "table", "picks or neighbours", "dtype", "GPU, seconds", "CPU, seconds"]
-        + ["CPU / GPU", "same"],
+        "Compared with the CPU",
+        "The same functions with NumPy, one run, on fewer samples, because the CPU would need\n"
+        'minutes for the data above. The column "same" compares the selected samples in their\n'
+        "order, or the neighbors.",
+        ["kernel", "shape of X", "samples or neighbors selected", "dtype", "GPU, seconds"]
+        + ["CPU, seconds", "CPU / GPU", "same"],
         against_cpu,
     )
     return out

@@ -397,11 +397,11 @@ def herding_speed(mnist, options):
         Each selected sample requires the product of X with one vector, so 500 products ``X @ v``
         are a lower bound of the time. The plain loop computes the argmax of
         ``X @ (2 * ((t + 1) * mean - total)) - sq`` over the samples that are not selected yet. The
-        columns "/ Herding" are multiples of the time of Herding: with a value above 1, Herding is
-        faster. "Same selection" compares with the plain loop in float64.
+        ratios are times divided by that of Herding. The column "same selection" compares
+        with the plain loop in float64.
         """,
-        ["data", "dtype", "Herding, seconds", "plain loop, seconds", "/ Herding"]
-        + ["500 products, seconds", "/ Herding", "same selection"],
+        ["data", "dtype", "Herding, seconds", "plain loop, seconds", "ratio"]
+        + ["500 products, seconds", "ratio", "same selection"],
         rows,
     )
 
@@ -527,10 +527,10 @@ def preamble(options):
             Written by ``doc/benchmarks/geometry.py``. {machine()}
 
             The tables show the time of the fastest of {options.repeats} runs ({3 * options.repeats}
-            runs if a run is short), and the time of the slowest run in brackets. All implementations
-            run in turn in one process, and ratios compare the fastest runs. The machine was shared with
-            other work. Each run therefore starts, within a time limit, only when a hundred small
-            matrix products take their usual time. The load may still change during a run: matrix
+            runs if a run is short), and the time of the slowest run in brackets. All
+            implementations run in turn in one process, and ratios compare the fastest runs. The machine
+            was shared with other work. Each run therefore starts, within a time limit, only when a
+            hundred small matrix products take their usual time. The load may still change during a run: matrix
             products on two threads become ten times slower when another process uses one of the two
             cores. Compare ratios rather than seconds, and consider differences below 25 % as noise.
             The time of a single run is less reliable.

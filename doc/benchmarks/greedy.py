@@ -174,8 +174,8 @@ def main():
         "Facility location: 500 of 5,000 samples, dense similarities",
         "The three libraries use their lazy optimizers on the same matrix of similarities. The\n"
         "time of skcoreset includes the check that the matrix is symmetric and the computation of\n"
-        'the weights. The ratio is the time divided by that of skcoreset. The column "same" is the\n'
-        "number of positions at which the ranking is equal to that of skcoreset.",
+        'the weights. The ratio is the time divided by that of skcoreset. The column "same" is\n'
+        "the number of positions at which the ranking is equal to that of skcoreset.",
         ["dtype", "library", "seconds", "ratio", "same"],
         facility_location(np.float64) + facility_location(np.float32),
     )

@@ -529,11 +529,11 @@ def preamble(options):
             The tables show the time of the fastest of {options.repeats} runs ({3 * options.repeats}
             runs if a run is short), and the time of the slowest run in brackets. All
             implementations run in turn in one process, and ratios compare the fastest runs. The
-            machine was shared with other work. Each run therefore starts, within a time limit, only when
-            a hundred small matrix products take their usual time. The load may still change during
-            a run: matrix products on two threads become ten times slower when another process uses
-            one of the two cores. Compare ratios rather than seconds, and consider differences below 25 % as
-            noise. The time of a single run is less reliable.
+            machine was shared with other work. Each run therefore starts, within a time limit, only
+            when a hundred small matrix products take their usual time. The load may still change
+            during a run: matrix products on two threads become ten times slower when another
+            process uses one of the two cores. Compare ratios rather than seconds, and consider
+            differences below 25 % as noise. The time of a single run is less reliable.
             """
         )
     )

@@ -12,8 +12,7 @@ four outliers. Each method selects 30 of the 604 samples, with the class proport
 - **Herding with a kernel** approximates the expectations of all functions in the space of the
   kernel, so the selected samples follow the density of each class. It selects no outliers.
 - **KCenterGreedy** covers the whole dataset, including the outliers. The sample weights compensate
-  for this: a selected sample in a dense region has a large weight, an isolated outlier a weight
-  of 1.
+  for this: a selected sample in a dense region has a large weight, and an outlier a small one.
 - **LeastConfidence**, **Entropy** and **Margin** use the predictions of a classifier and select
   samples near its decision boundary (the lines). The margin is small everywhere along the boundary,
   while the entropy is largest where the three classes meet. Most samples far from the boundary,
@@ -58,12 +57,14 @@ axes[0, 0].set_title(f"all {len(y)} samples")
 
 for ax, (name, sampler) in zip(axes.flat[1:], samplers.items(), strict=True):
     sampler.fit(X, y)
-    indices, weight = sampler.sample_indices_, sampler.sample_weight_
+    selected, weight = sampler.sample_indices_, sampler.sample_weight_
     if hasattr(sampler, "estimator_"):
         ax.contour(*grid, regions, levels=[0.5, 1.5], colors="0.3", linewidths=1)
-    ax.scatter(
-        *X[indices].T, s=2.5 * weight, c=colors[y[indices]], edgecolors="black", linewidths=1
-    )
+    area = 2.5 * weight
+    ax.scatter(*X[selected].T, s=area, c=colors[y[selected]], edgecolors="black", linewidths=1)
     ax.set_title(name)
-fig.suptitle(f"{len(indices)} selected samples are outlined; the marker area is the sample weight")
+fig.suptitle(
+    f"The {len(selected)} selected samples are outlined; "
+    "the area of a marker is proportional to the sample weight"
+)
 plt.show()

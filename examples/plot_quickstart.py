@@ -2,13 +2,14 @@
 Quickstart: 5 % and 10 % of the digits
 ======================================
 
-A support vector machine is trained on 5 % and on 10 % of the handwritten digits, selected by four
-methods, and compared with the one that is trained on all rows. The rows that a method keeps come
-with weights (how many rows each of them stands for), and the classifier gets these weights.
+This example compares support vector machines that are trained on 5 % and on 10 % of the digits
+dataset with one that is trained on all samples. Four methods select the training samples and
+compute sample weights, which are passed to the classifier. The weight of a selected sample is the
+number of samples that it represents.
 
-Everything is repeated on five random splits into training and test rows, the same five for every
-method; the random baseline has another seed in each. The table and the figure show mean and
-standard deviation.
+The comparison is repeated for five random splits into training and test data. All methods use the
+same splits; the random baseline has a different seed for each split. The table and the figure show
+the mean and the standard deviation over the splits.
 """
 
 import sys
@@ -24,28 +25,28 @@ from sklearn.svm import SVC
 from skcoreset import Herding, KCenterGreedy, Margin, Uniform
 
 X, y = load_digits(return_X_y=True)
-X = X / 16  # grey values from 0 to 1
+X = X / 16  # scale the gray values to [0, 1]
 
 # %%
-# Select, then train on the rows kept
-# -----------------------------------
-# ``fit`` selects; ``sample_indices_`` says which rows were kept and ``sample_weight_`` what each
-# of them stands for.
+# Select samples and train on them
+# --------------------------------
+# ``fit`` selects the samples. ``sample_indices_`` holds the indices of the selected samples, and
+# ``sample_weight_`` their weights.
 
 
 def select_and_train(sampler, X_train, X_test, y_train, y_test):
-    """Rows kept, test accuracy, seconds to select, seconds to fit the classifier."""
+    """Number of samples, test accuracy, selection time and training time in seconds."""
     start = perf_counter()
     sampler.fit(X_train, y_train)
     selected = perf_counter()
-    kept, weight = sampler.sample_indices_, sampler.sample_weight_
-    classifier = SVC().fit(X_train[kept], y_train[kept], sample_weight=weight)
+    indices, weight = sampler.sample_indices_, sampler.sample_weight_
+    classifier = SVC().fit(X_train[indices], y_train[indices], sample_weight=weight)
     fitted = perf_counter()
-    return len(kept), classifier.score(X_test, y_test), selected - start, fitted - selected
+    return len(indices), classifier.score(X_test, y_test), selected - start, fitted - selected
 
 
 def train_on_all(X_train, X_test, y_train, y_test):
-    """The same without a selection."""
+    """The same values for a classifier that is trained on all samples."""
     start = perf_counter()
     classifier = SVC().fit(X_train, y_train)
     fitted = perf_counter()
@@ -56,7 +57,7 @@ sizes = [0.05, 0.10]
 runs = {}
 for seed in range(5):
     split = train_test_split(X, y, random_state=seed, stratify=y)
-    runs.setdefault("all rows", []).append(train_on_all(*split))
+    runs.setdefault("all samples", []).append(train_on_all(*split))
     for size in sizes:
         samplers = {
             "Uniform (random)": Uniform(size, random_state=seed),
@@ -70,35 +71,35 @@ mean = {key: np.mean(values, axis=0) for key, values in runs.items()}
 spread = {key: np.std(values, axis=0, ddof=1) for key, values in runs.items()}
 
 # %%
-# The table
-# ---------
-# On 1,347 rows every time is short. Margin pays for a logistic regression on all rows before it
-# can select.
+# Table of the results
+# --------------------
+# There are 1,347 training samples, so all times are short. The selection time of Margin includes
+# the fit of a logistic regression on all training samples.
 
-print(f"{'method':<18} {'rows':>5}  {'accuracy':<15}  {'select (s)':>10}  {'fit (s)':>7}")
-for key in [*((name, size) for size in sizes for name in samplers), "all rows"]:
-    name = key if key == "all rows" else key[0]
-    rows, accuracy, selecting, fitting = mean[key]
+print(f"{'method':<18} {'samples':>7}  {'accuracy':<15}  {'select (s)':>10}  {'fit (s)':>7}")
+for key in [*((name, size) for size in sizes for name in samplers), "all samples"]:
+    name = key if key == "all samples" else key[0]
+    n_samples, accuracy, selecting, fitting = mean[key]
     select = f"{selecting:.4f}" if selecting else "-"
     print(
-        f"{name:<18} {rows:>5.0f}  {accuracy:.3f} +- {spread[key][1]:.3f}  "
+        f"{name:<18} {n_samples:>7.0f}  {accuracy:.3f} +- {spread[key][1]:.3f}  "
         f"{select:>10}  {fitting:>7.4f}"
     )
 
 # %%
-# The figure
-# ----------
-# The dashed line is the accuracy with all rows. KCenterGreedy and Herding are better than random
-# rows, by more at 5 % than at 10 %. Margin is far below them: the rows that a classifier is least
-# sure of are worth *labelling*, but they do not stand for the table when a classifier is trained
-# on them alone.
+# Figure of the results
+# ---------------------
+# The dashed line is the accuracy with all samples. KCenterGreedy and Herding have a higher accuracy
+# than random selection, and the difference is larger at 5 % than at 10 %. The accuracy with Margin
+# is much lower. Margin selects the samples for which the prediction is least certain. These samples
+# are worth *labeling*, but they are not a representative training set.
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.3), sharex=True, sharey=True, layout="constrained")
-rows_of_all, accuracy_of_all = mean["all rows"][:2]
+n_all, accuracy_of_all = mean["all samples"][:2]
 for ax, size in zip(axes, sizes, strict=True):
     ax.axvline(accuracy_of_all, color="0.35", linestyle="--", linewidth=1)
     for position, name in enumerate(samplers):
-        rows, accuracy = mean[name, size][:2]
+        n_samples, accuracy = mean[name, size][:2]
         color = "0.45" if name.startswith("Uniform") else "C0"
         ax.errorbar(
             accuracy,
@@ -117,13 +118,13 @@ for ax, size in zip(axes, sizes, strict=True):
             ha="center",
             color=color,
         )
-    ax.set_title(f"trained on {size:.0%}: {rows:.0f} of {rows_of_all:,.0f} rows")
-    ax.set_xlabel("test accuracy, mean and std of 5 splits")
+    ax.set_title(f"trained on {size:.0%}: {n_samples:.0f} of {n_all:,.0f} samples")
+    ax.set_xlabel("test accuracy, mean and std over 5 splits")
     ax.grid(axis="x", color="0.92")
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
     ax.annotate(
-        f"all rows: {accuracy_of_all:.3f}",
+        f"all samples: {accuracy_of_all:.3f}",
         (accuracy_of_all, len(samplers) - 0.6),
         (-5, 0),
         textcoords="offset points",
@@ -135,5 +136,5 @@ axes[0].set_ylim(len(samplers) - 0.45, -0.65)
 
 if "sphinx_gallery" not in sys.modules:  # run as a script
     fig.savefig("quickstart.png", dpi=150)
-    print("The figure is in quickstart.png.")
+    print("The figure was saved as quickstart.png.")
 plt.show()

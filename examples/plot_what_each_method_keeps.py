@@ -1,24 +1,22 @@
 """
-What each method keeps
-======================
+Which samples each method selects
+=================================
 
-Three classes of 350, 180 and 70 rows, one dense, one less so, one thin, and four outliers. Every
-method keeps 30 of the 604 rows, each class in proportion.
+The dataset has two features, three classes of 350, 180 and 70 samples with increasing variance, and
+four outliers. Each method selects 30 of the 604 samples, with the class proportions of the dataset.
 
-What to see:
-
-- **Uniform** keeps rows where the rows are, by chance: some lie close together, and other places
-  have none.
-- **Herding** keeps the mean of each class and nothing else. With two columns the rows in the
-  middle are enough for that, so do not use it like this on a table of few columns.
-- **Herding with a kernel** keeps the expectation of many functions, so the rows spread over each
-  class as its mass does. The outliers are left out.
-- **KCenterGreedy** covers the whole table, the outliers included. Its weights put that right: a
-  large marker inside a class stands for many rows, an outlier for itself.
-- **LeastConfidence**, **Entropy** and **Margin** ask a classifier and keep the rows near its
-  decision boundary (the lines). Margin looks at the two best classes, so any part of the boundary
-  will do; Entropy is drawn to where all three classes meet. Most of the table, the outliers
-  included, is left out.
+- **Uniform** selects samples at random. Some selected samples are close to each other, and some
+  regions contain none.
+- **Herding** approximates the mean of each class, and no other statistic. With two features,
+  samples near the mean are sufficient for this. Use another method if there are few features.
+- **Herding with a kernel** approximates the expectations of all functions in the space of the
+  kernel, so the selected samples follow the density of each class. It selects no outliers.
+- **KCenterGreedy** covers the whole dataset, including the outliers. The sample weights compensate
+  for this: a selected sample in a dense region has a large weight, and an outlier a small one.
+- **LeastConfidence**, **Entropy** and **Margin** use the predictions of a classifier and select
+  samples near its decision boundary (the lines). The margin is small everywhere along the boundary,
+  while the entropy is largest where the three classes meet. Most samples far from the boundary,
+  including the outliers, are not selected.
 """
 
 import matplotlib.pyplot as plt
@@ -55,14 +53,18 @@ fig, axes = plt.subplots(2, 4, figsize=(13, 6.4), layout="constrained")
 for ax in axes.flat:
     ax.scatter(*X.T, s=7, c=colors[y], alpha=0.4, linewidths=0)
     ax.set(xticks=[], yticks=[], xlim=(-7, 7), ylim=(-4.5, 7.5), aspect="equal")
-axes[0, 0].set_title(f"all {len(y)} rows")
+axes[0, 0].set_title(f"all {len(y)} samples")
 
 for ax, (name, sampler) in zip(axes.flat[1:], samplers.items(), strict=True):
     sampler.fit(X, y)
-    kept, weight = sampler.sample_indices_, sampler.sample_weight_
+    selected, weight = sampler.sample_indices_, sampler.sample_weight_
     if hasattr(sampler, "estimator_"):
         ax.contour(*grid, regions, levels=[0.5, 1.5], colors="0.3", linewidths=1)
-    ax.scatter(*X[kept].T, s=2.5 * weight, c=colors[y[kept]], edgecolors="black", linewidths=1)
+    area = 2.5 * weight
+    ax.scatter(*X[selected].T, s=area, c=colors[y[selected]], edgecolors="black", linewidths=1)
     ax.set_title(name)
-fig.suptitle(f"The {len(kept)} rows kept are outlined; the area of a marker is the row's weight")
+fig.suptitle(
+    f"The {len(selected)} selected samples are outlined; "
+    "the area of a marker is proportional to the sample weight"
+)
 plt.show()

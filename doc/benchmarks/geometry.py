@@ -286,17 +286,19 @@ def kcenter_mnist(mnist, options):
                 + [same]
             )
     return section(
-        "k-center: 1,000 of 20,000 rows of MNIST (784 columns)",
+        "k-center: 1,000 of 20,000 samples of MNIST (784 features)",
         f"""
-        All start at row 0 and pick 1,000 rows in all. The plain loop computes the squared norms
-        once, then for each pick ``d = sq + sq[j] - 2 * (X @ X[j])``, a running minimum and its
-        argmax. ``fpsample.fps_sampling`` runs on one core; it and scikit-matter pick in float32
-        what they are given in float32. In scikit-activeml the first row is labelled and 999 rows
-        are queried. The radius is that of the picks of each, computed afterwards in float64; "same
-        picks" compares them, in order, with those of the plain loop in float64. Whoever takes more
-        than {options.once_above:g} s ran once.
+        All implementations start with sample 0 and select 1,000 samples, this one included. The
+        plain loop computes the squared norms once and, for each selected sample,
+        ``d = sq + sq[j] - 2 * (X @ X[j])``, the running minimum and its argmax.
+        ``fpsample.fps_sampling`` runs on one core; fpsample and scikit-matter compute in float32
+        if the data are float32. For scikit-activeml the first sample is labeled and 999 samples are
+        queried. The covering radius of each selection is computed in float64. The column "same
+        selection" compares the selected samples, in order, with those of the plain loop in float64.
+        The ratio is the time divided by that of skcoreset with the same dtype. An implementation
+        that takes more than {options.once_above:g} s runs once.
         """,
-        ["", "dtype", "seconds", "times ours", "covering radius", "same picks"],
+        ["", "dtype", "seconds", "ratio", "covering radius", "same selection"],
         rows,
     )
 
@@ -308,15 +310,16 @@ def kcenter_large(mnist, options):
     rows = [
         ["seconds", spread(seconds)],
         ["covering radius (``radius_``)", f"{radius:.6f}"],
-        ["covering radius of the picks, in float64", f"{covering_radius(mnist, picks):.6f}"],
+        ["covering radius, computed in float64", f"{covering_radius(mnist, picks):.6f}"],
         ["size of X", f"{mnist.nbytes / 2**20:.0f} MB"],
-        ["peak memory beyond what was in use before the fit", f"{extra:.0f} MB"],
+        ["peak memory during the fit, in addition to that before", f"{extra:.0f} MB"],
     ]
     return section(
-        "k-center: 6,000 of 60,000 rows of MNIST in one go",
+        "k-center: 6,000 of 60,000 samples of MNIST",
         f"""
-        float32, ``stratify=None``, first row 0, each run in a fresh process that has X in memory
-        and has fitted 2,000 rows before. scikit-learn's ``working_memory`` is {working_memory} MB.
+        The data are float32, ``stratify=None``, and the first selected sample is sample 0. Each
+        run is in a new process that has X in memory and has already fitted 2,000 samples.
+        scikit-learn's ``working_memory`` is {working_memory} MB.
         """,
         ["", ""],
         rows,
@@ -352,18 +355,19 @@ def kcenter_narrow(options):
                     + [same_picks(results[name][1], reference) for name in ("ours", "plain")]
                 )
     return section(
-        "k-center: 1,000 rows of a standard normal table with few columns",
+        "k-center: 1,000 samples of standard normal data with few features",
         """
-        Times are multiples of ours: above 1 we are faster, below 1 slower. The plain loop returns
-        indices only, and in float32 not always the right ones; on float64 copies ("wide") it picks
-        what we pick from float32. The tracking loop also keeps which pick each row is nearest to,
-        which the weights need and which KCenterGreedy always does. The last timing is
-        ``fpsample.bucket_fps_kdline_sampling`` (``h=7``), a k-d tree for point clouds that takes
-        float32 of at most 8 columns and returns indices only. "Same" compares the picks, in order,
-        with those of the plain loop in float64 on the same numbers.
+        The times of the other implementations are multiples of the time of skcoreset: with a value
+        above 1, skcoreset is faster. The plain loop computes the indices only, and in float32 some
+        of them are wrong; on a float64 copy ("float64 loop") it selects the same samples as
+        skcoreset from float32. The tracking loop also computes the nearest selected sample of each
+        sample; KCenterGreedy always does this, for the weights. The last time is that of
+        ``fpsample.bucket_fps_kdline_sampling`` (``h=7``), a k-d tree for point clouds that accepts
+        float32 with at most 8 features and returns the indices only. The columns "same" compare the
+        selected samples, in order, with those of the plain loop in float64 on the same data.
         """,
-        ["rows", "columns", "dtype", "ours, seconds", "plain loop", "wide", "tracking loop"]
-        + ["fpsample tree", "ours: same", "plain loop: same"],
+        ["samples", "features", "dtype", "skcoreset, seconds", "plain loop", "float64 loop"]
+        + ["tracking loop", "fpsample tree", "skcoreset: same", "plain loop: same"],
         rows,
     )
 
@@ -388,15 +392,16 @@ def herding_speed(mnist, options):
             + [same_picks(results["ours"][1], reference)]
         )
     return section(
-        "Herding: 500 rows, linear kernel",
+        "Herding: 500 samples, linear kernel",
         """
-        Each pick needs one product of the table with a vector, so 500 bare products ``X @ v`` are
-        what no loop can beat. The plain loop is the argmax of
-        ``X @ (2 * ((t + 1) * mean - total)) - sq`` with the picked rows masked. "Times ours" above
-        1 is slower than Herding. "Same picks" compares with the plain loop in float64.
+        Each selected sample requires the product of X with one vector, so 500 products ``X @ v``
+        are a lower bound of the time. The plain loop computes the argmax of
+        ``X @ (2 * ((t + 1) * mean - total)) - sq`` over the samples that are not selected yet. The
+        ratios are times divided by that of Herding. The column "same selection" compares
+        with the plain loop in float64.
         """,
-        ["table", "dtype", "Herding, seconds", "plain loop, seconds", "times ours"]
-        + ["500 products, seconds", "times ours", "same picks"],
+        ["data", "dtype", "Herding, seconds", "plain loop, seconds", "ratio"]
+        + ["500 products, seconds", "ratio", "same selection"],
         rows,
     )
 
@@ -424,11 +429,12 @@ def herding_quality(mnist, options):
     return section(
         "Herding: error of the mean",
         """
-        20,000 rows of MNIST as 200 random Fourier features (``RBFSampler``, ``gamma="scale"``):
-        Euclidean distance between the mean of the rows kept and the mean of all. Random is the
-        average of 10 draws without replacement.
+        The data are 20,000 samples of MNIST as 200 random Fourier features (``RBFSampler``,
+        ``gamma="scale"``). The error is the Euclidean distance between the mean of the selected
+        samples and the mean of all samples. The random selection is without replacement, and its
+        error is the average of 10 draws.
         """,
-        ["rows kept", "Herding", "random", "random / Herding"],
+        ["selected samples", "Herding", "random", "random / Herding"],
         rows,
     )
 
@@ -439,14 +445,14 @@ def kcenter_memory(options):
     rows = [
         ["seconds", spread(seconds)],
         ["size of X", f"{X.nbytes / 2**20:.0f} MB"],
-        ["peak memory beyond what was in use before the fit", f"{extra:.0f} MB"],
+        ["peak memory during the fit, in addition to that before", f"{extra:.0f} MB"],
     ]
     return section(
         "k-center: memory",
         """
-        500 of 200,000 x 100 standard normal numbers in float64, ``stratify=None``,
-        ``sklearn.set_config(working_memory=64)`` (MB), each run in a fresh process that has X in
-        memory and has fitted 2,000 rows before.
+        KCenterGreedy selects 500 of 200,000 samples with 100 standard normal features in float64,
+        with ``stratify=None`` and ``sklearn.set_config(working_memory=64)`` (in MB). Each run is in
+        a new process that has X in memory and has already fitted 2,000 samples.
         """,
         ["", ""],
         rows,
@@ -520,13 +526,14 @@ def preamble(options):
             f"""
             Written by ``doc/benchmarks/geometry.py``. {machine()}
 
-            Seconds are of the fastest of {options.repeats} runs ({3 * options.repeats} where a run
-            is short), with the slowest in brackets. All contestants run by turns in one process,
-            and ratios are of the fastest runs. The machine was shared with other work. Each run
-            waits, within limits, until a hundred small products take their usual time, but what
-            happens during the run is beyond that: products on two threads become ten times slower
-            where another process holds one of two cores. So read ratios rather than seconds, take
-            differences below a quarter as noise, and doubt what ran once.
+            The tables show the time of the fastest of {options.repeats} runs ({3 * options.repeats}
+            runs if a run is short), and the time of the slowest run in brackets. All
+            implementations run in turn in one process, and ratios compare the fastest runs. The
+            machine was shared with other work. Each run therefore starts, within a time limit, only
+            when a hundred small matrix products take their usual time. The load may still change
+            during a run: matrix products on two threads become ten times slower when another
+            process uses one of the two cores. Compare ratios rather than seconds, and consider
+            differences below 25 % as noise. The time of a single run is less reliable.
             """
         )
     )

@@ -68,14 +68,14 @@ def facility_location(dtype, k=500, n=5000):
         picks = function.maximize(budget=k, optimizer="LazyGreedy", show_progress=False)
         return np.array([i for i, _ in picks])
 
-    best, answers = by_turns({"ours": ours, "apricot": apricot, "submodlib": submodlib})
-    same = {name: int((answers[name] == answers["ours"]).sum()) for name in answers}
+    best, answers = by_turns({"skcoreset": ours, "apricot": apricot, "submodlib": submodlib})
+    same = {name: int((answers[name] == answers["skcoreset"]).sum()) for name in answers}
     return [
         [
             np.dtype(dtype).name,
             name,
             f"{best[name]:.3f}",
-            f"{best[name] / best['ours']:.1f}",
+            f"{best[name] / best['skcoreset']:.1f}",
             f"{same[name]} of {k}",
         ]
         for name in best
@@ -83,9 +83,9 @@ def facility_location(dtype, k=500, n=5000):
 
 
 def large(X, y, k=600):
-    """All of MNIST, by class and in one competition, within `working_memory`."""
+    """All of MNIST, by class and without classes, within `working_memory`."""
     rows = []
-    for name, stratify in (("by class", "proportional"), ("one competition", None)):
+    for name, stratify in (('"proportional"', "proportional"), ("None", None)):
         start = perf_counter()
         FacilityLocation(k, stratify=stratify).fit(X, y)
         rows.append([name, f"{perf_counter() - start:.1f}"])
@@ -168,34 +168,39 @@ def main():
     title = "Greedy selection: time and memory"
     out = f"{title}\n{'=' * len(title)}\n\n"
     out += f"Written by ``doc/benchmarks/greedy.py``. {machine()}\n\n"
-    out += "Seconds are of the fastest of 3 runs, all contestants by turns in one process.\n\n"
+    out += "The tables show the time of the fastest of 3 runs. All implementations run in turn in\n"
+    out += "one process.\n\n"
     out += table(
-        "Facility location: 500 of 5,000 rows, dense similarities",
-        "The lazy optimizers of all three, on the same matrix. Ours checks that it is symmetric\n"
-        'and finds the cells. "Same" counts positions of the ranking that are as in ours.',
-        ["dtype", "library", "seconds", "times ours", "same"],
+        "Facility location: 500 of 5,000 samples, dense similarities",
+        "The three libraries use their lazy optimizers on the same matrix of similarities. The\n"
+        "time of skcoreset includes the check that the matrix is symmetric and the computation of\n"
+        'the weights. The ratio is the time divided by that of skcoreset. The column "same" is\n'
+        "the number of positions at which the ranking is equal to that of skcoreset.",
+        ["dtype", "library", "seconds", "ratio", "same"],
         facility_location(np.float64) + facility_location(np.float32),
     )
     out += table(
-        "Facility location: 600 of 60,000 rows of MNIST",
-        "float32, 784 columns, once; ``working_memory`` is 1024 MB, where the matrix of\n"
-        "similarities would take 14.4 GB. In one competition each distance is computed about\n"
-        "three times.",
+        "Facility location: 600 of 60,000 samples of MNIST",
+        "The data are float32 with 784 features, and the time is that of one run.\n"
+        "``working_memory`` is 1024 MB, while the matrix of all similarities would need 14.4 GB.\n"
+        "With ``stratify=None`` each distance is computed about three times.",
         ["stratify", "seconds"],
         large(X, y),
     )
     out += table(
         "Matching pursuit: 250 of 5,000 gradients of dimension 7,850",
-        "One class of MNIST, logistic regression, weights of any sign. ``orthogonal_mp`` gets the\n"
-        "gradients multiplied out, ours their factors. The last column is a loop that solves the\n"
-        "least squares from scratch at each step, once.",
+        "The gradients are those of a logistic regression for one class of MNIST, and the weights\n"
+        "may be negative. The input of ``orthogonal_mp`` is the matrix of the gradients, that of\n"
+        "skcoreset the factors of this matrix. The ratios are times divided by that of skcoreset.\n"
+        "The last column is the ratio for a loop that solves the least squares problem in each\n"
+        "step without the solution of the last step, measured once.",
         [
             "dtype",
-            "ours, seconds",
+            "skcoreset, seconds",
             "orthogonal_mp, seconds",
             "ratio",
-            "same rows",
-            "from scratch, ratio",
+            "same samples",
+            "loop, ratio",
         ],
         matching(X, y),
     )

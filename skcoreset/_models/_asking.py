@@ -267,14 +267,8 @@ def _shaped(estimator, shape):
     return estimator
 
 
-<<<<<<< HEAD
-# Where a row is so far on the wrong side of every class that all its probabilities are 0, those of
-# SGDClassifier are equal; before scikit-learn 1.9 it divides 0 by 0. Those of OneVsRestClassifier
-# stay 0.
-=======
 # For samples whose probabilities of all classes underflow to 0, SGDClassifier divides 0 by 0 before
-# scikit-learn 1.9; since then it returns equal probabilities.
->>>>>>> p2
+# scikit-learn 1.9; since then it returns equal probabilities. OneVsRestClassifier returns zeros.
 _ZERO_BY_ZERO = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < (1, 9)
 
 
@@ -294,15 +288,9 @@ def _checked(values, estimator, method, n_samples, n_columns, column="class"):
             f"{n_samples} samples it must be numeric, of shape {' or '.join(map(str, shapes))}: "
             f"one row per sample and one column per {column}."
         )
-<<<<<<< HEAD
-    values = values.astype(np.float64)  # a copy: the classifier may hold on to its own
+    values = values.astype(np.float64)  # a copy: the classifier may store the original
     model = last_step(estimator)
     if method == "predict_proba" and isinstance(model, SGDClassifier) and _ZERO_BY_ZERO:
-=======
-    values = values.astype(np.float64)  # a copy: the classifier may store the original
-    is_sgd = isinstance(last_step(estimator), SGDClassifier)
-    if _ZERO_BY_ZERO and is_sgd and method == "predict_proba":
->>>>>>> p2
         values[np.isnan(values).all(axis=1)] = 1 / values.shape[1]
     if method == "predict_proba" and isinstance(model, OneVsRestClassifier):
         values[~values.any(axis=1)] = 1 / values.shape[1]

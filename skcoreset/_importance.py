@@ -383,7 +383,7 @@ def check_sensitivity(values, sample_weight):
 
 
 def _log_loss(estimator, X, y):
-    proba = _models.outputs(estimator, X, "predict_proba")
+    proba = _models.response_values(estimator, X, "predict_proba")
     own = y[:, None] == np.asarray(estimator.classes_)
     p = np.maximum(proba[own], np.finfo(np.float64).eps)
     # By the sum of the others, as -log(p) would be 0 for all rows the classifier is sure of.

@@ -188,7 +188,7 @@ class BlackBoxTeaching(BaseModelCoreset):
 
     _parameter_constraints = {
         **BaseModelCoreset._parameter_constraints,
-        "estimator": [_models.WillHaveMethods(["fit", "predict"]), None],
+        "estimator": [_models.HasMethodsOnceFitted(["fit", "predict"]), None],
         "coreset_size": [*BaseCoreset._parameter_constraints["coreset_size"], None],
         "delta": [Interval(Real, 0, 1, closed="neither")],
         "log_n_hypotheses": [Interval(Real, 0, None, closed="left")],
@@ -240,7 +240,7 @@ class BlackBoxTeaching(BaseModelCoreset):
 
     def _represent(self, table):
         """Teach; return the place of each row in the order of joining, and who joined."""
-        X, y = _models.host(table.X), table.classes[table.codes]
+        X, y = _models.classifier_input(table.X), table.classes[table.codes]
         present = table.sample_weight > 0
         # Not divided by the total: doubled integers add up without rounding. Those that were
         # multiplied by something do not.
@@ -307,7 +307,7 @@ class BlackBoxTeaching(BaseModelCoreset):
                 "learner needs more, raise n_initial: cross-validation inside it (cv) needs as "
                 "many rows of each class as it has folds."
             ) from error
-        return learner, _models.predicted(learner, X)
+        return learner, _models.predicted_labels(learner, X)
 
     def _pick(self, represented, contest):
         place, joined = represented

@@ -1,7 +1,7 @@
 """The way from a row to a point near to it that is predicted differently.
 
 In closed form, by gradients (DeepFool), or by bisection between the row and others that are
-predicted differently, whichever `Decisions` allow.
+predicted differently, whichever `DecisionFunction` allow.
 """
 
 from typing import NamedTuple
@@ -13,10 +13,10 @@ from sklearn.metrics.pairwise import euclidean_distances
 from skcoreset._backend import block_slices
 
 __all__ = [
+    "BisectionCandidates",
     "Crossing",
-    "Limits",
-    "Others",
-    "check_affordable",
+    "SearchParameters",
+    "check_prediction_budget",
     "nearest_crossing",
     "predict_in_blocks",
 ]
@@ -24,10 +24,10 @@ __all__ = [
 BLOCK_BYTES = 2**26  # matrix products of small blocks are slow
 # The first step is as long as a linear classifier would need. Where the boundary is nearer or
 # farther than that by more than this factor, the slope is no guide.
-DOUBTFUL = 1.25
+MAX_STEP_RATIO = 1.25
 
 
-class Limits(NamedTuple):
+class SearchParameters(NamedTuple):
     """How long and how closely is searched: parameters of `DeepFool`."""
 
     max_iter: int
@@ -37,7 +37,7 @@ class Limits(NamedTuple):
     store_perturbations: bool
 
 
-class Others:
+class BisectionCandidates:
     """Rows that bisection may head for; what is predicted of them is asked once it is needed."""
 
     def __init__(self, rows, labels=None):
@@ -53,15 +53,15 @@ class Crossing(NamedTuple):
     perturbations: np.ndarray | None
 
 
-def nearest_crossing(decisions, X, others, limits, labels=None):
+def nearest_crossing(function, X, candidates, params, labels=None):
     """How far each row is from where it is predicted differently.
 
     Parameters
     ----------
-    decisions : Decisions
+    function : DecisionFunction
     X : ndarray or csr of shape (n, n_features); on the route "linear" any table
-    others : Others
-    limits : Limits
+    candidates : BisectionCandidates
+    params : SearchParameters
     labels : ndarray of shape (n,), default=None
         What is predicted of `X`; only for the route "bisection".
 
@@ -69,18 +69,18 @@ def nearest_crossing(decisions, X, others, limits, labels=None):
     -------
     found : Crossing
     """
-    if decisions.route == "linear":
-        return _closed_form(decisions, X, limits)
-    if decisions.route == "bisection":
-        return _bisect(decisions, X, labels, others, limits)
-    found, doubtful = _descend(decisions, X, limits)
-    rows = np.flatnonzero(np.isinf(found.distances) | doubtful)
+    if function.route == "linear":
+        return _closed_form(function, X, params)
+    if function.route == "bisection":
+        return _bisect(function, X, labels, candidates, params)
+    found, unreliable = _descend(function, X, params)
+    rows = np.flatnonzero(np.isinf(found.distances) | unreliable)
     if len(rows):
-        _fall_back(decisions, X, rows, others, limits, found)
+        _bisect_unreliable(function, X, rows, candidates, params, found)
     return found
 
 
-def check_affordable(max_predict_rows, needed, to):
+def check_prediction_budget(max_predict_rows, needed, to):
     if max_predict_rows is not None and needed > max_predict_rows:
         raise ValueError(
             f"max_predict_rows={max_predict_rows} is too few: to {to}, {needed} rows have to be "
@@ -88,25 +88,25 @@ def check_affordable(max_predict_rows, needed, to):
         )
 
 
-def predict_in_blocks(decisions, X):
-    blocks = block_slices(X.shape[0], decisions.predict_bytes(X.shape[1]), BLOCK_BYTES)
-    return np.concatenate([decisions.predict(_dense(X, block)) for block in blocks])
+def predict_in_blocks(function, X):
+    blocks = block_slices(X.shape[0], function.predict_bytes(X.shape[1]), BLOCK_BYTES)
+    return np.concatenate([function.predict(_dense(X, block)) for block in blocks])
 
 
 # in closed form ---------------------------------------------------------------------------------
 
 
-def _closed_form(decisions, X, limits):
+def _closed_form(function, X, params):
     """Linear decision values: the nearest of the planes on which a class draws level.
 
     Time: one call of the classifier, and O(n C + C^2 d).
     """
-    point = decisions.at(X)
-    start, weights = point.codes(), decisions.weights
+    point = function.at(X)
+    start, weights = point.codes(), function.weights
     norms = np.stack([np.linalg.norm(weights - w, axis=1) for w in weights])
     distances, nearest = _nearest(point.gaps(start), norms[start])
     perturbations = None
-    if limits.store_perturbations:
+    if params.store_perturbations:
         found = np.isfinite(distances)
         share = np.full(len(distances), np.nan)
         share[found] = distances[found] / norms[start, nearest][found]
@@ -129,36 +129,36 @@ def _nearest(gaps, norms):
 # by gradients -----------------------------------------------------------------------------------
 
 
-def _descend(decisions, X, limits):
+def _descend(function, X, params):
     """DeepFool, all rows of a block at once; then each way is shortened.
 
     Each row may ask for an equal share of `max_predict_rows`, so that blocks do not matter. The
     second answer is where the slope was no guide.
 
     Time: for each step the gaps and their gradients at the rows that have not crossed yet.
-    Memory: blocks, in which a row takes ``decisions.row_bytes(d)``.
+    Memory: blocks, in which a row takes ``function.row_bytes(d)``.
     """
-    (n, d), overshoot = X.shape, limits.overshoot
-    n_steps, allowance, a_step = limits.max_iter, np.inf, decisions.rows_a_step(d)
-    if limits.max_predict_rows is not None:
-        besides = decisions.n_rows + (2 * n if decisions.route == "differences" else 0)
-        to = f"take one step by {decisions.route}"
-        check_affordable(limits.max_predict_rows, besides + n * a_step, to)
-        allowance = (limits.max_predict_rows - besides) // n
-        n_steps = min(n_steps, allowance // a_step)
+    (n, d), overshoot = X.shape, params.overshoot
+    n_steps, allowance, per_step = params.max_iter, np.inf, function.predictions_per_step(d)
+    if params.max_predict_rows is not None:
+        besides = function.n_predicted + (2 * n if function.route == "differences" else 0)
+        to = f"take one step by {function.route}"
+        check_prediction_budget(params.max_predict_rows, besides + n * per_step, to)
+        allowance = (params.max_predict_rows - besides) // n
+        n_steps = min(n_steps, allowance // per_step)
     distances, n_iter = np.full(n, np.inf), np.zeros(n, dtype=np.intp)
-    cut, doubtful = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
-    perturbations = np.full((n, d), np.nan) if limits.store_perturbations else None
+    cut, unreliable = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    perturbations = np.full((n, d), np.nan) if params.store_perturbations else None
     # A step so long that the table is a dot leads nowhere: there is no slope worth the name.
-    far = 1e10 * np.linalg.norm(decisions.widths)
-    for block in block_slices(n, decisions.row_bytes(d), BLOCK_BYTES):
+    far = 1e10 * np.linalg.norm(function.feature_scales)
+    for block in block_slices(n, function.row_bytes(d), BLOCK_BYTES):
         x = _dense(X, block)
         r, done = np.zeros_like(x), np.zeros(len(x), dtype=bool)
-        point, active = decisions.at(x), np.arange(len(x))
+        point, active = function.at(x), np.arange(len(x))
         start = point.codes()
         for step in range(n_steps):
             if step > 0:
-                point = decisions.at(x[active] + r[active])
+                point = function.at(x[active] + r[active])
             slopes = point.slopes(start[active])
             norms = np.sqrt(np.einsum("ikj,ikj->ik", slopes, slopes))
             size, nearest = _nearest(point.gaps(start[active]), norms)
@@ -174,57 +174,59 @@ def _descend(decisions, X, limits):
                 break
             r[active] += (size[rows] / norms[rows, nearest])[:, None] * slopes[rows, nearest]
             n_iter[block.start + active] += 1
-            beyond = decisions.at(x[active] + (1 + overshoot) * r[active])
+            beyond = function.at(x[active] + (1 + overshoot) * r[active])
             crossed = beyond.codes() != start[active]
             done[active[crossed]] = True
             active = active[~crossed]
             if not len(active):
                 break
-        cut[block.start + active] = n_steps < limits.max_iter
+        cut[block.start + active] = n_steps < params.max_iter
         moved = np.flatnonzero(done & r.any(axis=1))
-        before = decisions.labels_of(start[moved])
-        if decisions.route == "differences" and len(moved):
+        before = function.labels_of(start[moved])
+        if function.route == "differences" and len(moved):
             # What is asked there may differ from `predict`.
-            before = decisions.predict(x[moved])
-            done[moved] = decisions.predict(x[moved] + (1 + overshoot) * r[moved]) != before
+            before = function.predict(x[moved])
+            done[moved] = function.predict(x[moved] + (1 + overshoot) * r[moved]) != before
             before, moved = before[done[moved]], moved[done[moved]]
-        left = allowance - n_iter[block.start + moved] * a_step
-        share, short = _shorten(decisions, x[moved], r[moved], before, left, limits)
+        left = allowance - n_iter[block.start + moved] * per_step
+        share, short = _shorten(function, x[moved], r[moved], before, left, params)
         r[moved] *= share[:, None]
         cut[block.start + moved] |= short
         length = np.linalg.norm(r, axis=1)
         distances[block] = np.where(done, length, np.inf)
-        doubtful[block] = done & ((length < first / DOUBTFUL) | (length > first * DOUBTFUL))
+        unreliable[block] = done & (
+            (length < first / MAX_STEP_RATIO) | (length > first * MAX_STEP_RATIO)
+        )
         if perturbations is not None:
             perturbations[block] = np.where(done[:, None], r, np.nan)
-    return Crossing(distances, n_iter, cut, perturbations), doubtful
+    return Crossing(distances, n_iter, cut, perturbations), unreliable
 
 
-def _shorten(decisions, x, r, before, left, limits):
+def _shorten(function, x, r, before, left, params):
     """Share of each way r at which the prediction changes, and where `left` was too few to tell.
 
     A step is as long as a linear classifier would need it; one that bends may have been crossed
     long before. A way that is right up to the overshoot, either way, stays as it is.
     """
-    beyond, left = 1 + limits.overshoot, left.copy()
+    beyond, left = 1 + params.overshoot, left.copy()
     ratio = beyond * beyond
 
     def differ(rows, share):
         left[rows] -= 1
         points = x[rows] + beyond * (share[:, None] * r[rows])
-        return decisions.predict(points) != before[rows]
+        return function.predict(points) != before[rows]
 
     share, cut = np.ones(len(x)), left < 1
     rows = np.flatnonzero(~cut)
     if not len(rows):
         return share, cut
     rows = rows[differ(rows, np.full(len(rows), 1 / ratio))]
-    high, short = _halve(
+    high, short = _bisect_shares(
         np.full(len(rows), 1 / ratio),
         lambda some, at: differ(rows[some], at),
         lambda some: left[rows[some]] >= 1,
         ratio,
-        limits.max_iter,
+        params.max_iter,
         leap=ratio**2,
     )
     share[rows], cut[rows] = high, short
@@ -234,7 +236,7 @@ def _shorten(decisions, x, r, before, left, limits):
 # by bisection -----------------------------------------------------------------------------------
 
 
-def _halve(high, differ, may_ask, ratio, max_iter, leap=2.0):
+def _bisect_shares(high, differ, may_predict, ratio, max_iter, leap=2.0):
     """Bisection of shares of ways: at 0 the prediction is what it was, at `high` it is not.
 
     Returns the shares at which it is not, at most `ratio` times one at which it is; and where it
@@ -245,8 +247,8 @@ def _halve(high, differ, may_ask, ratio, max_iter, leap=2.0):
     high : ndarray of shape (n,)
     differ : callable
         ``differ(rows, share)``: whether the points there are predicted differently.
-    may_ask : callable
-        ``may_ask(rows)``: which of the rows may ask once more.
+    may_predict : callable
+        ``may_predict(rows)``: which of the rows may ask once more.
     leap : float
         What `high` is divided by for the first look; its square for the second and so on, until
         the prediction is what it was. Small where the change is likely to be near to `high`.
@@ -256,7 +258,7 @@ def _halve(high, differ, may_ask, ratio, max_iter, leap=2.0):
     for _ in range(max_iter):
         wide = np.flatnonzero((high > ratio * low) & ~cut)
         if len(wide):
-            cut[wide] = ~may_ask(wide)
+            cut[wide] = ~may_predict(wide)
             wide = wide[~cut[wide]]
         if not len(wide):
             break
@@ -267,27 +269,27 @@ def _halve(high, differ, may_ask, ratio, max_iter, leap=2.0):
     return high, cut
 
 
-def _fall_back(decisions, X, rows, others, limits, found):
+def _bisect_unreliable(function, X, rows, candidates, params, found):
     """Bisection for rows to which gradients were no guide: changes `found` where it is shorter."""
-    unknown = others.rows.shape[0] if others.labels is None else 0
-    needed = decisions.n_rows + unknown + 2 * len(rows)  # what they are, and one round
-    if limits.max_predict_rows is not None and needed > limits.max_predict_rows:
+    unknown = candidates.rows.shape[0] if candidates.labels is None else 0
+    needed = function.n_predicted + unknown + 2 * len(rows)  # what they are, and one round
+    if params.max_predict_rows is not None and needed > params.max_predict_rows:
         found.cut[rows] = True
         return
-    if others.labels is None:
-        others.labels = predict_in_blocks(decisions, others.rows)
+    if candidates.labels is None:
+        candidates.labels = predict_in_blocks(function, candidates.rows)
     some = X[rows]
-    labels = predict_in_blocks(decisions, some)
-    beyond, known = 1 + limits.overshoot, found.distances[rows]
-    got = _bisect(decisions, some, labels, others, limits, beyond, known)
-    found.cut[rows] |= got.cut
-    shorter = got.distances < known
-    found.distances[rows[shorter]] = got.distances[shorter]
+    labels = predict_in_blocks(function, some)
+    beyond, known = 1 + params.overshoot, found.distances[rows]
+    bisected = _bisect(function, some, labels, candidates, params, beyond, known)
+    found.cut[rows] |= bisected.cut
+    shorter = bisected.distances < known
+    found.distances[rows[shorter]] = bisected.distances[shorter]
     if found.perturbations is not None:
-        found.perturbations[rows[shorter]] = got.perturbations[shorter]
+        found.perturbations[rows[shorter]] = bisected.perturbations[shorter]
 
 
-def _bisect(decisions, X, labels, others, limits, beyond=1.0, known=np.inf):
+def _bisect(function, X, labels, candidates, params, beyond=1.0, known=np.inf):
     """Bisection between each row and the nearest rows that are predicted differently.
 
     What is predicted differently is ``x + beyond * r``, with r shorter than `known`. All rows go
@@ -296,38 +298,38 @@ def _bisect(decisions, X, labels, others, limits, beyond=1.0, known=np.inf):
 
     Time: n n_others d for the neighbours; then predictions. Memory: O(n n_neighbors), blocks.
     """
-    n, budget = X.shape[0], limits.max_predict_rows
-    targets, lengths = _nearest_others(X, labels, others, limits.n_neighbors)
+    n, budget = X.shape[0], params.max_predict_rows
+    targets, lengths = _nearest_candidates(X, labels, candidates, params.n_neighbors)
     share, chosen = np.full(n, np.nan), np.zeros(n, dtype=np.intp)
     best, n_iter = np.full(n, known), np.zeros(n, dtype=np.intp)
     cut = np.zeros(n, dtype=bool)
-    row_bytes = decisions.predict_bytes(X.shape[1])
+    row_bytes = function.predict_bytes(X.shape[1])
 
     def differ(rows, target, at):
         out = np.zeros(len(rows), dtype=bool)
         for block in block_slices(len(rows), row_bytes, BLOCK_BYTES):
             some = rows[block]
             x = _dense(X, some)
-            points = x + beyond * (at[block, None] * (_dense(others.rows, target[block]) - x))
-            out[block] = decisions.predict(points) != labels[some]
+            points = x + beyond * (at[block, None] * (_dense(candidates.rows, target[block]) - x))
+            out[block] = function.predict(points) != labels[some]
         n_iter[rows] += 1
         return out
 
     def affordable(rows):
-        return not cut.any() and (budget is None or decisions.n_rows + len(rows) <= budget)
+        return not cut.any() and (budget is None or function.n_predicted + len(rows) <= budget)
 
     def halve(rows, target, high):
-        def may_ask(some):
+        def may_predict(some):
             cut[rows[some]] = not affordable(some)
             return ~cut[rows[some]]
 
-        ratio = (1 + limits.overshoot) * beyond
-        high, _ = _halve(
+        ratio = (1 + params.overshoot) * beyond
+        high, _ = _bisect_shares(
             high,
             lambda some, at: differ(rows[some], target[some], at),
-            may_ask,
+            may_predict,
             ratio,
-            limits.max_iter,
+            params.max_iter,
         )
         return high
 
@@ -344,15 +346,15 @@ def _bisect(decisions, X, labels, others, limits, beyond=1.0, known=np.inf):
         best[rows] = high * length[rows]
         share[rows], chosen[rows] = high, target[rows]
     perturbations = None
-    if limits.store_perturbations:
+    if params.store_perturbations:
         perturbations = np.full(X.shape, np.nan)
         for block in block_slices(n, 4 * 8 * X.shape[1], BLOCK_BYTES):
             x = _dense(X, block)
-            perturbations[block] = share[block, None] * (_dense(others.rows, chosen[block]) - x)
+            perturbations[block] = share[block, None] * (_dense(candidates.rows, chosen[block]) - x)
     return Crossing(best, n_iter, cut, perturbations)
 
 
-def _nearest_others(X, labels, others, n_neighbors):
+def _nearest_candidates(X, labels, candidates, n_neighbors):
     """The nearest of the others that have another label, nearest first.
 
     Of rows equally far (up to rounding) those of the lowest number are taken.
@@ -363,8 +365,8 @@ def _nearest_others(X, labels, others, n_neighbors):
     lengths : ndarray of shape (n, k)
         Infinite where there are fewer.
     """
-    reference = others.rows
-    _, codes = np.unique(np.concatenate([labels, others.labels]), return_inverse=True)
+    reference = candidates.rows
+    _, codes = np.unique(np.concatenate([labels, candidates.labels]), return_inverse=True)
     codes, theirs = codes[: X.shape[0]], codes[X.shape[0] :]
     n, (m, d), k = X.shape[0], reference.shape, min(n_neighbors, reference.shape[0])
     targets, lengths = np.zeros((n, k), dtype=np.intp), np.full((n, k), np.inf)

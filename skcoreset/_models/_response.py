@@ -29,24 +29,24 @@ from skcoreset._models._votes import gaps_to_the_winner
 from skcoreset._models._weights import final_estimator, routing, weight_keyword
 
 __all__ = [
-    "WillHaveMethods",
+    "HasMethodsOnceFitted",
+    "classifier_input",
+    "cross_val_response",
     "default_classifier",
-    "features",
     "fit_with_weight",
     "has_method",
-    "host",
     "is_fitted",
     "last_step",
-    "output_method",
-    "outputs",
-    "outputs_out_of_fold",
-    "predicted",
+    "last_step_features",
+    "predicted_labels",
+    "response_method",
+    "response_values",
 ]
 
 # How far rounding may take probabilities off: networks answer in float32 or float16, and
 # GaussianProcessClassifier falls below 0 by 5e-13. What is below 0 by no more counts as 0.
-OFF_ONE = 1e-3
-BELOW_ZERO = 1e-6
+SUM_TOLERANCE = 1e-3
+NEGATIVE_TOLERANCE = 1e-6
 
 
 def default_classifier():
@@ -65,7 +65,7 @@ def is_fitted(estimator):
     return True
 
 
-def host(X):
+def classifier_input(X):
     """`X` as classifiers take it: arrays on a device only under array API dispatch."""
     dispatch = sklearn.get_config()["array_api_dispatch"]
     return to_numpy(X) if is_foreign(X) and not dispatch else X
@@ -90,7 +90,7 @@ def has_method(estimator, method):
     return bool(getattr(estimator, "refit", True)) and has_method(inner, method)
 
 
-class WillHaveMethods(HasMethods):
+class HasMethodsOnceFitted(HasMethods):
     """Constraint on a parameter: an estimator that has these methods, at the latest once fitted."""
 
     def is_satisfied_by(self, val):
@@ -100,7 +100,7 @@ class WillHaveMethods(HasMethods):
 def fit_with_weight(estimator, X, y, sample_weight=None):
     """Fit `estimator` in place; with weights if there are any, which it must be able to take."""
     if sample_weight is None:
-        return estimator.fit(host(X), host(y))
+        return estimator.fit(classifier_input(X), classifier_input(y))
     keyword = weight_keyword(estimator)
     if keyword is None:
         raise ValueError(
@@ -108,36 +108,38 @@ def fit_with_weight(estimator, X, y, sample_weight=None):
             "estimator that does, or one that is fitted already."
         )
     with routing(estimator):
-        return estimator.fit(host(X), host(y), **{keyword: host(sample_weight)})
+        return estimator.fit(
+            classifier_input(X), classifier_input(y), **{keyword: classifier_input(sample_weight)}
+        )
 
 
-def output_method(estimator, needs, asked_by):
+def response_method(estimator, required, caller):
     """Name of the method to ask: predict_proba first, else decision_function.
 
     Parameters
     ----------
     estimator : estimator instance
-    needs : "proba" or "any"
-    asked_by : str
+    required : "proba" or "any"
+    caller : str
         Who needs it, for the error.
     """
     if has_method(estimator, "predict_proba"):
         return "predict_proba"
     if not has_method(estimator, "decision_function"):
         raise TypeError(
-            f"{asked_by} needs a classifier with predict_proba"
-            f"{' or decision_function' if needs == 'any' else ''}; {estimator!r} has neither."
+            f"{caller} needs a classifier with predict_proba"
+            f"{' or decision_function' if required == 'any' else ''}; {estimator!r} has neither."
         )
-    if needs == "proba":
+    if required == "proba":
         raise TypeError(
-            f"{asked_by} needs probabilities and {estimator!r} has only decision_function. Wrap "
+            f"{caller} needs probabilities and {estimator!r} has only decision_function. Wrap "
             "it in sklearn.calibration.CalibratedClassifierCV, or use Margin, which takes "
             "decision values."
         )
     return "decision_function"
 
 
-def outputs(estimator, X, method):
+def response_values(estimator, X, method):
     """What a fitted classifier says of `X`: (n, n_classes), or (n,) decision values if binary.
 
     Parameters
@@ -150,34 +152,36 @@ def outputs(estimator, X, method):
         the winner (0 for the winner itself, at most 0 for the others).
     """
     if method == "pairs":
-        if _votes_by_pairs(estimator):
-            return gaps_to_the_winner(_pair_values(estimator, X), len(estimator.classes_))
+        if _is_one_vs_one(estimator):
+            return gaps_to_the_winner(_pairwise_values(estimator, X), len(estimator.classes_))
         method = "decision_function"
     if method == "decision_function":
-        estimator = _shaped(estimator, "ovr")
+        estimator = _with_shape(estimator, "ovr")
     if not hasattr(estimator, "classes_"):
         raise TypeError(f"{estimator!r} has no classes_ to say whose {method} each column is.")
-    with _no_class_at_all():
-        values = getattr(estimator, method)(host(X))
-    return _checked(values, estimator, method, _num_samples(X), len(estimator.classes_))
+    with _ignore_invalid():
+        values = getattr(estimator, method)(classifier_input(X))
+    return _check_values(values, estimator, method, _num_samples(X), len(estimator.classes_))
 
 
-def outputs_out_of_fold(estimator, X, y, method, cv, sample_weight=None):
+def cross_val_response(estimator, X, y, method, cv, sample_weight=None):
     """The same for clones that have not seen the row, by cross-validation."""
     params = None if sample_weight is None else {weight_keyword(estimator): sample_weight}
-    asked, known_as = clone(estimator), method
+    cloned, sklearn_method = clone(estimator), method
     if method == "pairs":
-        asked, known_as = _ByPairs(asked), "decision_function"
+        cloned, sklearn_method = _PairwiseDecisions(cloned), "decision_function"
     # Its check of `estimator` asks for `predict`, which a stacking may have only once it is fitted.
     unchecked = sklearn.config_context(skip_parameter_validation=True)
-    with routing(estimator), unchecked, _no_class_at_all():
-        values = cross_val_predict(asked, host(X), y, cv=cv, method=known_as, params=params)
-    return _checked(values, estimator, known_as, _num_samples(X), len(np.unique(y)))
+    with routing(estimator), unchecked, _ignore_invalid():
+        values = cross_val_predict(
+            cloned, classifier_input(X), y, cv=cv, method=sklearn_method, params=params
+        )
+    return _check_values(values, estimator, sklearn_method, _num_samples(X), len(np.unique(y)))
 
 
-def predicted(estimator, X):
+def predicted_labels(estimator, X):
     """Labels that a fitted classifier predicts, (n,)."""
-    labels = np.asarray(to_numpy(estimator.predict(host(X))))
+    labels = np.asarray(to_numpy(estimator.predict(classifier_input(X))))
     n = _num_samples(X)
     if labels.shape not in ((n,), (n, 1)):
         raise ValueError(
@@ -195,7 +199,7 @@ def predicted(estimator, X):
     return labels
 
 
-class _ByPairs(ClassifierMixin, BaseEstimator):
+class _PairwiseDecisions(ClassifierMixin, BaseEstimator):
     """Has the "pairs" of a classifier for decision values: cross-validation asks by a method."""
 
     def __init__(self, estimator):
@@ -207,29 +211,29 @@ class _ByPairs(ClassifierMixin, BaseEstimator):
         return self
 
     def decision_function(self, X):
-        if _votes_by_pairs(self.estimator_):
-            return outputs(self.estimator_, X, "pairs")
+        if _is_one_vs_one(self.estimator_):
+            return response_values(self.estimator_, X, "pairs")
         return self.estimator_.decision_function(X)  # checked when all folds are together
 
     def predict(self, X):  # cross_val_predict wants an estimator that has it
-        return predicted(self.estimator_, X)
+        return predicted_labels(self.estimator_, X)
 
     def __sklearn_tags__(self):
         return get_tags(self.estimator)
 
 
-def _votes_by_pairs(estimator):
+def _is_one_vs_one(estimator):
     model = last_step(estimator)
     return isinstance(model, (BaseSVC, OneVsOneClassifier)) and len(model.classes_) > 2
 
 
-def _pair_values(estimator, X):
+def _pairwise_values(estimator, X):
     """Value of each class against each later one, positive where it wins, (n, n_pairs)."""
     model = last_step(estimator)
     if isinstance(model, BaseSVC):
-        values = _shaped(estimator, "ovo").decision_function(host(X))
+        values = _with_shape(estimator, "ovo").decision_function(classifier_input(X))
     else:
-        Z = _reaching(estimator, X)
+        Z = _last_step_input(estimator, X)
         Z = Z if sparse.issparse(Z) else np.asarray(to_numpy(Z))
         columns = model.pairwise_indices_ or [slice(None)] * len(model.estimators_)
         values = np.column_stack(
@@ -239,21 +243,21 @@ def _pair_values(estimator, X):
             ]
         )
     n_pairs = len(model.classes_) * (len(model.classes_) - 1) // 2
-    return _checked(values, estimator, "decision_function", _num_samples(X), n_pairs, "pair")
+    return _check_values(values, estimator, "decision_function", _num_samples(X), n_pairs, "pair")
 
 
-def _shaped(estimator, shape):
+def _with_shape(estimator, shape):
     """A shallow copy in which SVC gives one value a class ("ovr") or one a pair ("ovo")."""
     if getattr(last_step(estimator), "decision_function_shape", shape) == shape:
         return estimator
     if isinstance(estimator, FrozenEstimator):
-        return FrozenEstimator(_shaped(estimator.estimator, shape))
+        return FrozenEstimator(_with_shape(estimator.estimator, shape))
     estimator = copy.copy(estimator)
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
-        estimator.steps = [*estimator.steps[:-1], (name, _shaped(last, shape))]
+        estimator.steps = [*estimator.steps[:-1], (name, _with_shape(last, shape))]
     elif hasattr(estimator, "best_estimator_"):
-        estimator.best_estimator_ = _shaped(estimator.best_estimator_, shape)
+        estimator.best_estimator_ = _with_shape(estimator.best_estimator_, shape)
     else:
         estimator.decision_function_shape = shape
     return estimator
@@ -261,42 +265,44 @@ def _shaped(estimator, shape):
 
 # Where a row is so far on the wrong side of every class that all its probabilities are 0,
 # SGDClassifier divides 0 by 0 before scikit-learn 1.9; from then on they are equal.
-_ZERO_BY_ZERO = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < (1, 9)
+_SGD_DIVIDES_BY_ZERO = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < (1, 9)
 
 
-def _no_class_at_all():
-    return np.errstate(invalid="ignore") if _ZERO_BY_ZERO else nullcontext()
+def _ignore_invalid():
+    return np.errstate(invalid="ignore") if _SGD_DIVIDES_BY_ZERO else nullcontext()
 
 
-def _checked(values, estimator, method, n_samples, n_columns, column="class"):
+def _check_values(values, estimator, method, n_samples, n_columns, column="class"):
     """Values in float64; an error unless they are what `method` ought to give for each row."""
-    values, said = np.asarray(to_numpy(values)), f"{method} of {estimator!r}"
+    values, what = np.asarray(to_numpy(values)), f"{method} of {estimator!r}"
     shapes = [(n_samples, n_columns)]
     if method == "decision_function" and n_columns == 2:
         shapes.append((n_samples,))
     if values.shape not in shapes or values.dtype.kind not in "buif":
         raise ValueError(
-            f"{said} gave an array of shape {values.shape} and type {values.dtype}; for "
+            f"{what} gave an array of shape {values.shape} and type {values.dtype}; for "
             f"{n_samples} samples it must be numbers, of shape {' or '.join(map(str, shapes))}: "
             f"a row for each sample and a column for each {column}."
         )
     values = values.astype(np.float64)  # a copy: the classifier may hold on to its own
     is_sgd = isinstance(last_step(estimator), SGDClassifier)
-    if _ZERO_BY_ZERO and is_sgd and method == "predict_proba":
+    if _SGD_DIVIDES_BY_ZERO and is_sgd and method == "predict_proba":
         values[np.isnan(values).all(axis=1)] = 1 / values.shape[1]
     finite = np.isfinite(values).reshape(n_samples, -1).all(axis=1)
     if not finite.all():
         row = int(finite.argmin())
         raise ValueError(
-            f"{said} gave values that are NaN or infinite, first for row {row}: {values[row]}. "
+            f"{what} gave values that are NaN or infinite, first for row {row}: {values[row]}. "
             "They must be finite."
         )
     if method == "predict_proba":
-        wrong = (values < -BELOW_ZERO).any(axis=1) | (np.abs(values.sum(axis=1) - 1) > OFF_ONE)
+        wrong = (values < -NEGATIVE_TOLERANCE).any(axis=1) | (
+            np.abs(values.sum(axis=1) - 1) > SUM_TOLERANCE
+        )
         if wrong.any():
             row = int(wrong.argmax())
             raise ValueError(
-                f"{said} gave values that are no probabilities, first for row {row}: "
+                f"{what} gave values that are no probabilities, first for row {row}: "
                 f"{values[row]}, of sum {values[row].sum():.6g}. Probabilities are >= 0 and sum to "
                 "1. To make them of decision values wrap the classifier in "
                 "sklearn.calibration.CalibratedClassifierCV; Margin, CRAIG and GradMatch take "
@@ -322,7 +328,7 @@ def last_step(estimator):
             return estimator
 
 
-def features(estimator, X):
+def last_step_features(estimator, X):
     """What reaches the classifier itself: `X`, or what the earlier steps of a Pipeline make of it.
 
     Returns
@@ -330,20 +336,20 @@ def features(estimator, X):
     ndarray or csr of shape (n_samples, n_features), finite floats
     """
     return check_array(
-        _reaching(estimator, X),
+        _last_step_input(estimator, X),
         accept_sparse="csr",
         dtype=[np.float64, np.float32],
         input_name="features",
     )
 
 
-def _reaching(estimator, X):
+def _last_step_input(estimator, X):
     model = last_step(estimator)
     while estimator is not model:
         if isinstance(estimator, Pipeline):
             if len(estimator.steps) > 1:
-                X = estimator[:-1].transform(host(X))
+                X = estimator[:-1].transform(classifier_input(X))
             estimator = estimator.steps[-1][1]
         else:
             estimator = getattr(estimator, "best_estimator_", None) or estimator.estimator
-    return host(X)
+    return classifier_input(X)

@@ -315,8 +315,8 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
             self.store_perturbations,
         )
         found = _models.nearest_crossing(function, X, candidates, params, labels)
-        if found.cut.any():
-            lost = np.count_nonzero(found.cut & np.isinf(found.distances))
+        if found.exhausted.any():
+            lost = np.count_nonzero(found.exhausted & np.isinf(found.distances))
             warnings.warn(
                 f"max_predict_rows={self.max_predict_rows} was spent before the search had ended "
                 f"for {np.count_nonzero(found.cut)} of {len(found.cut)} rows. Of {lost} of them no "

@@ -32,6 +32,7 @@ from skcoreset._kernels.sampling import (
     leverage,
     ranking,
 )
+from skcoreset._sensitivities import SENSITIVITIES
 
 LABEL_FREE = ["lightweight", "kmeans", "leverage", "logistic"]
 
@@ -276,6 +277,12 @@ def test_seeds(blobs):
 
 
 # sensitivities -----------------------------------------------------------------------------
+
+
+def test_every_sensitivity_is_documented():
+    assert set(SENSITIVITIES) == {*LABEL_FREE, "loss", "gradient"}
+    for name in SENSITIVITIES:
+        assert f'- "{name}"' in ImportanceSampling.__doc__
 
 
 @pytest.mark.parametrize("as_sparse", [False, True])

@@ -1,4 +1,4 @@
-"""What a classifier is asked. The only room that looks inside classifiers."""
+"""Responses, gradients and training of classifiers: the only package that inspects them."""
 
 from skcoreset._models._boundary_search import (
     BisectionCandidates,

@@ -49,7 +49,7 @@ class Crossing(NamedTuple):
 
     distances: np.ndarray  # infinite where no point that is predicted differently was found
     n_iter: np.ndarray
-    cut: np.ndarray  # where `max_predict_rows` ended the search
+    exhausted: np.ndarray  # where `max_predict_rows` ended the search
     perturbations: np.ndarray | None
 
 
@@ -147,7 +147,7 @@ def _descend(function, X, params):
         allowance = (params.max_predict_rows - besides) // n
         n_steps = min(n_steps, allowance // per_step)
     distances, n_iter = np.full(n, np.inf), np.zeros(n, dtype=np.intp)
-    cut, unreliable = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    exhausted, unreliable = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
     perturbations = np.full((n, d), np.nan) if params.store_perturbations else None
     # A step so long that the table is a dot leads nowhere: there is no slope worth the name.
     far = 1e10 * np.linalg.norm(function.feature_scales)
@@ -180,7 +180,7 @@ def _descend(function, X, params):
             active = active[~crossed]
             if not len(active):
                 break
-        cut[block.start + active] = n_steps < params.max_iter
+        exhausted[block.start + active] = n_steps < params.max_iter
         moved = np.flatnonzero(done & r.any(axis=1))
         before = function.labels_of(start[moved])
         if function.route == "differences" and len(moved):
@@ -188,10 +188,10 @@ def _descend(function, X, params):
             before = function.predict(x[moved])
             done[moved] = function.predict(x[moved] + (1 + overshoot) * r[moved]) != before
             before, moved = before[done[moved]], moved[done[moved]]
-        left = allowance - n_iter[block.start + moved] * per_step
-        share, short = _shorten(function, x[moved], r[moved], before, left, params)
+        remaining = allowance - n_iter[block.start + moved] * per_step
+        share, short = _shorten(function, x[moved], r[moved], before, remaining, params)
         r[moved] *= share[:, None]
-        cut[block.start + moved] |= short
+        exhausted[block.start + moved] |= short
         length = np.linalg.norm(r, axis=1)
         distances[block] = np.where(done, length, np.inf)
         unreliable[block] = done & (
@@ -199,44 +199,44 @@ def _descend(function, X, params):
         )
         if perturbations is not None:
             perturbations[block] = np.where(done[:, None], r, np.nan)
-    return Crossing(distances, n_iter, cut, perturbations), unreliable
+    return Crossing(distances, n_iter, exhausted, perturbations), unreliable
 
 
-def _shorten(function, x, r, before, left, params):
-    """Share of each way r at which the prediction changes, and where `left` was too few to tell.
+def _shorten(function, x, r, before, remaining, params):
+    """Share of each way r at which the prediction changes, and where `remaining` was too few.
 
     A step is as long as a linear classifier would need it; one that bends may have been crossed
     long before. A way that is right up to the overshoot, either way, stays as it is.
     """
-    beyond, left = 1 + params.overshoot, left.copy()
+    beyond, remaining = 1 + params.overshoot, remaining.copy()
     ratio = beyond * beyond
 
     def differ(rows, share):
-        left[rows] -= 1
+        remaining[rows] -= 1
         points = x[rows] + beyond * (share[:, None] * r[rows])
         return function.predict(points) != before[rows]
 
-    share, cut = np.ones(len(x)), left < 1
-    rows = np.flatnonzero(~cut)
+    share, exhausted = np.ones(len(x)), remaining < 1
+    rows = np.flatnonzero(~exhausted)
     if not len(rows):
-        return share, cut
+        return share, exhausted
     rows = rows[differ(rows, np.full(len(rows), 1 / ratio))]
     high, short = _bisect_shares(
         np.full(len(rows), 1 / ratio),
         lambda some, at: differ(rows[some], at),
-        lambda some: left[rows[some]] >= 1,
+        lambda some: remaining[rows[some]] >= 1,
         ratio,
         params.max_iter,
-        leap=ratio**2,
+        divisor=ratio**2,
     )
-    share[rows], cut[rows] = high, short
-    return share, cut
+    share[rows], exhausted[rows] = high, short
+    return share, exhausted
 
 
 # by bisection -----------------------------------------------------------------------------------
 
 
-def _bisect_shares(high, differ, may_predict, ratio, max_iter, leap=2.0):
+def _bisect_shares(high, differ, may_predict, ratio, max_iter, divisor=2.0):
     """Bisection of shares of ways: at 0 the prediction is what it was, at `high` it is not.
 
     Returns the shares at which it is not, at most `ratio` times one at which it is; and where it
@@ -249,24 +249,24 @@ def _bisect_shares(high, differ, may_predict, ratio, max_iter, leap=2.0):
         ``differ(rows, share)``: whether the points there are predicted differently.
     may_predict : callable
         ``may_predict(rows)``: which of the rows may ask once more.
-    leap : float
+    divisor : float
         What `high` is divided by for the first look; its square for the second and so on, until
         the prediction is what it was. Small where the change is likely to be near to `high`.
     """
     high, low = high.copy(), np.zeros(len(high))
-    cut = np.zeros(len(high), dtype=bool)
+    exhausted = np.zeros(len(high), dtype=bool)
     for _ in range(max_iter):
-        wide = np.flatnonzero((high > ratio * low) & ~cut)
+        wide = np.flatnonzero((high > ratio * low) & ~exhausted)
         if len(wide):
-            cut[wide] = ~may_predict(wide)
-            wide = wide[~cut[wide]]
+            exhausted[wide] = ~may_predict(wide)
+            wide = wide[~exhausted[wide]]
         if not len(wide):
             break
-        middle = np.where(low[wide] > 0, (low[wide] + high[wide]) / 2, high[wide] / leap)
-        leap = min(leap**2, 2.0)
+        middle = np.where(low[wide] > 0, (low[wide] + high[wide]) / 2, high[wide] / divisor)
+        divisor = min(divisor**2, 2.0)
         other = differ(wide, middle)
         high[wide[other]], low[wide[~other]] = middle[other], middle[~other]
-    return high, cut
+    return high, exhausted
 
 
 def _bisect_unreliable(function, X, rows, candidates, params, found):
@@ -274,7 +274,7 @@ def _bisect_unreliable(function, X, rows, candidates, params, found):
     unknown = candidates.rows.shape[0] if candidates.labels is None else 0
     needed = function.n_predicted + unknown + 2 * len(rows)  # what they are, and one round
     if params.max_predict_rows is not None and needed > params.max_predict_rows:
-        found.cut[rows] = True
+        found.exhausted[rows] = True
         return
     if candidates.labels is None:
         candidates.labels = predict_in_blocks(function, candidates.rows)
@@ -282,7 +282,7 @@ def _bisect_unreliable(function, X, rows, candidates, params, found):
     labels = predict_in_blocks(function, some)
     beyond, known = 1 + params.overshoot, found.distances[rows]
     bisected = _bisect(function, some, labels, candidates, params, beyond, known)
-    found.cut[rows] |= bisected.cut
+    found.exhausted[rows] |= bisected.exhausted
     shorter = bisected.distances < known
     found.distances[rows[shorter]] = bisected.distances[shorter]
     if found.perturbations is not None:
@@ -302,7 +302,7 @@ def _bisect(function, X, labels, candidates, params, beyond=1.0, known=np.inf):
     targets, lengths = _nearest_candidates(X, labels, candidates, params.n_neighbors)
     share, chosen = np.full(n, np.nan), np.zeros(n, dtype=np.intp)
     best, n_iter = np.full(n, known), np.zeros(n, dtype=np.intp)
-    cut = np.zeros(n, dtype=bool)
+    exhausted = np.zeros(n, dtype=bool)
     row_bytes = function.predict_bytes(X.shape[1])
 
     def differ(rows, target, at):
@@ -316,12 +316,14 @@ def _bisect(function, X, labels, candidates, params, beyond=1.0, known=np.inf):
         return out
 
     def affordable(rows):
-        return not cut.any() and (budget is None or function.n_predicted + len(rows) <= budget)
+        return not exhausted.any() and (
+            budget is None or function.n_predicted + len(rows) <= budget
+        )
 
     def halve(rows, target, high):
         def may_predict(some):
-            cut[rows[some]] = not affordable(some)
-            return ~cut[rows[some]]
+            exhausted[rows[some]] = not affordable(some)
+            return ~exhausted[rows[some]]
 
         ratio = (1 + params.overshoot) * beyond
         high, _ = _bisect_shares(
@@ -337,7 +339,7 @@ def _bisect(function, X, labels, candidates, params, beyond=1.0, known=np.inf):
         rows = np.flatnonzero(np.isfinite(length))
         high = np.minimum(1 / beyond, best[rows] / length[rows])
         if not affordable(rows):
-            cut[rows] = True
+            exhausted[rows] = True
             break
         # Also of the nearest, which lies at 1 up to rounding: thresholds may be the values of rows.
         other = differ(rows, target[rows], high)
@@ -351,7 +353,7 @@ def _bisect(function, X, labels, candidates, params, beyond=1.0, known=np.inf):
         for block in block_slices(n, 4 * 8 * X.shape[1], BLOCK_BYTES):
             x = _dense(X, block)
             perturbations[block] = share[block, None] * (_dense(candidates.rows, chosen[block]) - x)
-    return Crossing(best, n_iter, cut, perturbations)
+    return Crossing(best, n_iter, exhausted, perturbations)
 
 
 def _nearest_candidates(X, labels, candidates, n_neighbors):

@@ -26,7 +26,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset._backend import is_foreign, to_numpy
 from skcoreset._models._votes import gaps_to_the_winner
-from skcoreset._models._weights import final_estimator, routing, weight_keyword
+from skcoreset._models._weights import stacking_final_estimator, weight_keyword, weight_routing
 
 __all__ = [
     "HasMethodsOnceFitted",
@@ -82,7 +82,7 @@ def has_method(estimator, method):
     if not hasattr(type(estimator), method) or is_fitted(estimator):
         return False
     if isinstance(estimator, (StackingClassifier, StackingRegressor)):
-        inner = final_estimator(estimator)
+        inner = stacking_final_estimator(estimator)
     elif isinstance(estimator, Pipeline):
         inner = estimator.steps[-1][1]
     else:
@@ -107,7 +107,7 @@ def fit_with_weight(estimator, X, y, sample_weight=None):
             f"sample_weight was given, but {estimator!r} takes no sample_weight in fit. Give an "
             "estimator that does, or one that is fitted already."
         )
-    with routing(estimator):
+    with weight_routing(estimator):
         return estimator.fit(
             classifier_input(X), classifier_input(y), **{keyword: classifier_input(sample_weight)}
         )
@@ -172,7 +172,7 @@ def cross_val_response(estimator, X, y, method, cv, sample_weight=None):
         cloned, sklearn_method = _PairwiseDecisions(cloned), "decision_function"
     # Its check of `estimator` asks for `predict`, which a stacking may have only once it is fitted.
     unchecked = sklearn.config_context(skip_parameter_validation=True)
-    with routing(estimator), unchecked, _ignore_invalid():
+    with weight_routing(estimator), unchecked, _ignore_invalid():
         values = cross_val_predict(
             cloned, classifier_input(X), y, cv=cv, method=sklearn_method, params=params
         )

@@ -1,4 +1,4 @@
-"""Decision boundary: the rows that lie nearest to it."""
+"""Samples that lie nearest to the decision boundary."""
 
 import copy
 import warnings
@@ -12,168 +12,170 @@ from sklearn.utils.validation import _num_samples, check_array, check_is_fitted
 
 from skcoreset import _models
 from skcoreset._backend import take, to_numpy
+from skcoreset._docstrings import fill_docstring
 from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, check_numbers, check_table
 
 __all__ = ["DeepFool"]
 
 
+@fill_docstring
 class DeepFool(BaseScoreCoreset, BaseModelCoreset):
-    r"""Rows that lie nearest to the decision boundary of a classifier.
+    r"""Select the samples that lie nearest to the decision boundary of a classifier.
 
     .. math:: s(x) = - \min_r \big\{ \| r \|_2 : \hat y(x + r) \ne \hat y(x) \big\}
 
-    The distance is measured in the columns of `X`, from the class that is *predicted*. For linear
-    classifiers it is had in closed form. Otherwise the classifier is taken as linear where the row
-    is, the row is moved to where the nearest class would draw level, and so on [1]_. With decision
-    values :math:`f_k` and the predicted class :math:`\hat y`, a step is
+    The distance is Euclidean in the features of `X`. It is measured from the class that is
+    *predicted*, not from the label. For linear classifiers it has a closed form. For other
+    classifiers with gradients, the decision function is linearized at the sample, the sample is
+    moved to the nearest point at which another class has the same decision value, and both are
+    repeated [1]_. With decision values :math:`f_k` and the predicted class :math:`\hat y`, a step
+    is
 
     .. math:: r \leftarrow r + \frac{|f'_l|}{\| w'_l \|^2} w'_l, \qquad
         f'_k = f_k - f_{\hat y}, \quad w'_k = \nabla f_k - \nabla f_{\hat y}, \quad
         l = \arg\min_{k \ne \hat y} \frac{|f'_k|}{\| w'_k \|} ,
 
-    taken at x + r, until :math:`x + (1 + \text{overshoot}) \, r` is predicted differently. Then r
-    is shortened to where the prediction changes on the way, up to the overshoot. Trees,
-    neighbours and the like have no gradients, and elsewhere the slope may be no guide. There the
-    boundary is searched by bisection between the row and the nearest rows that are predicted
-    differently. The rows near the boundary are those worth labelling in active learning [2]_.
+    evaluated at x + r, until :math:`x + (1 + \text{overshoot}) \, r` is predicted differently.
+    Then r is shortened until its end is the point where the prediction changes, up to the
+    overshoot. Trees, nearest neighbors and similar classifiers have no useful gradients, and the
+    gradients of other classifiers are not reliable at every sample. In these cases the boundary is
+    located by bisection between the sample and the nearest samples that are predicted differently.
+    In active learning, the samples near the boundary are selected for labeling [2]_.
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        A classifier, or a Pipeline that ends in one. Fitted (or in a
-        :class:`~sklearn.frozen.FrozenEstimator`) it is used as it is, unfitted a clone is fitted
-        on the data. None is ``LogisticRegression(max_iter=1000)``.
+    {estimator}
 
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
     max_iter : int, default=50
-        Most steps of a row; of bisection, for each of the `n_neighbors`. Where more would be
-        needed, the slope is no guide.
+        Maximum number of gradient steps per sample; on the route "bisection", maximum number of
+        bisection steps for each of the `n_neighbors`. If the steps do not reach the boundary, the
+        search continues by bisection.
 
     overshoot : float, default=0.02
-        How far past the boundary counts as past it, as a share of the distance. Smaller is more
-        exact and takes more steps.
+        Tolerance of the distance, as a fraction of it: a point this much farther than the
+        boundary counts as beyond it. A smaller value is more accurate and takes more steps.
 
     n_neighbors : int, default=5
-        How many of the nearest rows that are predicted differently bisection heads for.
+        Number of nearest samples, among those that are predicted differently, towards which the
+        bisection searches.
 
     max_predict_rows : int, default=None
-        Most rows that the classifier is asked for. None: as many as it takes. Steps by gradients
-        are limited to what is sure to stay within; if that is none, it is an error. Bisection
-        stops where the next round would exceed it. A warning says for how many rows the search
-        was cut short and how many of them have not converged; the distances of the others are
-        those of points that are predicted differently, but nearer ones may exist.
+        Budget of predictions: the maximum number of samples passed to the classifier, moved
+        copies of samples included. None sets no limit. On the gradient routes, the number of steps
+        per sample is limited in advance so that the budget suffices; if it does not suffice for
+        one step, an error is raised. Bisection stops before the round that would exceed the
+        budget. A warning gives the number of samples for which the search stopped early, and how
+        many of them have not converged. For the others, the distance is that of a point that is
+        predicted differently, but a nearer one may exist.
 
     store_perturbations : bool, default=False
-        Whether to keep `perturbations_`, as large as `X` in float64.
+        Whether to store `perturbations_`, which takes as much memory as `X` in float64.
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None). Without `y` it is None.
+    {stratify}
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion.
+    {sample_indices_}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
-        with weights keep their proportion.
+    {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        Minus the distance, to 10 digits; rows that did not converge come last, with -inf.
+        Minus the distance, rounded to 10 digits. It is -inf for samples that did not converge,
+        which are therefore selected last.
 
     distances_ : ndarray of shape (n_samples,)
-        Norm of r; infinite for rows that did not converge.
+        Norm of r; infinite for samples that did not converge.
 
     converged_ : ndarray of bool of shape (n_samples,)
-        Whether a point that is predicted differently was found. If not, there was no slope to
-        follow and no row that is predicted differently, or `max_predict_rows` was spent.
+        Whether a point that is predicted differently was found. It is False if the gradients did
+        not lead to the boundary and no sample is predicted differently, or if `max_predict_rows`
+        was exhausted.
 
     n_iter_ : ndarray of int of shape (n_samples,)
-        Steps by gradients that each row took; on the route "bisection", the rounds.
+        Number of gradient steps of each sample; on the route "bisection", the number of rounds.
 
     perturbations_ : ndarray of shape (n_samples, `n_features_in_`)
-        r of each row, only with `store_perturbations`. ``x + (1 + overshoot) * r`` is predicted
-        differently than x; on the route "bisection" ``x + r`` is. NaN for rows that did not
-        converge. A row that lies on the boundary has 0.
+        The perturbation r of each sample; only with `store_perturbations`.
+        ``x + (1 + overshoot) * r`` is predicted differently from x; on the route "bisection",
+        ``x + r`` is. It is NaN for samples that did not converge, and 0 for samples on the
+        boundary.
 
     route_ : {"linear", "analytic", "differences", "bisection"}
-        How the boundary was sought, see Notes.
+        How the boundary was located, see Notes.
 
     n_predict_rows_ : int
-        Number of rows that the classifier was asked for.
+        Number of samples passed to the classifier.
 
-    estimator_ : classifier
-        The classifier that was asked.
+    {estimator_used}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` is given.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    Margin : How far apart the two best classes are, which costs one call of the classifier.
+    Margin : Difference between the scores of the two most probable classes, at the cost of one
+        prediction per sample.
 
     Notes
     -----
-    For linear classifiers the distance is exact. Otherwise a shorter way may exist: by gradients,
-    as the direction is that of a linear view of the classifier; by bisection, as only some
-    directions are tried. On the way that was found, the prediction changes at r, up to a factor of
-    1 + `overshoot`.
+    For linear classifiers the distance is exact. For others it is an upper bound, up to a factor
+    of 1 + `overshoot`: the prediction changes at r, but a shorter perturbation may exist, because
+    the gradients give only a local linear approximation and the bisection searches along some
+    directions only.
 
-    The first step is as long as a linear classifier would need. Where a row does not arrive, or
-    where the boundary is nearer or farther than that by more than a quarter, the slope is no guide
-    (deep inside a class, narrow kernels, networks with dead units), and the row heads for the rows
-    of `fit` that are predicted differently, too. The shorter way counts.
+    The length of the first step is the distance for a linear classifier. Where the steps do not
+    reach the boundary, or where the resulting distance differs from this length by a factor of
+    more than 1.25, the gradient is not considered reliable (this occurs deep inside a class, with
+    narrow kernels, and in networks with inactive units). The boundary is then also located by
+    bisection towards the samples of `fit` that are predicted differently, and the shorter of the
+    two perturbations is used.
 
-    Distances are in the units of the columns. A column in metres weighs a thousand times less than
-    the same column in millimetres, whatever a scaler inside a Pipeline does: scale `X` itself if
-    its columns have different units.
+    Distances are in the units of the features. The distance along a feature in millimeters is a
+    thousand times as large as along the same feature in meters, and a scaler inside a Pipeline
+    does not change this. If the features have different units, scale `X` itself.
 
-    What is done depends on what the classifier is.
+    The route depends on the classifier.
 
     * "linear": scikit-learn's linear classifiers, ``MultinomialNB``, ``ComplementNB``, and SVC with
-      a linear kernel and two classes. Time: one call of the classifier. Sparse tables stay sparse.
+      a linear kernel and two classes. Time: one prediction per sample. Sparse matrices stay
+      sparse.
     * "analytic": ``MLPClassifier`` (its logits), SVC and NuSVC, ``GaussianNB``,
-      ``QuadraticDiscriminantAnalysis``. Time: for each step about C + 1 calls, and about 1 to 5
-      to shorten the way.
+      ``QuadraticDiscriminantAnalysis``. Time: per step that of about C + 1 predictions per sample,
+      and about 1 to 5 predictions to shorten the perturbation.
     * "differences": other smooth classifiers, by central differences of their decision values,
-      or of the logarithms of their probabilities. Time: for each step 2d + 2 calls, and about
-      2 to 6 to shorten the way.
-    * "bisection": trees and forests, boosting, nearest neighbours, votes, thresholds, isotonic
-      calibration, wherever they are in the classifier; and classifiers whose answers a small step
-      does not move, which is tried on 16 rows. Time: n^2 d for the neighbours, and about 20
-      calls; on the two routes before, the same for the rows to which the slope is no guide.
-      `score_samples` heads for the rows of `fit`, which are kept.
+      or of the logarithms of their probabilities. Time: per step 2d + 2 predictions per sample,
+      and about 2 to 6 to shorten the perturbation.
+    * "bisection": trees and forests, boosting, nearest neighbors, hard voting, thresholds and
+      isotonic calibration, also as a part of the classifier; and classifiers whose outputs do not
+      change after a small step, which is tested on 16 samples. Time: n^2 d for the neighbors, and
+      about 20 predictions per sample; the two previous routes need the same for the samples at
+      which the gradient is not reliable. `score_samples` searches towards the samples of `fit`,
+      which are stored.
 
-    The first two work through Pipelines of scalers, PCA, TruncatedSVD and feature selection; with
-    other steps before it any classifier goes by differences. Sparse tables are made dense in
-    blocks, except on the route "linear".
+    The first two routes work through Pipelines of scalers, PCA, TruncatedSVD and feature
+    selection; after other transformers, every classifier takes the route "differences". Sparse
+    matrices are converted to dense blocks, except on the route "linear".
 
-    SVC and NuSVC of several classes have a value for each *pair* of classes and predict the one
-    that wins most pairs. There :math:`f'_k` is by how much such values must rise until k outvotes
-    the predicted class; it is one of these values, and its gradient is taken.
+    SVC and NuSVC of more than two classes have a decision value for each *pair* of classes and
+    predict the class that wins the most pairs. For them :math:`f'_k` is minus the smallest amount
+    by which pairwise values must change until class k has more votes than the predicted class; it
+    is equal to one of these values, up to its sign, and the gradient is that of this value.
 
-    Decision values are never probabilities, whose slopes vanish. Where probabilities are all there
-    is and one is exactly 0, no slope is left. Memory: blocks of 64 MiB, or scikit-learn's
-    `working_memory` if that is less, and a copy of the rows to which the slope is no guide.
+    Decision values are never probabilities, whose gradients vanish. If a classifier has only
+    probabilities and one of them is exactly 0, it has no gradient there. Memory: blocks of 64 MiB,
+    or of scikit-learn's `working_memory` if that is less, and a copy of the samples at which the
+    gradient is not reliable.
 
-    These rows are one-sided, as those of :class:`Margin` are: worth labelling, but no table to
-    train on alone. Their weights stand for nothing but counts.
+    {near_the_boundary}
 
     References
     ----------
@@ -227,30 +229,31 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
 
     def _check_X(self, X):
         X = check_table(self, X)
-        if not _models.is_linear(self._classifier()):  # that looks at the numbers itself
+        if not _models.is_linear(self._classifier()):  # which checks the values
             check_numbers(self, X)
         return X
 
     def _instead(self):
-        return ""  # rows are moved along the columns, also those of a Pipeline
+        return ""  # samples are moved in the features of X, also for a Pipeline
 
     def _method(self, estimator):
         if get_tags(estimator).input_tags.pairwise:
             raise ValueError(
-                f"{estimator!r} works on a matrix of rows by rows: there are no columns along "
-                "which a row could be moved. Give a classifier that works on the columns."
+                f"{estimator!r} takes a matrix of shape (n_samples, n_samples), such as a "
+                "precomputed kernel, but DeepFool moves samples in the feature space. Use a "
+                "classifier that takes the features."
             )
         known = _models.is_fitted(estimator) or not is_classifier(
             estimator
-        )  # some show it once fitted
+        )  # some have predict only once fitted
         if known and not hasattr(estimator, "predict"):
-            raise TypeError(f"DeepFool needs a classifier with predict; {estimator!r} has none.")
+            raise TypeError(f"DeepFool requires a classifier with predict; {estimator!r} has none.")
         return "predict"
 
     def _check_target(self, table):
         super()._check_target(table)
         n = len(table.sample_weight)
-        _models.check_prediction_budget(self.max_predict_rows, n, "ask for every row once")
+        _models.check_prediction_budget(self.max_predict_rows, n, "predict every sample once")
 
     def _scores(self, table):
         self._fit_estimator(table)
@@ -275,21 +278,20 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
             self.perturbations_ = found.perturbations
         return _minus_to_digits(self.distances_)
 
+    @fill_docstring
     def score_samples(self, X, y=None):
-        """Score rows by the classifier that was fitted; larger is nearer to the boundary.
+        """Score samples by their distance from the boundary of the fitted classifier.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows, such as a pool that is not labelled.
+        {X_scored}
 
-        y : None
-            Not used.
+        {y_ignored}
 
         Returns
         -------
-        scores : ndarray of shape (n_samples,)
-            Score of each row.
+        {scores}
+            Larger scores mean that the sample is nearer to the boundary.
         """
         check_is_fitted(self)
         X = check_table(self, X, reset=False)
@@ -300,7 +302,7 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
         return _minus_to_digits(self._search(function, X, candidates, labels).distances)
 
     def _labels(self, function, X):
-        to = "predict every row and one point on the way to another"
+        to = "predict every sample and one point between it and another sample"
         _models.check_prediction_budget(
             self.max_predict_rows, function.n_predicted + 2 * X.shape[0], to
         )
@@ -318,10 +320,11 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
         if found.exhausted.any():
             lost = np.count_nonzero(found.exhausted & np.isinf(found.distances))
             warnings.warn(
-                f"max_predict_rows={self.max_predict_rows} was spent before the search had ended "
-                f"for {np.count_nonzero(found.cut)} of {len(found.cut)} rows. Of {lost} of them no "
-                "point that is predicted differently was found yet: they have not converged. Of "
-                "the others a nearer one may exist. Give more, or None.",
+                f"max_predict_rows={self.max_predict_rows} was exhausted before the search ended "
+                f"for {np.count_nonzero(found.exhausted)} of {len(found.exhausted)} samples. "
+                f"{lost} of them have not converged: no point that is predicted differently was "
+                "found. For the others, a nearer point may exist. Increase max_predict_rows, or "
+                "set it to None.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -329,14 +332,14 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = False  # rows are moved: columns must be numbers
+        tags.input_tags.allow_nan = False  # samples are moved: features must be numbers
         tags.input_tags.string = False
         tags.input_tags.categorical = False
         return tags
 
 
 def _minus_to_digits(distances, digits=10):
-    """Scores: minus the distances, of which equal ones stay equal however they were rounded."""
+    """Minus the distances, rounded so that distances equal up to rounding errors are equal."""
     scores, some = -distances, np.isfinite(distances) & (distances > 1e-290)
     scale = 10.0 ** (digits - 1 - np.floor(np.log10(distances[some])))
     scores[some] = -np.round(distances[some] * scale) / scale

@@ -1,4 +1,4 @@
-"""Settings: which device tables from the host are worked on."""
+"""Configuration: the device on which host arrays are processed."""
 
 import re
 from contextlib import contextmanager
@@ -11,12 +11,12 @@ _context = ContextVar("skcoreset_config", default=None)
 
 
 def get_config():
-    """The settings that hold here and now.
+    """Return the current configuration.
 
     Returns
     -------
     config : dict
-        ``{"device": ...}``, as set by :func:`config_context` or else :func:`set_config`.
+        ``{"device": ...}``, as set by :func:`config_context`, or else by :func:`set_config`.
 
     Examples
     --------
@@ -28,22 +28,23 @@ def get_config():
 
 
 def set_config(*, device=None):
-    """Change settings for the whole process, all its threads.
+    """Set the configuration of the whole process, in all its threads.
 
-    Within a :func:`config_context` what that one says goes first.
+    Inside a :func:`config_context` the values of the context take precedence.
 
     Parameters
     ----------
     device : {"auto", "cpu", "cuda", "cuda:<n>"}, default=None
-        Where tables that come from the host (NumPy, data frames, lists) are worked on. None leaves
-        it as it is. At the start it is "auto".
+        Device on which data in host memory (NumPy arrays, dataframes, lists) are processed. None
+        does not change it. The initial value is "auto".
 
-        - "auto": on a GPU if one is there, cupy is installed and the work pays for the transfer,
-          else on the host;
-        - "cpu": on the host;
-        - "cuda": on the current GPU, an error where there is none; "cuda:1" on GPU number 1.
+        - "auto": the GPU if one is available, cupy is installed and the computation is large enough
+          to outweigh the transfer; otherwise the CPU.
+        - "cpu": the CPU.
+        - "cuda": the current GPU. An error is raised if there is none.
+        - "cuda:<n>": the GPU with number n, for example "cuda:1".
 
-        Arrays that are on a GPU already are worked on where they are, whatever is set here.
+        Arrays that are already on a GPU are processed on that GPU with every value.
 
     Examples
     --------
@@ -58,15 +59,15 @@ def set_config(*, device=None):
 
 @contextmanager
 def config_context(*, device=None):
-    """Change settings within a ``with`` block.
+    """Set the configuration inside a ``with`` block.
 
-    They hold in this thread (or asynchronous task) only; threads and processes that are started
-    within the block do not know of them. For these there is :func:`set_config`.
+    It applies to the current thread (or asynchronous task) only, not to threads and processes that
+    are started inside the block. Use :func:`set_config` for those.
 
     Parameters
     ----------
     device : {"auto", "cpu", "cuda", "cuda:<n>"}, default=None
-        As for :func:`set_config`. None leaves it as it is.
+        Device, as for :func:`set_config`. None does not change it.
 
     Examples
     --------
@@ -86,12 +87,12 @@ def config_context(*, device=None):
 
 
 def _checked(device):
-    """What is to be changed, or an error that names what would be accepted."""
+    """The configuration to update as a dict; raises an error for an invalid device."""
     if device is None:
         return {}
     if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", device):
         raise ValueError(
-            "device must be 'auto', 'cpu', 'cuda' or 'cuda:<n>' with the number of a GPU such as "
-            f"'cuda:0', got {device!r}."
+            "device must be 'auto', 'cpu', 'cuda' or 'cuda:<n>', where n is the number of a GPU "
+            f"(such as 'cuda:0'), got {device!r}."
         )
     return {"device": device}

@@ -1,4 +1,4 @@
-"""Contrast: rows that a classifier sees otherwise than the rows around them."""
+"""Contrastive active learning: samples predicted differently from their nearest neighbors."""
 
 from numbers import Integral
 
@@ -10,6 +10,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset import _models
 from skcoreset._backend import canonical, check_device, is_foreign, on_device, take, to_numpy
+from skcoreset._docstrings import fill_docstring
 from skcoreset._geometry import METRICS, metric_on_host, search_work
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.neighbors import nearest_neighbors
@@ -17,43 +18,41 @@ from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, check_numbers, ch
 
 __all__ = ["ContrastiveActiveLearning"]
 
-SMALLEST = 2.0**-52  # smaller probabilities count as this one in logarithms
-DECIMALS = 12  # what comes after is rounding error, which must not break ties
+SMALLEST = 2.0**-52  # lower bound of probabilities in logarithms
+DECIMALS = 12  # further decimals are rounding errors, which must not break ties
 
 
+@fill_docstring
 class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
-    r"""Rows whose nearest neighbours the classifier sees otherwise (CAL).
+    r"""Select the samples whose predictions differ most from those of their neighbors (CAL).
 
     .. math:: s(x) = \frac{1}{k} \sum_{x_i \in N_k(x)}
         \mathrm{KL} \big( p(\cdot | x_i) \, \| \, p(\cdot | x) \big)
         = \frac{1}{k} \sum_{x_i \in N_k(x)} \sum_c p_c(x_i) \ln \frac{p_c(x_i)}{p_c(x)} ,
 
-    where :math:`N_k(x)` are the k nearest other rows, of whatever class, and p the predicted
-    probabilities. The largest scores are kept first: rows near to others in the feature space
-    that get different predictions, on either side of the decision boundary. It is 0 where all
-    neighbours agree with the row, however unsure all of them are.
+    where :math:`N_k(x)` are the k nearest neighbors of x among the other samples, regardless of
+    their class, and p are the predicted probabilities. The samples with the largest scores are
+    selected: they are near to others in the feature space but have different predictions, as on
+    the two sides of the decision boundary. The score is 0 where all neighbors have the same
+    predictions as the sample, even if these predictions are uncertain.
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        A classifier with ``predict_proba``, or a Pipeline that ends in one. Fitted (or in a
-        :class:`~sklearn.frozen.FrozenEstimator`) it is used as it is, unfitted a clone is fitted
-        on the data. None is ``LogisticRegression(max_iter=1000)``.
+    {estimator_probabilities}
 
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
     n_neighbors : int, default=10
-        k, at most the number of other rows (of the rows of `reference`, if there are any).
+        Number of neighbors k, at most the number of other samples (of samples in `reference`, if
+        it is given).
 
     metric : str or callable, default="euclidean"
         A metric of :func:`sklearn.metrics.pairwise_distances`.
 
     features : {"input", "model"}, default="input"
-        Where neighbours are near to each other: in the columns, which must be numbers then; or
-        in what the classifier makes of them, that is the last hidden layer of an
-        :class:`~sklearn.neural_network.MLPClassifier` and otherwise what reaches the last step
+        The features in which distances are computed. "input" uses the features of `X`, which must
+        be numbers. "model" uses the features that the classifier computes: the last hidden layer
+        of an :class:`~sklearn.neural_network.MLPClassifier`, otherwise the input of the last step
         of a Pipeline.
 
     reference : table of shape (n_reference, n_features), default=None
@@ -61,68 +60,59 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         labels, where the table is a pool that has none. They are never kept. All of them count
         as other rows, so one that is in the table too is a neighbour of itself.
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None). Without `y` it is None. It has no effect on the neighbours.
+    {stratify}
+        It has no effect on the neighbors.
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion.
+    {sample_indices_}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
-        with weights keep their proportion.
+    {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        Mean divergence in nats, from 0 (all neighbours agree) to about 36, rounded to 12
-        decimals.
+        Mean Kullback-Leibler divergence in nats, between 0 (all neighbors have the same
+        predictions) and about 36, rounded to 12 decimals.
 
     neighbors_ : ndarray of shape (n_samples, n_neighbors)
-        The neighbours of each row, ascending: rows of the table, or of `reference`.
+        Indices of the neighbors of each sample in `X`, or in `reference`, in ascending order.
 
-    estimator_ : classifier
-        The classifier that was asked.
+    {estimator_used}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` is given.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    Margin : Rows near the decision boundary, at far less cost.
-    KCenterGreedy : Rows that are far from each other, whatever a classifier says.
+    Margin : Samples near the decision boundary, at far less cost.
+    KCenterGreedy : Samples far from each other, without a classifier.
 
     Notes
     -----
-    The columns count as they are: scale them if their units differ. A probability below 2**-52
-    counts as that in the logarithms, so that no score is infinite. Distances that are equal up
-    to rounding are ties and go to the lowest row; a duplicate of a row is another row, and so a
-    neighbour. Euclidean distances that decide are computed from differences in float64, whatever
-    the type of X, so neighbours are right in tables that are far from zero, too. A metric that
-    gives a distance that is not finite is an error that names two rows. Rows of weight 0 have a
-    score but are nobody's neighbour.
+    Features are not scaled: scale `X` if its features have different units. In the logarithms,
+    probabilities below 2**-52 are replaced by 2**-52, so that all scores are finite. Among samples
+    at equal distance, up to rounding errors, those with the lowest index are the neighbors. A
+    duplicate of a sample is another sample, and hence a neighbor. Where rounding errors could
+    change the neighbors, Euclidean distances are computed from differences in float64 for every
+    dtype of `X`; the neighbors are therefore also correct for data that are far from the origin. A
+    metric that returns NaN or infinity raises an error that names the two samples. Samples of
+    weight 0 have a score but are not neighbors of other samples.
 
-    There is no `cv`: clones that have seen different rows differ in what they say, and that would
-    count as contrast. For predictions on rows that were not learned by heart give a classifier
-    that was fitted on others.
+    There is no `cv`: clones that are fitted on different folds differ in their predictions, and
+    this difference would add to the score. To use predictions for samples on which the classifier
+    was not fitted, pass a classifier that was fitted on other samples.
 
-    Time: asking the classifier, the search for neighbours, n^2 d in matrix products (by a tree,
-    in about n log n, for Euclidean distances in up to 6 columns), and n k C for the divergences.
-    Memory: n (k + C), and blocks within scikit-learn's `working_memory`; with `reference` and in
-    `score_samples`, a copy of both tables. The fitted object holds on to the rows among which
-    neighbours are looked for.
+    Time: that of predicting all samples, of the search for neighbors, which is n^2 d in matrix
+    products (about n log n with a tree, for Euclidean distances in up to 6 features), and n k C
+    for the divergences. Memory: n (k + C), and blocks within scikit-learn's `working_memory`; with
+    `reference` and in `score_samples`, a copy of both arrays. The fitted object stores the samples
+    among which neighbors are searched.
 
     References
     ----------
@@ -176,15 +166,15 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     def _check_X(self, X):
         if self.features == "input":
             check_numbers(self, X)
-        return super()._check_X(X)  # the classifier gets the user's own table
+        return super()._check_X(X)  # the classifier takes the user's own container
 
     def _check_target(self, table):
         super()._check_target(table)
         if self.reference is None:
             others = np.count_nonzero(table.sample_weight) - 1
-            of = f"a row has as other rows{table.counted}"
+            of = f"the number of other samples{table.counted}"
         else:
-            others, of = _num_samples(self.reference), "reference has rows"
+            others, of = _num_samples(self.reference), "the number of samples in reference"
             try:
                 check_table(self, self.reference, reset=False)
                 if self.features == "input":
@@ -193,7 +183,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
                 raise ValueError(f"reference: {error}") from error
         if self.n_neighbors > others:
             raise ValueError(
-                f"n_neighbors={self.n_neighbors} is more than {of}: {others}. Give at most that."
+                f"n_neighbors={self.n_neighbors} is more than {of}: {others}. Decrease it."
             )
 
     def _host_only(self):
@@ -202,7 +192,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     def _instead(self):
         if self.features == "model":
             return super()._instead()
-        return "features='model' compares rows by what a Pipeline given as estimator makes of them."
+        return "features='model' uses the input of the last step of a Pipeline instead."
 
     def _scores(self, table):
         self._fit_estimator(table)
@@ -223,25 +213,23 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         self._around = to_numpy(around[0]), around[1]
         return scores
 
+    @fill_docstring
     def score_samples(self, X, y=None):
-        """Score rows by the classifier and the neighbours that were fitted; larger: more contrast.
+        """Score samples by the divergence of their predictions from those of their neighbors.
 
-        Neighbours are looked for among the rows of `fit`, or those of `reference`. All of them
-        count as other rows: a row of `fit` finds itself here, and has its score among the others
-        in `scores_`.
+        Neighbors are searched among the samples of `fit`, or those of `reference`. All of these
+        are candidates: a sample of `fit` is a neighbor of itself here, but not in `scores_`.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows, such as a pool that is not labelled.
+        {X_scored}
 
-        y : None
-            Not used.
+        {y_ignored}
 
         Returns
         -------
-        scores : ndarray of shape (n_samples,)
-            Score of each row.
+        {scores}
+            Larger scores mean a larger divergence.
         """
         check_is_fitted(self)
         X = check_table(self, X, reset=False)
@@ -252,7 +240,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         return _mean_divergence(theirs, neighbors, proba)
 
     def _seen(self, X):
-        """(features, probabilities) of the rows of `X`."""
+        """(features, probabilities) of the samples in `X`."""
         estimator = self.estimator_
         space = self._numbers(X) if self.features == "input" else _model_features(estimator, X)
         return canonical(space), _models.response_values(estimator, X, self._method(estimator))
@@ -263,9 +251,9 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         return check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
 
     def _search(self, space, of=slice(None), among=slice(None), numbers=None):
-        """The search for the neighbours of the rows `of` of `space`, as `on_device` takes it.
+        """Function that finds the neighbors of the rows `of` of `space`, for `on_device`.
 
-        `numbers` are those of the rows in their own tables, for errors.
+        `numbers` are the indices of the rows in the user's arrays, for error messages.
         """
 
         def search(place):
@@ -279,7 +267,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         return search
 
     def _search_around(self, space, around):
-        """The same among other rows, by their positions there."""
+        """The same among the rows of `around`; neighbors are positions in `around`."""
         n, numbers = around.shape[0], [*range(around.shape[0]), *range(space.shape[0])]
         stacked = _stacked(to_numpy(around), to_numpy(space))
         return self._search(stacked, slice(n, None), slice(n), numbers)
@@ -299,9 +287,9 @@ def _model_features(estimator, X):
 
 
 def _in_range(X):
-    """`X`, times a power of two where squares of its numbers would overflow or vanish in float64.
+    """`X`, times a power of two if squares of its values would overflow or underflow in float64.
 
-    Neighbours by Euclidean distance, or by angle, are the same.
+    The nearest neighbors by Euclidean distance, or by cosine, do not change.
     """
     values = X.data if sparse.issparse(X) else X
     if is_foreign(X) or not values.size:
@@ -321,7 +309,7 @@ def _stacked(above, below):
 def _mean_divergence(theirs, neighbors, proba):
     """``mean_i KL(theirs[neighbors[:, i]] || proba)``, (n,).
 
-    As ``mean_i sum_c p_i log p_i - sum_c (mean_i p_i) log p``, which looks at each neighbour once.
+    Computed as ``mean_i sum_c p_i log p_i - sum_c (mean_i p_i) log p``: each neighbor is read once.
     """
     log_proba = np.log(np.maximum(proba, SMALLEST))
     log_theirs = log_proba if theirs is proba else np.log(np.maximum(theirs, SMALLEST))
@@ -331,4 +319,4 @@ def _mean_divergence(theirs, neighbors, proba):
     mean = sparse.csr_array((share, neighbors.ravel(), starts), shape=(n, len(theirs)))
     own = np.vecdot(theirs, log_theirs)
     out = mean @ own - np.vecdot(mean @ theirs, log_proba)
-    return np.maximum(out, 0).round(DECIMALS)  # rounding may fall below 0
+    return np.maximum(out, 0).round(DECIMALS)  # rounding errors can be negative

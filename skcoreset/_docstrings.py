@@ -46,6 +46,13 @@ PARAGRAPHS = {
             :class:`~sklearn.frozen.FrozenEstimator`) is used as it is; of an unfitted one, a clone
             is fitted on the data. None is ``LogisticRegression(max_iter=1000)``.
         """,
+    "estimator_probabilities": """
+        estimator : classifier, default=None
+            The classifier, which needs ``predict_proba``, or a Pipeline that ends in one. A fitted
+            classifier (or one in a :class:`~sklearn.frozen.FrozenEstimator`) is used as it is; of
+            an unfitted one, a clone is fitted on the data. None is
+            ``LogisticRegression(max_iter=1000)``.
+        """,
     "estimator_watched": """
         estimator : classifier, default=None
             A classifier whose training can be recorded, or a Pipeline that ends in one: see
@@ -173,6 +180,10 @@ PARAGRAPHS = {
             The fitted classifier whose predictions were used; with `cv`, the one that was fitted
             on all samples.
         """,
+    "estimator_used": """
+        estimator_ : classifier
+            The fitted classifier whose predictions were used.
+        """,
     "dynamics_": """
         dynamics_ : TrainingDynamics
             The record of the training. Other methods take it as `dynamics`.
@@ -211,6 +222,34 @@ PARAGRAPHS = {
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights. Samples of weight 0 are ignored: they are never selected, and do not
             count for the budget.
+        """,
+    "X_scored": """
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The samples to score, such as an unlabeled :term:`pool`.
+        """,
+    "y_ignored": """
+        y : Ignored
+            Not used. The parameter exists for consistency of the interface.
+        """,
+    "scores": """
+        scores : ndarray of shape (n_samples,)
+            Score of each sample.
+        """,
+    # Notes and references --------------------------------------------------------------------
+    "cost_of_prediction": """
+        Time: that of fitting the classifier and of predicting all samples, then O(n C) for n
+        samples and C classes. Memory: O(n C) for the predictions.
+        """,
+    "near_the_boundary": """
+        The selected samples lie near the decision boundary. In active learning these are the
+        samples whose labels are most informative. They do not represent the distribution of the
+        data: a classifier that is trained on a small selection alone is often less accurate than
+        one that is trained on random samples, and mislabeled samples are selected first. The
+        weights restore the size of each class, but not the distribution within it.
+        """,
+    "settles_2009": """
+        .. [1] Settles, B. "Active learning literature survey." University of Wisconsin-Madison,
+           Computer Sciences Technical Report 1648 (2009).
         """,
 }
 PARAGRAPHS = {name: _written(text) for name, text in PARAGRAPHS.items()}

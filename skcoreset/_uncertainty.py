@@ -1,17 +1,18 @@
-"""Uncertainty: the rows a classifier is least sure of (Settles 2009)."""
+"""Uncertainty sampling: samples whose predicted class is least certain (Settles 2009)."""
 
 import numpy as np
 from scipy.special import entr
 from sklearn.utils.validation import check_is_fitted
 
 from skcoreset import _models
+from skcoreset._docstrings import fill_docstring
 from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, check_table
 
 __all__ = ["Entropy", "LeastConfidence", "Margin"]
 
 
 class _Uncertainty(BaseScoreCoreset, BaseModelCoreset):
-    """What the three share: ask the classifier, score its answers. Adds ``_score(outputs)``."""
+    """Base of the three methods. Subclasses define ``_score(outputs)``."""
 
     _parameter_constraints = {**BaseModelCoreset._parameter_constraints, "cv": ["cv_object"]}
 
@@ -24,21 +25,20 @@ class _Uncertainty(BaseScoreCoreset, BaseModelCoreset):
     def _scores(self, table):
         return self._score(self._model_outputs(table))
 
+    @fill_docstring
     def score_samples(self, X, y=None):
-        """Score rows by the classifier that was fitted; larger is less sure.
+        """Score samples by the uncertainty of the fitted classifier.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows, such as a pool that is not labelled.
+        {X_scored}
 
-        y : None
-            Not used.
+        {y_ignored}
 
         Returns
         -------
-        scores : ndarray of shape (n_samples,)
-            Score of each row.
+        {scores}
+            Larger scores mean that the predicted class is less certain.
         """
         check_is_fitted(self)
         X = check_table(self, X, reset=False)
@@ -47,80 +47,60 @@ class _Uncertainty(BaseScoreCoreset, BaseModelCoreset):
         )
 
 
+@fill_docstring
 class LeastConfidence(_Uncertainty):
-    r"""Rows whose most probable class is least probable.
+    r"""Select the samples with the smallest probability of the predicted class.
 
     .. math:: s(x) = 1 - \max_c p_c(x)
 
-    It looks at the winning class only; for two classes it ranks like `Margin` and `Entropy`.
+    The score depends on the largest predicted probability only. For two classes it ranks samples
+    as `Margin` and `Entropy` do.
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        A classifier, or a Pipeline that ends in one. Fitted (or in a
-        :class:`~sklearn.frozen.FrozenEstimator`) it is used as it is, unfitted a clone is fitted
-        on the data. None is ``LogisticRegression(max_iter=1000)``.
+    {estimator_probabilities}
 
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
-    cv : int, cross-validation generator or iterable, default=None
-        None scores rows by the classifier that was fitted on them; otherwise each row is scored by
-        a clone that has not seen it (:func:`~sklearn.model_selection.cross_val_predict`). Only
-        for an unfitted estimator.
+    {cv}
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None). Without `y` it is None.
+    {stratify}
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion.
+    {sample_indices_}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
-        with weights keep their proportion.
+    {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        One minus the largest probability, from 0 (sure) to 1 - 1/C.
+        One minus the largest probability, between 0 (certain) and 1 - 1/C.
 
-    estimator_ : classifier
-        The classifier that was asked; with `cv`, the one fitted on all rows.
+    {estimator_fitted}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` is given.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    Margin : The two most probable classes.
-    Entropy : All classes.
+    Margin : Difference between the two largest probabilities.
+    Entropy : Entropy of the probabilities of all classes.
 
     Notes
     -----
-    Time: fitting and asking the classifier, then O(n C). Memory: its (n, C) answers.
+    {cost_of_prediction}
 
-    These are the rows a classifier would learn most from if it could ask for their labels. As a
-    training set of their own they are one-sided: at small sizes they often train worse than
-    random rows, and mislabelled rows come first. Their weights stand for nothing but counts.
+    {near_the_boundary}
 
     References
     ----------
-    .. [1] Settles, B. "Active learning literature survey." University of Wisconsin-Madison,
-       Computer Sciences Technical Report 1648 (2009).
+    {settles_2009}
 
     Examples
     --------
@@ -139,86 +119,66 @@ class LeastConfidence(_Uncertainty):
     _needs = "proba"
 
     def _score(self, proba):
-        # The sum of the others, as 1 - max would be 0 for all rows the classifier is sure of.
+        # The sum of the other probabilities: 1 - max would round to 0 for all certain samples.
         others = proba.copy()
         np.put_along_axis(others, proba.argmax(axis=1)[:, None], 0.0, axis=1)
         return others.sum(axis=1)
 
 
+@fill_docstring
 class Entropy(_Uncertainty):
-    r"""Rows whose predicted probabilities are most spread out.
+    r"""Select the samples with the largest entropy of the predicted probabilities.
 
     .. math:: s(x) = - \sum_c p_c(x) \ln p_c(x), \qquad 0 \ln 0 = 0
 
-    It looks at all classes; for two classes it ranks like `Margin` and `LeastConfidence`.
+    The score depends on the probabilities of all classes. For two classes it ranks samples as
+    `Margin` and `LeastConfidence` do.
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        A classifier, or a Pipeline that ends in one. Fitted (or in a
-        :class:`~sklearn.frozen.FrozenEstimator`) it is used as it is, unfitted a clone is fitted
-        on the data. None is ``LogisticRegression(max_iter=1000)``.
+    {estimator_probabilities}
 
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
-    cv : int, cross-validation generator or iterable, default=None
-        None scores rows by the classifier that was fitted on them; otherwise each row is scored by
-        a clone that has not seen it (:func:`~sklearn.model_selection.cross_val_predict`). Only
-        for an unfitted estimator.
+    {cv}
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None). Without `y` it is None.
+    {stratify}
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion.
+    {sample_indices_}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
-        with weights keep their proportion.
+    {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        Entropy in nats, from 0 (sure) to ln C.
+        Entropy in nats, between 0 (certain) and ln C.
 
-    estimator_ : classifier
-        The classifier that was asked; with `cv`, the one fitted on all rows.
+    {estimator_fitted}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` is given.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    Margin : The two most probable classes.
-    LeastConfidence : The most probable class only.
+    Margin : Difference between the two largest probabilities.
+    LeastConfidence : Probability of the predicted class.
 
     Notes
     -----
-    Time: fitting and asking the classifier, then O(n C). Memory: its (n, C) answers.
+    {cost_of_prediction}
 
-    These are the rows a classifier would learn most from if it could ask for their labels. As a
-    training set of their own they are one-sided: at small sizes they often train worse than
-    random rows, and mislabelled rows come first. Their weights stand for nothing but counts.
+    {near_the_boundary}
 
     References
     ----------
-    .. [1] Settles, B. "Active learning literature survey." University of Wisconsin-Madison,
-       Computer Sciences Technical Report 1648 (2009).
+    {settles_2009}
 
     Examples
     --------
@@ -240,89 +200,70 @@ class Entropy(_Uncertainty):
         return entr(proba).sum(axis=1)
 
 
+@fill_docstring
 class Margin(_Uncertainty):
-    r"""Rows that the classifier hesitates most between its two best classes.
+    r"""Select the samples with the smallest margin between the two most probable classes.
 
     .. math:: s(x) = - \left( p_{(1)}(x) - p_{(2)}(x) \right)
 
-    With a classifier that has no probabilities the decision values take their place: the gap
-    between the two largest, or :math:`-|f(x)|` for two classes (:class:`~sklearn.svm.LinearSVC`,
-    :class:`~sklearn.svm.SVC` and the like).
+    If the classifier has no ``predict_proba``, its decision function is used instead of the
+    probabilities: the margin is the difference of the two largest values, or :math:`|f(x)|` for
+    two classes (:class:`~sklearn.svm.LinearSVC`, :class:`~sklearn.svm.SVC` and others).
 
-    A classifier that votes by pairs of more than two classes (:class:`~sklearn.svm.SVC`,
-    :class:`~sklearn.svm.NuSVC`, :class:`~sklearn.multiclass.OneVsOneClassifier`) has a value for
-    each pair, and its ``decision_function`` is hardly more than the number of pairs that a class
-    wins. There the gap is by how much the values of pairs must rise until another class wins most
-    pairs, as in :class:`~skcoreset.DeepFool`: zero where the prediction changes, and one of these
-    values everywhere. Neither ``decision_function_shape`` nor ``break_ties`` has an effect on it.
+    A one-vs-one classifier of more than two classes (:class:`~sklearn.svm.SVC`,
+    :class:`~sklearn.svm.NuSVC`, :class:`~sklearn.multiclass.OneVsOneClassifier`) has a decision
+    value for each pair of classes and predicts the class that wins the most pairs; its
+    ``decision_function`` mainly counts these votes. Here the margin is computed from the pairwise
+    values, as in :class:`~skcoreset.DeepFool`: it is the smallest amount by which these values
+    must change until another class wins the most pairs. It is zero where the prediction changes,
+    and everywhere equal to one of the pairwise values. The parameters
+    ``decision_function_shape`` and ``break_ties`` have no effect on it.
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        A classifier, or a Pipeline that ends in one. Fitted (or in a
-        :class:`~sklearn.frozen.FrozenEstimator`) it is used as it is, unfitted a clone is fitted
-        on the data. None is ``LogisticRegression(max_iter=1000)``.
+    {estimator}
 
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
-    cv : int, cross-validation generator or iterable, default=None
-        None scores rows by the classifier that was fitted on them; otherwise each row is scored by
-        a clone that has not seen it (:func:`~sklearn.model_selection.cross_val_predict`). Only
-        for an unfitted estimator.
+    {cv}
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None). Without `y` it is None.
+    {stratify}
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion.
+    {sample_indices_}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
-        with weights keep their proportion.
+    {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        Minus the gap between the two best classes, at most 0.
+        Minus the margin, at most 0.
 
-    estimator_ : classifier
-        The classifier that was asked; with `cv`, the one fitted on all rows.
+    {estimator_fitted}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` is given.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    Entropy : All classes.
-    LeastConfidence : The most probable class only.
+    Entropy : Entropy of the probabilities of all classes.
+    LeastConfidence : Probability of the predicted class.
 
     Notes
     -----
-    Time: fitting and asking the classifier, then O(n C). Memory: its (n, C) answers.
+    {cost_of_prediction}
 
-    These are the rows a classifier would learn most from if it could ask for their labels. As a
-    training set of their own they are one-sided: at small sizes they often train worse than
-    random rows, and mislabelled rows come first. Their weights stand for nothing but counts.
+    {near_the_boundary}
 
     References
     ----------
-    .. [1] Settles, B. "Active learning literature survey." University of Wisconsin-Madison,
-       Computer Sciences Technical Report 1648 (2009).
+    {settles_2009}
 
     Examples
     --------

@@ -866,7 +866,7 @@ def test_rows_that_are_predicted_are_counted_and_limited():
     for budget in (500, 900, free.n_predict_rows_ - 1):
         model.rows_ = 0
         sampler = DeepFool(model, 20, max_predict_rows=budget, store_perturbations=True)
-        with pytest.warns(UserWarning, match=f"max_predict_rows={budget} was spent"):
+        with pytest.warns(UserWarning, match=f"max_predict_rows={budget} was exhausted"):
             sampler.fit(X)
         assert sampler.n_predict_rows_ == model.rows_ <= budget
         assert (sampler.distances_ >= free.distances_ - 1e-12).all()
@@ -882,18 +882,18 @@ def test_steps_are_limited_by_the_rows_they_take(model):
     model, X, _ = fitted(model, 3)
     free = DeepFool(model, 20).fit(X)
     few = DeepFool(model, 20, max_predict_rows=120)
-    with pytest.raises(ValueError, match="to take one step by") as error:
+    with pytest.raises(ValueError, match="to take one step per sample") as error:
         few.fit(X)
-    needed = int(re.search(r"(\d+) rows", str(error.value))[1])
+    needed = int(re.search(r"(\d+) predictions", str(error.value))[1])
     few.set_params(max_predict_rows=needed)
-    with pytest.warns(UserWarning, match=rf"max_predict_rows={needed} was spent") as warned:
+    with pytest.warns(UserWarning, match=rf"max_predict_rows={needed} was exhausted") as warned:
         few.fit(X)
     assert few.n_predict_rows_ <= few.max_predict_rows
     assert few.n_iter_.max() == 1
     assert 0 < few.converged_.sum() < free.converged_.sum()
     lost = np.count_nonzero(~few.converged_)
-    assert f"for 120 of 120 rows. Of {lost} of them" in str(warned[0].message)
-    with pytest.warns(UserWarning, match="was spent"):
+    assert f"for 120 of 120 samples. {lost} of them" in str(warned[0].message)
+    with pytest.warns(UserWarning, match="was exhausted"):
         few.score_samples(X)
 
 
@@ -922,7 +922,7 @@ def test_no_more_rows_are_predicted_than_allowed(model):
         if budget == budgets[2]:
             with (
                 sklearn.config_context(working_memory=0.01),
-                pytest.warns(UserWarning, match="was spent"),
+                pytest.warns(UserWarning, match="was exhausted"),
             ):
                 again = clone(sampler).set_params(estimator=model).fit(X)
             near = sampler.distances_ < 10  # long steps magnify rounding
@@ -943,7 +943,9 @@ def test_no_more_rows_are_predicted_than_allowed(model):
 )
 def test_too_few_rows_are_an_error(model, budget, needed):
     model, X, _ = fitted(model, 3)
-    with pytest.raises(ValueError, match=rf"max_predict_rows={budget} is too few.* {needed} rows"):
+    with pytest.raises(
+        ValueError, match=rf"max_predict_rows={budget} is too small.* {needed} predictions"
+    ):
         DeepFool(model, 20, max_predict_rows=budget).fit(X)
     assert DeepFool(model, 20, max_predict_rows=None).fit(X).n_predict_rows_ >= needed
 
@@ -954,7 +956,7 @@ def test_too_few_rows_are_an_error(model, budget, needed):
 def test_errors():
     X, y = table(2)
     for model in (SVC(kernel="precomputed"), KNeighborsClassifier(metric="precomputed")):
-        with pytest.raises(ValueError, match="matrix of rows by rows"):
+        with pytest.raises(ValueError, match=r"matrix of shape \(n_samples, n_samples\)"):
             DeepFool(model, 20).fit(X @ X.T, y)
     broken = X.copy()
     broken[3, 3] = np.nan

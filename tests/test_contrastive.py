@@ -345,7 +345,7 @@ def test_columns_of_any_kind_need_the_features_of_the_model(model):
     [
         ({"n_neighbors": 300}, "n_neighbors=300 is more than .*: 299"),
         ({"n_neighbors": 0}, "'n_neighbors' parameter"),
-        ({"n_neighbors": 6, "reference": np.zeros((5, 8))}, "n_neighbors=6 .* has rows: 5"),
+        ({"n_neighbors": 6, "reference": np.zeros((5, 8))}, "n_neighbors=6 .* in reference: 5"),
         ({"reference": np.zeros((50, 3))}, "reference: X has 3 features"),
         ({"reference": np.zeros(50)}, "reference: Expected 2D array"),
         ({"reference": np.full((50, 8), np.nan)}, "reference: Input .*contains NaN"),

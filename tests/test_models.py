@@ -119,8 +119,8 @@ ASKED_FOR_PROBABILITIES = {
 @pytest.mark.parametrize("change", ["logits", "negative", "sum", "nan", "infinite"])
 @pytest.mark.parametrize("make", ASKED_FOR_PROBABILITIES.values(), ids=ASKED_FOR_PROBABILITIES)
 def test_no_probabilities(make, change, blobs):
-    what = "NaN or infinite" if change in ("nan", "infinite") else "no probabilities"
-    row = "row 0" if change == "logits" else "row 3"
+    what = "NaN or infinite values" if change in ("nan", "infinite") else "not probabilities"
+    row = "sample 0" if change == "logits" else "sample 3"
     with pytest.raises(ValueError, match=f"predict_proba of Probable.* {what}, first for {row}:"):
         make(Probable(change)).fit(*blobs)
 
@@ -136,14 +136,18 @@ def test_no_probabilities(make, change, blobs):
     ],
 )
 def test_wrong_shape_of_probabilities(make, change, blobs):
-    with pytest.raises(ValueError, match=r"predict_proba of Probable.* samples it must be numbers"):
+    with pytest.raises(ValueError, match=r"predict_proba of Probable.* samples it must be numeric"):
         make(Probable(change)).fit(*blobs)
 
 
 @pytest.mark.parametrize("change", ["nan", "infinite", "rows", "columns", "flat", "deep"])
 @pytest.mark.parametrize("Method", [Margin, CRAIG, GradMatch])
 def test_wrong_decision_values(Method, change, blobs):
-    what = "NaN or infinite, first for row 3:" if change in ("nan", "infinite") else "it must be"
+    what = (
+        "NaN or infinite values, first for sample 3:"
+        if change in ("nan", "infinite")
+        else "it must be"
+    )
     with pytest.raises(ValueError, match=f"decision_function of Decided.* {what}"):
         Method(Decided(change), 20).fit(*blobs)
 
@@ -159,8 +163,8 @@ def test_wrong_decision_values(Method, change, blobs):
     ids=["BlackBoxTeaching", "GradientEmbedding", "DeepFool"],
 )
 def test_wrong_labels(make, change, blobs):
-    what = {"nan": "nan for row 3", "none": "None for row 3"}.get(change, "an array of shape")
-    with pytest.raises(ValueError, match=f"predict of Labelled.* gave {what}"):
+    what = {"nan": "nan for sample 3", "none": "None for sample 3"}.get(change, "an array of shape")
+    with pytest.raises(ValueError, match=f"predict of Labelled.* returned {what}"):
         make(Labelled(change)).fit(*blobs)
 
 
@@ -170,7 +174,7 @@ def test_row_of_the_table_is_named_out_of_fold(model, blobs):
     order = np.arange(300)
     tests = [order[299:199:-1], order[199:99:-1], order[99::-1]]
     folds = [(np.setdiff1d(order, test), test) for test in tests]
-    with pytest.raises(ValueError, match="first for row 96:"):
+    with pytest.raises(ValueError, match="first for sample 96:"):
         Margin(model, 20, cv=folds).fit(*blobs)
 
 
@@ -187,7 +191,7 @@ def test_deepfool_asks_in_the_same_room(blobs):
         def predict_proba(self, X):
             return self.model_.predict_proba(X)
 
-    with pytest.raises(ValueError, match="no probabilities"):
+    with pytest.raises(ValueError, match="not probabilities"):
         DeepFool(OnlyProbable(), 20).fit(*blobs)
 
 
@@ -202,7 +206,9 @@ def test_columns_without_classes(blobs):
         def predict_proba(self, X):
             return np.full((len(X), 3), 1 / 3)
 
-    with pytest.raises(TypeError, match="has no classes_ to say whose predict_proba"):
+    with pytest.raises(
+        TypeError, match="has no attribute classes_, so the columns of its predict_proba"
+    ):
         Margin(Nameless(), 20).fit(blobs[0])
 
 

@@ -256,7 +256,7 @@ def test_neither_probabilities_nor_decision_values(Method, oracle, blobs):
         def fit(self, X, y):
             return self
 
-    with pytest.raises(TypeError, match="needs a classifier with predict_proba"):
+    with pytest.raises(TypeError, match="requires a classifier with predict_proba"):
         Method(Silent(), 30).fit(*blobs)
 
 

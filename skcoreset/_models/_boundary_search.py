@@ -1,7 +1,7 @@
-"""The way from a row to a point near to it that is predicted differently.
+"""Smallest perturbation of a sample after which another class is predicted.
 
-In closed form, by gradients (DeepFool), or by bisection between the row and others that are
-predicted differently, whichever `DecisionFunction` allow.
+It is computed in closed form, by gradients (DeepFool), or by bisection between the sample and
+others that are predicted differently; `route` of `DecisionFunction` selects the algorithm.
 """
 
 from typing import NamedTuple
@@ -22,13 +22,13 @@ __all__ = [
 ]
 
 BLOCK_BYTES = 2**26  # matrix products of small blocks are slow
-# The first step is as long as a linear classifier would need. Where the boundary is nearer or
-# farther than that by more than this factor, the slope is no guide.
+# The length of the first step is the distance for a linear classifier. Where the distance found
+# differs from it by more than this factor, the gradient is not reliable.
 MAX_STEP_RATIO = 1.25
 
 
 class SearchParameters(NamedTuple):
-    """How long and how closely is searched: parameters of `DeepFool`."""
+    """Parameters of `DeepFool` that limit the search."""
 
     max_iter: int
     overshoot: float
@@ -38,14 +38,14 @@ class SearchParameters(NamedTuple):
 
 
 class BisectionCandidates:
-    """Rows that bisection may head for; what is predicted of them is asked once it is needed."""
+    """End points of the bisection; their predictions are computed when they are first needed."""
 
     def __init__(self, rows, labels=None):
         self.rows, self.labels = rows, labels
 
 
 class Crossing(NamedTuple):
-    """What a search answers, one entry a row."""
+    """Result of a search, one entry per sample."""
 
     distances: np.ndarray  # infinite where no point that is predicted differently was found
     n_iter: np.ndarray
@@ -54,16 +54,16 @@ class Crossing(NamedTuple):
 
 
 def nearest_crossing(function, X, candidates, params, labels=None):
-    """How far each row is from where it is predicted differently.
+    """Distance of each sample from the nearest point found that is predicted differently.
 
     Parameters
     ----------
     function : DecisionFunction
-    X : ndarray or csr of shape (n, n_features); on the route "linear" any table
+    X : ndarray or csr of shape (n, n_features); on the route "linear" any container
     candidates : BisectionCandidates
     params : SearchParameters
     labels : ndarray of shape (n,), default=None
-        What is predicted of `X`; only for the route "bisection".
+        Predicted labels of `X`; only for the route "bisection".
 
     Returns
     -------
@@ -83,8 +83,8 @@ def nearest_crossing(function, X, candidates, params, labels=None):
 def check_prediction_budget(max_predict_rows, needed, to):
     if max_predict_rows is not None and needed > max_predict_rows:
         raise ValueError(
-            f"max_predict_rows={max_predict_rows} is too few: to {to}, {needed} rows have to be "
-            f"predicted. Give at least {needed}, or None."
+            f"max_predict_rows={max_predict_rows} is too small: to {to}, {needed} predictions are "
+            f"needed. Set it to at least {needed}, or to None."
         )
 
 
@@ -97,9 +97,9 @@ def predict_in_blocks(function, X):
 
 
 def _closed_form(function, X, params):
-    """Linear decision values: the nearest of the planes on which a class draws level.
+    """Distances for linear decision values: to the nearest hyperplane on which two are equal.
 
-    Time: one call of the classifier, and O(n C + C^2 d).
+    Time: that of one prediction per sample, and O(n C + C^2 d).
     """
     point = function.at(X)
     start, weights = point.codes(), function.weights
@@ -116,9 +116,9 @@ def _closed_form(function, X, params):
 
 
 def _nearest(gaps, norms):
-    """Distance to where the nearest class draws level, and which: (n,), (n,).
+    """Distance to where the gap of the nearest class is 0, and that class: (n,), (n,).
 
-    A class whose gap no step changes is not drawn level with, even if it is level already.
+    The distance of a class whose gap has gradient 0 is infinite, even if the gap is 0.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         distances = np.where(norms > 0, np.abs(gaps) / norms, np.inf)
@@ -130,26 +130,26 @@ def _nearest(gaps, norms):
 
 
 def _descend(function, X, params):
-    """DeepFool, all rows of a block at once; then each way is shortened.
+    """DeepFool for all samples of a block at once; then each perturbation is shortened.
 
-    Each row may ask for an equal share of `max_predict_rows`, so that blocks do not matter. The
-    second answer is where the slope was no guide.
+    Each sample has an equal share of `max_predict_rows`, so that the result does not depend on the
+    blocks. The second value returned is a mask of the samples whose gradients are not reliable.
 
-    Time: for each step the gaps and their gradients at the rows that have not crossed yet.
-    Memory: blocks, in which a row takes ``function.row_bytes(d)``.
+    Time: for each step, the gaps and their gradients at the samples that have not crossed the
+    boundary. Memory: blocks of ``function.row_bytes(d)`` per sample.
     """
     (n, d), overshoot = X.shape, params.overshoot
     n_steps, allowance, per_step = params.max_iter, np.inf, function.predictions_per_step(d)
     if params.max_predict_rows is not None:
         besides = function.n_predicted + (2 * n if function.route == "differences" else 0)
-        to = f"take one step by {function.route}"
+        to = f"take one step per sample on the route {function.route!r}"
         check_prediction_budget(params.max_predict_rows, besides + n * per_step, to)
         allowance = (params.max_predict_rows - besides) // n
         n_steps = min(n_steps, allowance // per_step)
     distances, n_iter = np.full(n, np.inf), np.zeros(n, dtype=np.intp)
     exhausted, unreliable = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
     perturbations = np.full((n, d), np.nan) if params.store_perturbations else None
-    # A step so long that the table is a dot leads nowhere: there is no slope worth the name.
+    # A step this much longer than the spread of the data means that the gradient is practically 0.
     far = 1e10 * np.linalg.norm(function.feature_scales)
     for block in block_slices(n, function.row_bytes(d), BLOCK_BYTES):
         x = _dense(X, block)
@@ -164,8 +164,8 @@ def _descend(function, X, params):
             size, nearest = _nearest(point.gaps(start[active]), norms)
             if step == 0:
                 first = size
-                done[size == 0] = True  # on the boundary from the start
-            # So near to the boundary that the overshoot should have crossed it: do not creep.
+                done[size == 0] = True  # on the boundary already
+            # A lower bound on the step avoids many tiny steps close to the boundary.
             size = np.maximum(size, overshoot * np.linalg.norm(r[active], axis=1))
             moving = (size > 0) & (size < far)
             rows, nearest = np.flatnonzero(moving), nearest[moving]
@@ -184,7 +184,7 @@ def _descend(function, X, params):
         moved = np.flatnonzero(done & r.any(axis=1))
         before = function.labels_of(start[moved])
         if function.route == "differences" and len(moved):
-            # What is asked there may differ from `predict`.
+            # The head's classes may differ from those of `predict`.
             before = function.predict(x[moved])
             done[moved] = function.predict(x[moved] + (1 + overshoot) * r[moved]) != before
             before, moved = before[done[moved]], moved[done[moved]]
@@ -203,10 +203,11 @@ def _descend(function, X, params):
 
 
 def _shorten(function, x, r, before, remaining, params):
-    """Share of each way r at which the prediction changes, and where `remaining` was too few.
+    """Fraction of each perturbation r at which the prediction changes.
 
-    A step is as long as a linear classifier would need it; one that bends may have been crossed
-    long before. A way that is right up to the overshoot, either way, stays as it is.
+    The steps assume a linear boundary, so a curved one may have been crossed long before the end.
+    A perturbation that is correct up to the overshoot is not changed. The second value returned
+    is a mask of the perturbations for which `remaining`, the budget of predictions, was too small.
     """
     beyond, remaining = 1 + params.overshoot, remaining.copy()
     ratio = beyond * beyond
@@ -237,21 +238,21 @@ def _shorten(function, x, r, before, remaining, params):
 
 
 def _bisect_shares(high, differ, may_predict, ratio, max_iter, divisor=2.0):
-    """Bisection of shares of ways: at 0 the prediction is what it was, at `high` it is not.
+    """Bisection on line segments: at 0 the prediction is unchanged, at `high` it is different.
 
-    Returns the shares at which it is not, at most `ratio` times one at which it is; and where it
-    ended before, since no more might be asked.
+    Returns fractions of the segments at which it is different, at most `ratio` times a fraction at
+    which it is unchanged, and a mask of the segments that stopped earlier because of the budget.
 
     Parameters
     ----------
     high : ndarray of shape (n,)
     differ : callable
-        ``differ(rows, share)``: whether the points there are predicted differently.
+        ``differ(rows, share)``: whether the points at these fractions are predicted differently.
     may_predict : callable
-        ``may_predict(rows)``: which of the rows may ask once more.
+        ``may_predict(rows)``: mask of the segments whose budget allows one more prediction.
     divisor : float
-        What `high` is divided by for the first look; its square for the second and so on, until
-        the prediction is what it was. Small where the change is likely to be near to `high`.
+        Divisor of `high` for the first trial, its square for the second and so on, until the
+        prediction is unchanged. Small if the change is likely to be close to `high`.
     """
     high, low = high.copy(), np.zeros(len(high))
     exhausted = np.zeros(len(high), dtype=bool)
@@ -270,9 +271,9 @@ def _bisect_shares(high, differ, may_predict, ratio, max_iter, divisor=2.0):
 
 
 def _bisect_unreliable(function, X, rows, candidates, params, found):
-    """Bisection for rows to which gradients were no guide: changes `found` where it is shorter."""
+    """Bisection for samples with unreliable gradients; updates `found` where it is shorter."""
     unknown = candidates.rows.shape[0] if candidates.labels is None else 0
-    needed = function.n_predicted + unknown + 2 * len(rows)  # what they are, and one round
+    needed = function.n_predicted + unknown + 2 * len(rows)  # their labels, and one round
     if params.max_predict_rows is not None and needed > params.max_predict_rows:
         found.exhausted[rows] = True
         return
@@ -290,13 +291,13 @@ def _bisect_unreliable(function, X, rows, candidates, params, found):
 
 
 def _bisect(function, X, labels, candidates, params, beyond=1.0, known=np.inf):
-    """Bisection between each row and the nearest rows that are predicted differently.
+    """Bisection between each sample and the nearest samples that are predicted differently.
 
-    What is predicted differently is ``x + beyond * r``, with r shorter than `known`. All rows go
-    together, one neighbour after the other. A segment is given up at once where the point on it
-    that is as far as the best one so far is predicted as the row is.
+    Finds r, shorter than `known`, such that ``x + beyond * r`` is predicted differently. One round
+    predicts all samples together, for one neighbor after the other. A segment is skipped if its
+    point at the smallest distance so far has the same prediction as the sample.
 
-    Time: n n_others d for the neighbours; then predictions. Memory: O(n n_neighbors), blocks.
+    Time: n n_others d for the neighbors; then predictions. Memory: O(n n_neighbors), blocks.
     """
     n, budget = X.shape[0], params.max_predict_rows
     targets, lengths = _nearest_candidates(X, labels, candidates, params.n_neighbors)
@@ -341,7 +342,7 @@ def _bisect(function, X, labels, candidates, params, beyond=1.0, known=np.inf):
         if not affordable(rows):
             exhausted[rows] = True
             break
-        # Also of the nearest, which lies at 1 up to rounding: thresholds may be the values of rows.
+        # Also for the nearest, whose fraction is 1 up to rounding: samples can lie on thresholds.
         other = differ(rows, target[rows], high)
         rows = rows[other]
         high = halve(rows, target[rows], high[other])
@@ -357,15 +358,15 @@ def _bisect(function, X, labels, candidates, params, beyond=1.0, known=np.inf):
 
 
 def _nearest_candidates(X, labels, candidates, n_neighbors):
-    """The nearest of the others that have another label, nearest first.
+    """The nearest of the others that have a different label, in ascending order of distance.
 
-    Of rows equally far (up to rounding) those of the lowest number are taken.
+    Among those at equal distance, up to rounding errors, the lowest indices are taken.
 
     Returns
     -------
     targets : ndarray of int of shape (n, k)
     lengths : ndarray of shape (n, k)
-        Infinite where there are fewer.
+        Distances; infinite where there are fewer than k.
     """
     reference = candidates.rows
     _, codes = np.unique(np.concatenate([labels, candidates.labels]), return_inverse=True)
@@ -373,7 +374,7 @@ def _nearest_candidates(X, labels, candidates, n_neighbors):
     n, (m, d), k = X.shape[0], reference.shape, min(n_neighbors, reference.shape[0])
     targets, lengths = np.zeros((n, k), dtype=np.intp), np.full((n, k), np.inf)
     wide = reference.astype(np.float64)
-    # Products lose digits where the columns are far from 0.
+    # Matrix products lose digits if the features are far from 0.
     shift = 0.0 if sparse.issparse(wide) else wide.mean(axis=0)
     wide = wide if sparse.issparse(wide) else wide - shift
     squares = np.asarray((wide.multiply(wide) if sparse.issparse(wide) else wide**2).sum(axis=1))

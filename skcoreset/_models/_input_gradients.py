@@ -1,14 +1,16 @@
-"""Decision values of classifiers, and how they change with the columns of a row.
+"""Decision values of classifiers and their gradients with respect to the input features.
 
-A row lies on the decision boundary where some class draws level with the one that is predicted.
-How far class k is from that is its *gap*: negative while another class wins, zero on the boundary.
+A point lies on the decision boundary if another class has the same score as the predicted one. The
+*gap* of class k measures the difference: it is negative while k is not predicted, and zero on the
+boundary.
 
-* With one decision value a class, ``gap_k = f_k - f_start``. Values are the decision function, the
-  logits of an MLPClassifier, or log-probabilities: never probabilities, which saturate.
-* SVC and NuSVC have one value a pair of classes, and votes. ``gap_k`` is by how much such values
-  must rise until class k has the more votes, see `_votes.py`.
+* With one decision value per class, ``gap_k = f_k - f_start``. The values are the decision
+  function, the logits of an MLPClassifier, or log-probabilities, but not probabilities, which
+  saturate.
+* SVC and NuSVC have one value per pair of classes and predict by votes. ``gap_k`` is minus the
+  amount by which these values must change until class k has more votes, see `_votes.py`.
 
-Either way the predicted class is the one against which no other has a positive gap.
+In both cases the predicted class is the one against which no other class has a positive gap.
 """
 
 from itertools import combinations, pairwise
@@ -67,7 +69,7 @@ __all__ = ["DecisionFunction", "is_linear"]
 LINEAR = (LinearClassifierMixin, MultinomialNB, ComplementNB)
 SCALERS = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
 LINEAR_STEPS = (*SCALERS, PCA, IncrementalPCA, TruncatedSVD, SelectorMixin)
-# What they answer is constant almost everywhere, or jumps: no gradient leads to the boundary.
+# Their predictions are piecewise constant or discontinuous: gradients do not lead to the boundary.
 PIECEWISE_CONSTANT = (
     BaseDecisionTree,
     HistGradientBoostingClassifier,
@@ -90,27 +92,27 @@ PIECEWISE_CONSTANT = (
 
 
 class DecisionFunction:
-    """The gaps of a fitted classifier and their gradients, at any point.
+    """The gaps of a fitted classifier and their gradients, at arbitrary points.
 
     Parameters
     ----------
     estimator : fitted classifier
     X : ndarray or csr of shape (n_samples, n_features), finite floats
-        Rows to learn from how wide each column is and, for a classifier that is not known, whether
-        its answers move smoothly.
-    container : table, default=None
-        The user's own. If it is a data frame the classifier is asked by such frames.
+        Samples from which the spread of each feature is computed and, for a classifier of an
+        unknown class, whether its outputs are smooth.
+    container : array-like, sparse matrix or dataframe, default=None
+        The user's own container. If it is a dataframe, the classifier is given such dataframes.
 
     Attributes
     ----------
     route : {"linear", "analytic", "differences", "bisection"}
-        Where gradients come from; "bisection": there are none, ask for predictions.
+        How gradients are computed; "bisection" if there are none, only predictions.
     weights : ndarray of shape (n_values, n_features) or None
-        Gradient of each decision value, where they are the same everywhere.
+        Gradient of each decision value, if it is constant.
     feature_scales : ndarray of shape (n_features,) or None
-        Standard deviation of each column, 1 where that is 0; None for "linear".
+        Standard deviation of each feature, 1 where it is 0; None for "linear".
     n_predicted : int
-        Number of rows whose answers were computed so far.
+        Number of samples passed to the classifier so far.
     """
 
     def __init__(self, estimator, X, container=None):
@@ -133,7 +135,7 @@ class DecisionFunction:
             self.route = "differences" if smooth else "bisection"
 
     def predict(self, X):
-        """Labels predicted of the rows of an array; by decision values where they are cheaper."""
+        """Predicted labels of an array; from decision values where these are cheaper."""
         if self.route == "analytic":
             return self.labels_of(self.at(X).codes())
         self.n_predicted += X.shape[0]
@@ -143,28 +145,28 @@ class DecisionFunction:
         return np.asarray(self.estimator.classes_)[codes]
 
     def at(self, X):
-        """A `EvaluatedPoints` for each row of an array or of the user's own table."""
+        """The `EvaluatedPoints` of the samples in an array or in the user's own container."""
         self.n_predicted += _num_samples(X)
         values, cache = self._head.forward(self._to_container(X))
         return EvaluatedPoints(self, X, values, cache)
 
     def row_bytes(self, n_features):
-        """Memory that the gradients at one row take."""
+        """Memory in bytes of the gradients at one sample."""
         C = self._head.n_classes
         return 8 * (3 * C * n_features + 6 * C * C + 3 * self._head.n_inner)
 
     def predict_bytes(self, n_features):
-        """Memory that the prediction of one row takes."""
+        """Memory in bytes of the prediction of one sample."""
         C = self._head.n_classes if self.route == "analytic" else 0
         n_inner = self._head.n_inner if self.route == "analytic" else 0
         return 8 * (4 * n_features + 6 * C * C + 3 * n_inner)
 
     def predictions_per_step(self, n_features):
-        """Rows asked to know the gaps and their gradients at one row, and where a step leads."""
+        """Number of predictions for one step of one sample: gaps, gradients and end of the step."""
         return 2 + 2 * n_features if self.route == "differences" else 2
 
     def _backpropagate(self, gradient):
-        """Gradients in what reaches the classifier, (..., n_inner), become gradients in X."""
+        """Gradients with respect to X, from those with respect to the classifier's input."""
         for step in reversed(self._transformers):
             gradient = _backpropagate_step(step, gradient)
         return gradient
@@ -190,9 +192,9 @@ class DecisionFunction:
         return slopes
 
     def _best_head(self, heads, X, n_rows=128, enough=0.98):
-        """The head whose largest value is most often the class predicted; None if too seldom."""
+        """The head whose classes agree best with `predict`; None if on fewer than `enough`."""
         X = _evenly_spaced(X, n_rows)
-        # Points between rows are nearer to the boundary, where answers are more likely to disagree.
+        # Midpoints of samples are nearer to the boundary, where heads are more likely to disagree.
         X = np.vstack([X, (X + np.roll(X, len(X) // 2, axis=0)) / 2])
         labels = self.predict(X) if heads else None
         best, agreement = None, enough
@@ -205,7 +207,7 @@ class DecisionFunction:
         return best
 
     def _is_smooth(self, X, n_rows=16, n_directions=4):
-        """Whether a small step moves the answers, and half of it half as far, at most rows."""
+        """Whether a small step changes the gaps, and half of it half as much, at most samples."""
         X = _evenly_spaced(X, n_rows)
         start = self.at(X).codes()
         signs = np.random.RandomState(0).choice([-1.0, 1.0], size=(n_directions, X.shape[1]))
@@ -223,22 +225,22 @@ class DecisionFunction:
 
 
 class EvaluatedPoints:
-    """Rows, the decision values there, and what is needed for their gradients."""
+    """Samples, their decision values, and the intermediate values that gradients need."""
 
     def __init__(self, function, X, values, cache):
         self.function, self.X, self.values, self.cache = function, X, values, cache
         self.head = function._head
 
     def codes(self):
-        """Predicted class of each row, as a position in `classes_`."""
+        """Predicted class of each sample, as a position in `classes_`."""
         return self.head.codes(self.values)
 
     def gaps(self, start):
-        """(n, n_classes): by how much each class is short of class `start`; -inf at its own."""
+        """Gap of each class to class `start`, (n, n_classes); -inf for `start` itself."""
         return self.head.gaps(self.values, start)[0]
 
     def slopes(self, start):
-        """Gradients of the gaps in the columns, (n, n_classes, n_features); 0 at the own class."""
+        """Gradients of the gaps, (n, n_classes, n_features); 0 for `start` itself."""
         if self.function.route == "differences":
             return self.function._differences(self.X, start)
         _, choice = self.head.gaps(self.values, start)
@@ -246,7 +248,7 @@ class EvaluatedPoints:
 
 
 class _ToContainer:
-    """Makes of arrays what `container` is, if it is a data frame: steps may select by name."""
+    """Converts arrays to dataframes like `container`, as steps may select columns by name."""
 
     def __init__(self, container):
         self.columns = getattr(container, "column_names", getattr(container, "columns", None))
@@ -262,14 +264,14 @@ class _ToContainer:
         return self.kind(rows, schema=self.columns)  # polars
 
 
-# heads: what is asked of the classifier itself ------------------------------------------------
+# heads: decision values of the classifier itself ----------------------------------------------
 
 
 class _ClassValues:
-    """Decision values by a method of the estimator, one a class."""
+    """Decision values from a method of the estimator, one per class."""
 
     weights = None
-    n_inner = 0  # numbers that are kept or made for one row, apart from its gradients
+    n_inner = 0  # number of intermediate values for one sample, apart from its gradients
 
     def __init__(self, estimator, method):
         self.estimator, self.method = estimator, method
@@ -341,7 +343,7 @@ class _MLP(_ClassValues):
 
 
 class _ByJacobian(_ClassValues):
-    """Where the gradient of each value is known at each row: ``jacobian(cache)``."""
+    """Base of heads with analytic gradients of their values. Subclasses define ``jacobian``."""
 
     def gradients(self, cache, start, choice):
         jacobian = self.jacobian(cache)
@@ -349,7 +351,7 @@ class _ByJacobian(_ClassValues):
 
 
 class _GaussianNB(_ByJacobian):
-    """Log-probabilities of class and row together, up to a constant of the row."""
+    """Joint log-probabilities: the log-posteriors up to a constant per sample."""
 
     def __init__(self, estimator, model):
         super().__init__(estimator, "predict_log_proba")
@@ -382,7 +384,7 @@ class _QDA(_ByJacobian):
 
 
 class _SVM:
-    """SVC and NuSVC: a value for each pair of classes; whoever wins most pairs is predicted."""
+    """SVC and NuSVC: a value for each pair of classes; the class with most votes is predicted."""
 
     weights = None
 
@@ -392,14 +394,14 @@ class _SVM:
         self.vectors = _dense(model.support_vectors_)
         self.n_inner = len(self.vectors) + self.vectors.shape[1]
         dual = _dense(model.dual_coef_)
-        # Of two classes scikit-learn publishes the value of the second against the first.
+        # For two classes, scikit-learn's decision value is that of the second against the first.
         sign = -1.0 if C == 2 else 1.0
         self.intercept = sign * np.asarray(model.intercept_, dtype=np.float64)
         ends = np.concatenate([[0], np.cumsum(model.n_support_)])
         own = [slice(a, b) for a, b in pairwise(ends)]
         self.pairs = list(combinations(range(C), 2))
         self.number = np.zeros((C, C), dtype=np.intp)
-        # The coefficients of the vectors of class i against class j, as libsvm keeps them.
+        # The coefficients of the vectors of class i against class j, in the order of libsvm.
         self.parts = []
         for p, (i, j) in enumerate(self.pairs):
             self.number[i, j] = self.number[j, i] = p
@@ -443,11 +445,12 @@ class _SVM:
 
 
 def _kernel(model, Z, S):
-    """Kernel values (n, n_vectors), and factors: the gradient of the sum of a K is (a factor) @ S.
+    """Kernel values (n, n_vectors), and factors for gradients.
 
-    (For "rbf" it is the sum of a factor (s - z).)
+    The gradient of ``sum_s a_s K_s`` is ``(a * factor) @ S``; for "rbf" it is
+    ``sum_s a_s factor_s (s - z)``.
     """
-    gamma = model._gamma  # what "scale" came to is published nowhere else
+    gamma = model._gamma  # no public attribute holds the value of gamma="scale"
     if model.kernel == "rbf":
         K = np.exp(-gamma * euclidean_distances(Z, S, squared=True))
         return K, 2 * gamma * K
@@ -465,10 +468,10 @@ def _kernel(model, Z, S):
 
 
 def _heads(estimator, model):
-    """What can be asked of the classifier; nothing where there is no more than predictions.
+    """Candidate heads for the classifier; none if it has only predictions.
 
-    Subclasses of scikit-learn's classifiers may compute something else: they are asked, too, but
-    not taken for what they derive from.
+    Subclasses of scikit-learn's classifiers may compute something else. Only their methods are
+    used, not the formulas of their base class.
     """
     if isinstance(model, (SVC, NuSVC)):
         two, linear = len(model.classes_) == 2, model.kernel == "linear"
@@ -482,7 +485,8 @@ def _heads(estimator, model):
                 return [_Linear(estimator, "decision_function", model.coef_)]
             if two or not model.break_ties:
                 return [_SVM(estimator, model)]
-        return [_ClassValues(estimator, "decision_function")] if two else []  # votes jump
+        # The votes of more than two classes are discontinuous.
+        return [_ClassValues(estimator, "decision_function")] if two else []
     analytic = {
         MLPClassifier: _MLP,
         GaussianNB: _GaussianNB,
@@ -496,16 +500,16 @@ def _heads(estimator, model):
     if _is_sklearn(model, (MultinomialNB, ComplementNB)):
         return [_Linear(estimator, "predict_log_proba", model.feature_log_prob_)]
     methods = ["decision_function", "predict_proba"]
-    if isinstance(model, BaggingClassifier):  # averages both, and predicts by probabilities
+    if isinstance(model, BaggingClassifier):  # has both, and predicts from the probabilities
         methods.reverse()
     return [_ClassValues(estimator, method) for method in methods if hasattr(estimator, method)]
 
 
-# what is known of a classifier by its kind ------------------------------------------------------
+# properties of classifiers by their class ------------------------------------------------------
 
 
 def is_linear(estimator):
-    """Whether decision values are linear in the columns, fitted or not (False: it may yet be)."""
+    """Whether decision values are known to be linear in the features, fitted or not."""
     return _is_sklearn(last_step(estimator), LINEAR) and _is_linear_chain(_transformers(estimator))
 
 
@@ -518,7 +522,7 @@ def _is_linear_chain(steps):
 
 
 def _transformers(estimator):
-    """The transformers before the classifier itself, flat and in order."""
+    """The transformers before the classifier itself, in order, without nested Pipelines."""
     model, steps = last_step(estimator), []
     while estimator is not model:
         if isinstance(estimator, Pipeline):
@@ -530,7 +534,7 @@ def _transformers(estimator):
 
 
 def _flatten(step):
-    if step in (None, "passthrough") or hasattr(step, "fit_resample"):  # samplers: only in fit
+    if step in (None, "passthrough") or hasattr(step, "fit_resample"):  # samplers act only in fit
         return []
     if isinstance(step, FrozenEstimator):
         return _flatten(step.estimator)
@@ -540,7 +544,7 @@ def _flatten(step):
 
 
 def _is_discontinuous(thing, seen=None):
-    """Whether a model of a kind that jumps is in it, however deep."""
+    """Whether a model with discontinuous predictions is inside, at any depth."""
     seen = set() if seen is None else seen
     if id(thing) in seen:
         return False
@@ -558,13 +562,13 @@ def _is_discontinuous(thing, seen=None):
     if hasattr(thing, "get_params") and not isinstance(
         thing, (Pipeline, FeatureUnion, FrozenEstimator)
     ):
-        parameters = thing.get_params(deep=False)  # not fitted, and perhaps not even used
+        parameters = thing.get_params(deep=False)  # not fitted, and possibly not used
         inside = {name: value for name, value in inside.items() if name not in parameters}
     return any(_is_discontinuous(value, seen) for value in inside.values())
 
 
 def _backpropagate_step(step, gradient):
-    """Gradients in what a linear step gives become gradients in what it takes."""
+    """Gradients with respect to the input of a linear step, from those for its output."""
     if isinstance(step, MinMaxScaler):
         return gradient * step.scale_
     if isinstance(step, SCALERS):
@@ -581,7 +585,7 @@ def _backpropagate_step(step, gradient):
 
 
 def _feature_scales(X):
-    """How far each column spreads: steps of differences are taken in proportion."""
+    """Spread of each feature, to which the steps of finite differences are proportional."""
     if sparse.issparse(X):
         mean = np.asarray(X.mean(axis=0), dtype=np.float64).ravel()
         square = np.asarray(X.multiply(X).mean(axis=0), dtype=np.float64).ravel()
@@ -592,12 +596,12 @@ def _feature_scales(X):
 
 
 def _evenly_spaced(X, n_rows):
-    """At most `n_rows` rows from all over `X`, dense."""
+    """At most `n_rows` evenly spaced rows of `X`, dense."""
     return _dense(X[np.unique(np.linspace(0, X.shape[0] - 1, n_rows).astype(int))])
 
 
 def _one_per_class(values):
-    """The value of the second class against the first becomes one value a class."""
+    """One value per class; a single value is that of the second class against the first."""
     return values if values.ndim == 2 else np.column_stack([np.zeros_like(values), values])
 
 

@@ -1,4 +1,4 @@
-"""Fitted or not, weights in, probabilities and decision values out, what reaches the last step."""
+"""Fit classifiers with sample weights, predict with them, and transform to their last step."""
 
 import copy
 from contextlib import nullcontext
@@ -43,30 +43,30 @@ __all__ = [
     "response_values",
 ]
 
-# How far rounding may take probabilities off: networks answer in float32 or float16, and
-# GaussianProcessClassifier falls below 0 by 5e-13. What is below 0 by no more counts as 0.
+# Tolerances for rounding errors of probabilities: networks compute them in float32 or float16, and
+# those of GaussianProcessClassifier can be -5e-13. Negative values within the tolerance become 0.
 SUM_TOLERANCE = 1e-3
 NEGATIVE_TOLERANCE = 1e-6
 
 
 def default_classifier():
-    """The classifier that stands for ``estimator=None``."""
+    """The classifier that ``estimator=None`` selects."""
     return LogisticRegression(max_iter=1000)
 
 
 def is_fitted(estimator):
-    """Whether `estimator` is used as it is: fitted, or frozen around a fitted one."""
+    """Whether `estimator` is fitted, or a FrozenEstimator that contains a fitted one."""
     if isinstance(estimator, FrozenEstimator):
         return is_fitted(estimator.estimator)
     try:
         check_is_fitted(estimator)
-    except (NotFittedError, TypeError):  # TypeError: no estimator at all, said where it is used
+    except (NotFittedError, TypeError):  # TypeError: not an estimator, reported where it is used
         return False
     return True
 
 
 def classifier_input(X):
-    """`X` as classifiers take it: arrays on a device only under array API dispatch."""
+    """`X` in host memory, unless array API dispatch is on: the container that classifiers take."""
     dispatch = sklearn.get_config()["array_api_dispatch"]
     return to_numpy(X) if is_foreign(X) and not dispatch else X
 
@@ -74,8 +74,8 @@ def classifier_input(X):
 def has_method(estimator, method):
     """Whether `estimator` has `method`, or will have it once it is fitted.
 
-    A stacking with its default final estimator shows ``predict`` only then, and so does a
-    Pipeline or a parameter search around one.
+    A stacking estimator with the default final estimator has ``predict`` only once it is fitted;
+    the same holds for a Pipeline or a parameter search that contains one.
     """
     if hasattr(estimator, method):
         return True
@@ -91,21 +91,21 @@ def has_method(estimator, method):
 
 
 class HasMethodsOnceFitted(HasMethods):
-    """Constraint on a parameter: an estimator that has these methods, at the latest once fitted."""
+    """Constraint on a parameter: an estimator that has these methods, or has them once fitted."""
 
     def is_satisfied_by(self, val):
         return all(has_method(val, method) for method in self.methods)
 
 
 def fit_with_weight(estimator, X, y, sample_weight=None):
-    """Fit `estimator` in place; with weights if there are any, which it must be able to take."""
+    """Fit `estimator` in place, with sample weights if they are given."""
     if sample_weight is None:
         return estimator.fit(classifier_input(X), classifier_input(y))
     keyword = weight_keyword(estimator)
     if keyword is None:
         raise ValueError(
-            f"sample_weight was given, but {estimator!r} takes no sample_weight in fit. Give an "
-            "estimator that does, or one that is fitted already."
+            f"sample_weight was given, but {estimator!r} takes no sample_weight in fit. Use an "
+            "estimator that does, or one that is already fitted."
         )
     with weight_routing(estimator):
         return estimator.fit(
@@ -114,42 +114,45 @@ def fit_with_weight(estimator, X, y, sample_weight=None):
 
 
 def response_method(estimator, required, caller):
-    """Name of the method to ask: predict_proba first, else decision_function.
+    """Name of the prediction method: "predict_proba" if it exists, else "decision_function".
 
     Parameters
     ----------
     estimator : estimator instance
     required : "proba" or "any"
+        Whether the predictions must be probabilities.
     caller : str
-        Who needs it, for the error.
+        Name of the class that needs the predictions, for the error.
     """
     if has_method(estimator, "predict_proba"):
         return "predict_proba"
     if not has_method(estimator, "decision_function"):
         raise TypeError(
-            f"{caller} needs a classifier with predict_proba"
-            f"{' or decision_function' if required == 'any' else ''}; {estimator!r} has neither."
+            f"{caller} requires a classifier with predict_proba"
+            f"{' or decision_function' if required == 'any' else ''}; {estimator!r} has neither "
+            "predict_proba nor decision_function."
         )
     if required == "proba":
         raise TypeError(
-            f"{caller} needs probabilities and {estimator!r} has only decision_function. Wrap "
-            "it in sklearn.calibration.CalibratedClassifierCV, or use Margin, which takes "
+            f"{caller} requires probabilities, but {estimator!r} has only decision_function. "
+            "Wrap it in sklearn.calibration.CalibratedClassifierCV, or use Margin, which accepts "
             "decision values."
         )
     return "decision_function"
 
 
 def response_values(estimator, X, method):
-    """What a fitted classifier says of `X`: (n, n_classes), or (n,) decision values if binary.
+    """Predictions of a fitted classifier: (n, n_classes), or (n,) for a binary decision function.
 
     Parameters
     ----------
     estimator : fitted classifier
-    X : table of n rows
+    X : array-like, sparse matrix or dataframe of n samples
     method : "predict_proba", "decision_function" or "pairs"
-        "pairs" is decision_function, except for a classifier that votes by pairs of more than two
-        classes: then it is by how much the values of pairs must rise until each class outvotes
-        the winner (0 for the winner itself, at most 0 for the others).
+        "pairs" is "decision_function", except for a one-vs-one classifier of more than two
+        classes. For that it is minus the amount by which the pairwise values must change until a
+        class has more votes than the predicted one (0 for the predicted class, at most 0 for the
+        others).
     """
     if method == "pairs":
         if _is_one_vs_one(estimator):
@@ -158,19 +161,22 @@ def response_values(estimator, X, method):
     if method == "decision_function":
         estimator = _with_shape(estimator, "ovr")
     if not hasattr(estimator, "classes_"):
-        raise TypeError(f"{estimator!r} has no classes_ to say whose {method} each column is.")
+        raise TypeError(
+            f"{estimator!r} has no attribute classes_, so the columns of its {method} cannot be "
+            "assigned to classes."
+        )
     with _ignore_invalid():
         values = getattr(estimator, method)(classifier_input(X))
     return _check_values(values, estimator, method, _num_samples(X), len(estimator.classes_))
 
 
 def cross_val_response(estimator, X, y, method, cv, sample_weight=None):
-    """The same for clones that have not seen the row, by cross-validation."""
+    """Out-of-fold predictions, by cross-validation with clones of `estimator`."""
     params = None if sample_weight is None else {weight_keyword(estimator): sample_weight}
     cloned, sklearn_method = clone(estimator), method
     if method == "pairs":
         cloned, sklearn_method = _PairwiseDecisions(cloned), "decision_function"
-    # Its check of `estimator` asks for `predict`, which a stacking may have only once it is fitted.
+    # Its check of `estimator` requires `predict`, which stacking may have only once it is fitted.
     unchecked = sklearn.config_context(skip_parameter_validation=True)
     with weight_routing(estimator), unchecked, _ignore_invalid():
         values = cross_val_predict(
@@ -180,13 +186,13 @@ def cross_val_response(estimator, X, y, method, cv, sample_weight=None):
 
 
 def predicted_labels(estimator, X):
-    """Labels that a fitted classifier predicts, (n,)."""
+    """Class labels predicted by a fitted classifier, (n,)."""
     labels = np.asarray(to_numpy(estimator.predict(classifier_input(X))))
     n = _num_samples(X)
     if labels.shape not in ((n,), (n, 1)):
         raise ValueError(
-            f"predict of {estimator!r} gave an array of shape {labels.shape} for {n} samples; one "
-            "label a sample is needed."
+            f"predict of {estimator!r} returned an array of shape {labels.shape} for {n} samples. "
+            "It must return one class label per sample."
         )
     labels = labels.reshape(n)
     if labels.dtype.kind in "fcO":
@@ -194,13 +200,14 @@ def predicted_labels(estimator, X):
         if missing.any():
             row = int(missing.argmax())
             raise ValueError(
-                f"predict of {estimator!r} gave {labels[row]} for row {row}, which is no label."
+                f"predict of {estimator!r} returned {labels[row]} for sample {row}, which is not a "
+                "class label."
             )
     return labels
 
 
 class _PairwiseDecisions(ClassifierMixin, BaseEstimator):
-    """Has the "pairs" of a classifier for decision values: cross-validation asks by a method."""
+    """Classifier whose decision function is the method "pairs", for cross-validation."""
 
     def __init__(self, estimator):
         self.estimator = estimator
@@ -213,9 +220,10 @@ class _PairwiseDecisions(ClassifierMixin, BaseEstimator):
     def decision_function(self, X):
         if _is_one_vs_one(self.estimator_):
             return response_values(self.estimator_, X, "pairs")
-        return self.estimator_.decision_function(X)  # checked when all folds are together
+        # Checked by cross_val_response, for all folds together.
+        return self.estimator_.decision_function(X)
 
-    def predict(self, X):  # cross_val_predict wants an estimator that has it
+    def predict(self, X):  # required by cross_val_predict
         return predicted_labels(self.estimator_, X)
 
     def __sklearn_tags__(self):
@@ -228,7 +236,7 @@ def _is_one_vs_one(estimator):
 
 
 def _pairwise_values(estimator, X):
-    """Value of each class against each later one, positive where it wins, (n, n_pairs)."""
+    """Decision value of each pair of classes, positive where the first wins, (n, n_pairs)."""
     model = last_step(estimator)
     if isinstance(model, BaseSVC):
         values = _with_shape(estimator, "ovo").decision_function(classifier_input(X))
@@ -247,7 +255,7 @@ def _pairwise_values(estimator, X):
 
 
 def _with_shape(estimator, shape):
-    """A shallow copy in which SVC gives one value a class ("ovr") or one a pair ("ovo")."""
+    """A shallow copy in which SVC has one value per class ("ovr") or per pair ("ovo")."""
     if getattr(last_step(estimator), "decision_function_shape", shape) == shape:
         return estimator
     if isinstance(estimator, FrozenEstimator):
@@ -263,8 +271,8 @@ def _with_shape(estimator, shape):
     return estimator
 
 
-# Where a row is so far on the wrong side of every class that all its probabilities are 0,
-# SGDClassifier divides 0 by 0 before scikit-learn 1.9; from then on they are equal.
+# For samples whose probabilities of all classes underflow to 0, SGDClassifier divides 0 by 0 before
+# scikit-learn 1.9; since then it returns equal probabilities.
 _SGD_DIVIDES_BY_ZERO = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < (1, 9)
 
 
@@ -273,18 +281,18 @@ def _ignore_invalid():
 
 
 def _check_values(values, estimator, method, n_samples, n_columns, column="class"):
-    """Values in float64; an error unless they are what `method` ought to give for each row."""
+    """The predictions in float64; raises an error unless they are valid outputs of `method`."""
     values, what = np.asarray(to_numpy(values)), f"{method} of {estimator!r}"
     shapes = [(n_samples, n_columns)]
     if method == "decision_function" and n_columns == 2:
         shapes.append((n_samples,))
     if values.shape not in shapes or values.dtype.kind not in "buif":
         raise ValueError(
-            f"{what} gave an array of shape {values.shape} and type {values.dtype}; for "
-            f"{n_samples} samples it must be numbers, of shape {' or '.join(map(str, shapes))}: "
-            f"a row for each sample and a column for each {column}."
+            f"{what} returned an array of shape {values.shape} and dtype {values.dtype}. For "
+            f"{n_samples} samples it must be numeric, of shape {' or '.join(map(str, shapes))}: "
+            f"one row per sample and one column per {column}."
         )
-    values = values.astype(np.float64)  # a copy: the classifier may hold on to its own
+    values = values.astype(np.float64)  # a copy: the classifier may store the original
     is_sgd = isinstance(last_step(estimator), SGDClassifier)
     if _SGD_DIVIDES_BY_ZERO and is_sgd and method == "predict_proba":
         values[np.isnan(values).all(axis=1)] = 1 / values.shape[1]
@@ -292,8 +300,8 @@ def _check_values(values, estimator, method, n_samples, n_columns, column="class
     if not finite.all():
         row = int(finite.argmin())
         raise ValueError(
-            f"{what} gave values that are NaN or infinite, first for row {row}: {values[row]}. "
-            "They must be finite."
+            f"{what} returned NaN or infinite values, first for sample {row}: {values[row]}. All "
+            "values must be finite."
         )
     if method == "predict_proba":
         wrong = (values < -NEGATIVE_TOLERANCE).any(axis=1) | (
@@ -302,19 +310,19 @@ def _check_values(values, estimator, method, n_samples, n_columns, column="class
         if wrong.any():
             row = int(wrong.argmax())
             raise ValueError(
-                f"{what} gave values that are no probabilities, first for row {row}: "
-                f"{values[row]}, of sum {values[row].sum():.6g}. Probabilities are >= 0 and sum to "
-                "1. To make them of decision values wrap the classifier in "
-                "sklearn.calibration.CalibratedClassifierCV; Margin, CRAIG and GradMatch take "
-                "decision values too, of a classifier that has decision_function and no "
-                "predict_proba."
+                f"{what} returned values that are not probabilities, first for sample {row}: "
+                f"{values[row]}, with sum {values[row].sum():.6g}. Probabilities must be "
+                "non-negative and sum to 1. To obtain them from decision values, wrap the "
+                "classifier in sklearn.calibration.CalibratedClassifierCV. Margin, CRAIG and "
+                "GradMatch also accept decision values, from a classifier that has "
+                "decision_function but not predict_proba."
             )
         np.maximum(values, 0.0, out=values)
     return values
 
 
 def last_step(estimator):
-    """The classifier itself: the last step of a Pipeline, what is frozen, what a search found."""
+    """The classifier inside Pipelines (last step), FrozenEstimators and parameter searches."""
     while True:
         if isinstance(estimator, FrozenEstimator):
             estimator = estimator.estimator
@@ -329,7 +337,7 @@ def last_step(estimator):
 
 
 def last_step_features(estimator, X):
-    """What reaches the classifier itself: `X`, or what the earlier steps of a Pipeline make of it.
+    """Input of the classifier itself: `X`, transformed by the earlier steps of a Pipeline.
 
     Returns
     -------

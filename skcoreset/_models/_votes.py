@@ -1,7 +1,7 @@
-"""Votes: a value for each pair of classes, and the class that wins most pairs is predicted.
+"""One-vs-one voting: each pair of classes has a decision value, and most pairs won are predicted.
 
-Pairs are numbered (0, 1), (0, 2), ..., (1, 2), ...; the value of a pair (i, j) is positive where i
-wins. This is arithmetic on such values, wherever they come from.
+Pairs are ordered (0, 1), (0, 2), ..., (1, 2), ...; the value of a pair (i, j) is positive where i
+wins. The functions take such values and do not depend on the classifier.
 """
 
 from itertools import combinations
@@ -14,9 +14,9 @@ __all__ = ["gaps_to_the_winner", "signed_pairs", "vote_gaps", "winners"]
 
 
 def gaps_to_the_winner(values, n_classes):
-    """By how much each class is short of the one with the most votes, (n, n_classes).
+    """Gap of each class to the class with the most votes, see `vote_gaps`, (n, n_classes).
 
-    0 for the winner and at most 0 for the others, so that the winner is the largest.
+    It is 0 for the winner and at most 0 for the others, so that the winner has the largest value.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def gaps_to_the_winner(values, n_classes):
 
 
 def signed_pairs(values, n_classes):
-    """(n, C, C): value of class i against class j; -inf for a class against itself."""
+    """Value of class i against class j, (n, C, C); -inf for a class against itself."""
     signed = np.full((len(values), n_classes, n_classes), -np.inf)
     for p, (i, j) in enumerate(combinations(range(n_classes), 2)):
         signed[:, i, j], signed[:, j, i] = values[:, p], -values[:, p]
@@ -40,18 +40,19 @@ def signed_pairs(values, n_classes):
 
 
 def winners(signed):
-    """The class with the most votes, of equally many the first."""
+    """The class with the most votes, (n,); the first one if several have as many."""
     return (signed > 0).sum(axis=2).argmax(axis=1)
 
 
 def vote_gaps(signed, start):
-    """By how much pairwise values must rise until each class outvotes class `start`.
+    """Minus the amount by which pairwise values must change until a class outvotes `start`.
 
-    Class k has at least m votes where the m-th largest of its values is positive. So it wins over
-    the class y where for some m its m-th largest value is positive and that of y is not (for k < y,
-    which wins a draw, the m-th and the (m + 1)-th): the gap is the largest, over m, of the
-    smaller of its m-th largest value and minus that of y. It is continuous, and wherever it is
-    smooth it is one pairwise value, whose winner and loser are the second answer.
+    Class k has at least m votes if the m-th largest of its values is positive. It therefore has
+    more votes than class y if, for some m, its m-th largest value is positive and that of y is not
+    (for k < y, which wins ties, the m-th of k and the (m + 1)-th of y). The gap is the maximum
+    over m of the minimum of the m-th largest value of k and minus that of y. It is continuous, and
+    wherever it is differentiable it is equal to one pairwise value, whose two classes are returned
+    as `winner` and `loser`.
 
     Parameters
     ----------
@@ -68,8 +69,10 @@ def vote_gaps(signed, start):
     n, C, _ = signed.shape
     rows = np.arange(n)
     order = np.argsort(-signed, axis=2, kind="stable")
-    rank = np.take_along_axis(signed, order, axis=2)  # the last is -inf: C votes are never had
-    rank = np.concatenate([np.full((n, C, 1), np.inf), rank], axis=2)  # 0 votes always
+    rank = np.take_along_axis(signed, order, axis=2)  # the last is -inf: no class has C votes
+    rank = np.concatenate(
+        [np.full((n, C, 1), np.inf), rank], axis=2
+    )  # every class has at least 0 votes
     wins_draws = (np.arange(C) < start[:, None])[:, :, None]
     rises = np.where(wins_draws, rank[:, :, :-1], rank[:, :, 1:])
     falls = -rank[rows, start, 1:][:, None, :]

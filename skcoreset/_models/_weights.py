@@ -1,4 +1,4 @@
-"""Who takes sample weights in ``fit``, and by which keyword."""
+"""Whether ``fit`` of an estimator takes sample weights, and by which keyword."""
 
 import inspect
 from contextlib import nullcontext
@@ -23,11 +23,11 @@ __all__ = ["stacking_final_estimator", "weight_keyword", "weight_routing"]
 
 
 def weight_keyword(estimator):
-    """The keyword by which ``estimator.fit`` takes weights, or None if it takes none.
+    """The keyword by which ``estimator.fit`` takes sample weights, or None if it takes none.
 
-    "sample_weight", or in a Pipeline that of its last step ("svc__sample_weight"). What hands on
-    to other estimators whatever `fit` is given takes what these take. A Pipeline that resamples
-    takes none: the weights would not be resampled with the rows.
+    It is "sample_weight", or for a Pipeline that of the last step ("svc__sample_weight").
+    Meta-estimators that pass all arguments of `fit` to other estimators take weights if these do.
+    A Pipeline with a sampler takes none: the weights would not be resampled with the samples.
     """
     return _keyword_without_routing(estimator) or (
         "sample_weight" if _is_routed(estimator) else None
@@ -35,10 +35,10 @@ def weight_keyword(estimator):
 
 
 def weight_routing(estimator):
-    """Context in which weights reach ``estimator.fit`` by its `weight_keyword`.
+    """Context in which ``estimator.fit`` takes weights by its `weight_keyword`.
 
-    Under metadata routing every step would have to say whether it wants the weights. It is off
-    where it is known without where they go.
+    With metadata routing, every step would have to request the weights. It is therefore disabled
+    where the keyword is known without it.
     """
     if _keyword_without_routing(estimator) is None and _is_routed(estimator):
         return nullcontext()
@@ -46,16 +46,16 @@ def weight_routing(estimator):
 
 
 def stacking_final_estimator(stacking):
-    """What a stacking fits on top: None stands for a default."""
+    """The final estimator of a stacking estimator; the default if it is None."""
     if stacking.final_estimator is not None:
         return stacking.final_estimator
     return LogisticRegression() if isinstance(stacking, StackingClassifier) else RidgeCV()
 
 
 def _keyword_without_routing(estimator):
-    """The keyword where metadata routing is off."""
+    """The keyword without metadata routing."""
     if isinstance(estimator, FrozenEstimator):
-        return "sample_weight"  # its fit takes anything, as it does nothing
+        return "sample_weight"  # its fit accepts all arguments and does nothing
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
         nothing = _resamples(estimator) or last in (None, "passthrough")
@@ -74,7 +74,7 @@ def _keyword_without_routing(estimator):
 
 
 def _weighted_inner_estimators(estimator):
-    """The estimators inside without which `fit` refuses weights; None where it does not depend."""
+    """The inner estimators that must all take weights; None if the outer one alone decides."""
     if isinstance(estimator, (VotingClassifier, VotingRegressor)):
         return _not_dropped(estimator)
     if isinstance(estimator, (StackingClassifier, StackingRegressor)):
@@ -100,7 +100,7 @@ def _resamples(pipeline):
 
 
 def _is_routed(estimator):
-    """Whether metadata routing is on and brings weights to where they were asked for."""
+    """Whether metadata routing is on and passes weights to an estimator that requests them."""
     if not sklearn.get_config()["enable_metadata_routing"]:
         return False
     if isinstance(estimator, Pipeline) and _resamples(estimator):

@@ -1,10 +1,11 @@
 """
-Gradient matching: few rows whose gradients add up
-==================================================
+Gradient matching: approximate the total gradient by few samples
+================================================================
 
-A classifier is trained by the sum of the gradients of all rows. ``CRAIG`` and ``GradMatch`` keep
-rows, with weights, whose gradients add up to nearly the same sum. The first figure shows how
-nearly, and what the weights do for it; the second which rows these are, and how much each counts.
+Gradient-based training of a classifier uses the sum of the gradients of all samples. ``CRAIG`` and
+``GradMatch`` select samples and weights whose weighted gradients approximate this sum. The first
+figure shows the error of this approximation, with and without the weights. The second figure shows
+the selected samples and their weights.
 """
 
 import matplotlib.pyplot as plt
@@ -18,26 +19,26 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from skcoreset import CRAIG, GradMatch, Uniform
 
 # %%
-# How nearly
-# ----------
-# The classifier is a logistic regression, fitted on all handwritten digits. The gradient of row i
-# is its error in each class times what the classifier sees of it,
-# :math:`g_i = (p_i - y_i) \otimes [1, x_i]`.
+# Error of the total gradient
+# ---------------------------
+# The classifier is a logistic regression, fitted on all samples of the digits data set. The
+# gradient of sample i is the outer product of the errors of the class probabilities and the
+# features, :math:`g_i = (p_i - y_i) \otimes [1, x_i]`.
 #
-# At the optimum the gradients of all rows nearly cancel, so an error relative to their sum would
-# say nothing. They are summed class by class instead, as both methods do, and one error is taken of
-# the ten sums together:
+# At the optimum, the sum of the gradients of all samples is nearly 0, so that an error relative to
+# this sum would not be informative. Therefore the gradients are summed over each class separately,
+# as in both methods, and the relative error of the ten sums together is computed:
 #
 # .. math:: \min_{t \ge 0} \; \sqrt{ \sum_c \Big\|
 #    \sum_{i \in c} g_i - t \sum_{j \in S \cap c} w_j g_j \Big\|^2 \Big/
 #    \sum_c \Big\| \sum_{i \in c} g_i \Big\|^2 } .
 #
-# The factor :math:`t` is there because one factor for all weights acts only as another ``C`` would:
-# the weights are published so that they sum to the number of rows, and GradMatch fitted smaller
-# ones.
+# The error is minimized over a common factor :math:`t` of all weights, because such a factor has
+# the same effect as another value of ``C``: ``sample_weight_`` is scaled to sum to the number of
+# samples, and the weights that GradMatch fits are smaller.
 
 X, y = load_digits(return_X_y=True)
-X = X / 16  # grey values from 0 to 1
+X = X / 16  # gray values from 0 to 1
 classifier = LogisticRegression(max_iter=1000).fit(X, y)
 
 errors = classifier.predict_proba(X) - np.eye(10)[y]
@@ -48,7 +49,7 @@ wanted = of_class @ gradients
 
 
 def error_of(sampler, weighted=True):
-    """Of the rows that a sampler keeps; without its weights all rows of a class count the same."""
+    """Error of the selected samples, with `sample_weight_` or with equal weights in each class."""
     sampler.fit(X, y)
     kept, weight = sampler.sample_indices_, sampler.sample_weight_
     if not weighted:
@@ -89,37 +90,42 @@ ax.set_yscale("log")
 ax.set_xticks(sizes, sizes)
 ax.minorticks_off()
 ax.set_yticks([1, 0.1, 0.01], ["100 %", "10 %", "1 %"])
-ax.set_xlabel(f"rows kept of {len(y):,}")
+ax.set_xlabel(f"number of selected samples, of {len(y):,}")
 ax.set_title("Relative error of the gradient", loc="left")
 ax.grid(color="0.92")
 ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# Grey: the mean of 20 random draws, and their range.
+# The gray line and area are the mean and the range of 20 random selections.
 #
-# - **CRAIG** keeps rows near whose gradients all others are, and weighs each by their number. Its
-#   40 rows match the gradient better than 320 random ones do.
-# - **GradMatch** fits its weights, which pays more the more rows there are to combine: with 640
-#   rows 0.7 % is left, where CRAIG leaves 2.3 % and random rows 19 %.
-# - **The weights are part of the method.** If all rows of a class count the same, the rows of
-#   GradMatch leave more than ten times as much at that size.
+# - **CRAIG** selects the medoids of the gradients, and weights each by the number of samples that
+#   are nearest to it. Its error with 40 samples is smaller than that of 320 random samples.
+# - **GradMatch** fits its weights, which reduces the error more if there are more samples to
+#   combine: with 640 samples the error is 0.7 %, while it is 2.3 % for CRAIG and 19 % for random
+#   samples.
+# - **The weights are part of the method.** If all samples of a class have the same weight, the
+#   error of GradMatch at that size is more than ten times as large.
 #
-# A gradient that is matched at one point is not yet a classifier that is trained well: see
-# :doc:`/benchmarks` for what these rows are worth in training.
+# A small error of the gradient at the parameters of one classifier does not imply that a classifier
+# trained on the coreset is accurate; :doc:`/benchmarks` shows the accuracy after training.
 
 # %%
-# Which rows, and how much they count
-# -----------------------------------
-# Two classes and a logistic regression on polynomials of the two columns. Each method keeps 16 of
-# the 600 rows. With so few, none of the dashed boundaries is the solid one; the figure shows which
-# rows are kept, not which method trains best.
+# Selected samples and their weights
+# ----------------------------------
+# The data have two classes, and the classifier is a logistic regression on polynomials of the two
+# features. Each method selects 16 of the 600 samples. With so few samples, the decision
+# boundaries of the classifiers trained on them (dashed) differ from that of the classifier
+# trained on all samples (solid). The figure compares the selected samples, not the accuracy of
+# the methods.
 #
-# - **Uniform**: all rows count the same, wherever they happen to lie.
-# - **CRAIG**: in the middle of a class all gradients are small and alike, so a single row stands
-#   for a great many; near the boundary they differ, and more rows are kept, with less weight.
-# - **GradMatch**: the rows that together pull as hard as all rows do. Most lie near the boundary
-#   or on the wrong side of it, and some hardly count. The weights are no numbers of neighbours.
+# - **Uniform** selects samples at random, with equal weights.
+# - **CRAIG** selects few samples with large weights inside a class, where all gradients are small
+#   and similar, and more samples with smaller weights near the decision boundary, where the
+#   gradients differ.
+# - **GradMatch** selects samples whose weighted gradients approximate the total gradient. Most of
+#   them are near the decision boundary or on the wrong side of it, and some have very small
+#   weights. The weights are not numbers of neighbors.
 
 X, y = make_moons(600, noise=0.22, random_state=0)
 classifier = make_pipeline(
@@ -147,7 +153,7 @@ for ax, (name, sampler) in zip(axes, samplers.items(), strict=True):
         *X[kept].T, s=4 * weight, c=colors[y[kept]], alpha=0.65, edgecolors="black", zorder=3
     )
     ax.set(xticks=[], yticks=[], aspect="equal", title=name)
-trained_on = {"all 600 rows": "solid", "the 16 circled rows, with their weights": "dashed"}
+trained_on = {"all 600 samples": "solid", "the 16 selected samples with their weights": "dashed"}
 fig.legend(
     [plt.Line2D([], [], color="black", linestyle=style) for style in trained_on.values()],
     [f"boundary trained on {what}" for what in trained_on],
@@ -155,5 +161,5 @@ fig.legend(
     ncols=2,
     frameon=False,
 )
-fig.suptitle("The area of a circle is the weight of its row")
+fig.suptitle("The area of a circle is proportional to the weight of the selected sample")
 plt.show()

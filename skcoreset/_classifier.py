@@ -1,4 +1,4 @@
-"""Train on a coreset, weights included, wherever scikit-learn takes an estimator."""
+"""Meta-estimators that fit an estimator on a coreset and its weights."""
 
 import numpy as np
 from scipy import sparse
@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._baseline import Uniform
+from skcoreset._docstrings import fill_docstring
 from skcoreset._documentation import DocumentationLinkMixin
 from skcoreset._nested import needs_classes, resampling_steps, select, takes_weight
 from skcoreset._warnings import warn
@@ -34,7 +35,7 @@ __all__ = ["CoresetClassifier", "CoresetRegressor"]
 
 
 def _estimator_has(method):
-    """Whether the estimator has `method`: the fitted one once there is one."""
+    """Check for `method` of the fitted estimator, or of `estimator` before `fit`."""
 
     def check(self):
         if hasattr(self, "estimator_"):
@@ -46,7 +47,7 @@ def _estimator_has(method):
 
 
 class _CoresetEstimator(DocumentationLinkMixin, ClearDefaults, MetaEstimatorMixin, BaseEstimator):
-    """What classifier and regressor share: select, fit on what was kept, delegate the rest."""
+    """Base of classifier and regressor: select, fit on the selection, delegate the predictions."""
 
     _parameter_constraints = {
         "estimator": [_models.HasMethodsOnceFitted(["fit", "predict"]), None],
@@ -62,19 +63,19 @@ class _CoresetEstimator(DocumentationLinkMixin, ClearDefaults, MetaEstimatorMixi
         self.use_weights = use_weights
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @fill_docstring
     def fit(self, X, y, sample_weight=None):
         """Select the coreset and fit the estimator on it.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The table.
+        {X}
 
-        y : array-like of shape (n_samples,)
-            Target of each row.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The targets.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            What each row stands for already; given to the sampler.
+            Sample weights, which are passed to the sampler.
 
         Returns
         -------
@@ -99,27 +100,28 @@ class _CoresetEstimator(DocumentationLinkMixin, ClearDefaults, MetaEstimatorMixi
         required = not auto and bool(self.use_weights)
         if sample_weight is not None and not takes_weight(sampler):
             raise ValueError(
-                f"sample_weight was given, but {sampler!r} takes none. Use a sampler of "
-                "skcoreset; one inside a Pipeline gets weights by metadata routing only, see "
-                "set_fit_resample_request."
+                f"sample_weight was given, but fit_resample of {sampler!r} does not support "
+                "sample_weight. Use a sampler of skcoreset. A sampler inside a Pipeline receives "
+                "weights by metadata routing only, see set_fit_resample_request."
             )
         if required and keyword is None:
             raise ValueError(
-                f"use_weights=True, but {estimator!r} takes no sample_weight in fit. Give an "
-                "estimator that does, or use_weights='auto' or False."
+                f"use_weights=True, but the fit method of {estimator!r} does not support "
+                "sample_weight. Use an estimator that supports it, or set use_weights to 'auto' "
+                "or False."
             )
         X_small, y_small, weight = select(
             sampler, X, y, sample_weight, type(self).__name__, weighted=auto
         )
         if required and weight is None:
             raise ValueError(
-                f"use_weights=True, but {sampler!r} gives no sample_weight_. Use a sampler of "
-                "skcoreset, or use_weights='auto' or False."
+                f"use_weights=True, but {sampler!r} has no sample_weight_. Use a sampler of "
+                "skcoreset, or set use_weights to 'auto' or False."
             )
         if auto and keyword is None and _matter(weight):
             warn(
-                f"{estimator!r} takes no sample_weight in fit, so the weights of the coreset are "
-                "not used; use_weights=False says that this is meant."
+                f"The fit method of {estimator!r} does not support sample_weight, so the weights "
+                "of the coreset are not used. Set use_weights=False to silence this warning."
             )
         if keyword is None:
             weight = None
@@ -131,7 +133,7 @@ class _CoresetEstimator(DocumentationLinkMixin, ClearDefaults, MetaEstimatorMixi
         return Uniform(random_state=0) if self.sampler is None else self.sampler
 
     def _prepared_sampler(self):
-        """The sampler that is to be fitted."""
+        """Return an unfitted clone of the sampler with validated parameters."""
         sampler = clone(self._sampler())
         for step in resampling_steps(sampler):
             if hasattr(step, "_parameter_constraints"):
@@ -139,24 +141,24 @@ class _CoresetEstimator(DocumentationLinkMixin, ClearDefaults, MetaEstimatorMixi
         return sampler
 
     def _check_y(self, y):
-        """Raise if this is no target for the estimator."""
+        """Raise an error if the estimator does not support this target."""
 
     def _check_kept(self, y, y_small, sample_weight):
-        """Look at what was kept before the estimator is fitted on it."""
+        """Check the targets of the selected samples before the estimator is fitted."""
 
     @available_if(_estimator_has("predict"))
+    @fill_docstring
     def predict(self, X):
-        """Predict with the estimator that was fitted on the coreset.
+        """Predict the target of each sample with the fitted estimator.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows to predict.
+        {X_predicted}
 
         Returns
         -------
-        y : array of shape (n_samples,)
-            Predictions.
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            The predicted targets.
         """
         return self._ask("predict", X)
 
@@ -178,71 +180,70 @@ class _CoresetEstimator(DocumentationLinkMixin, ClearDefaults, MetaEstimatorMixi
         return tags
 
 
+@fill_docstring
 class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
-    """A classifier that is trained on a coreset, with its weights.
+    """Meta-estimator that fits a classifier on a coreset with its weights.
 
-    Fits the sampler, then a clone of the estimator on the rows it keeps, with their weights. It
-    is a classifier like any other: it goes into a Pipeline, which cannot hold samplers, into
-    :func:`~sklearn.model_selection.cross_validate`, where each fold selects from its training
-    rows only, and into :class:`~sklearn.model_selection.GridSearchCV`, over
-    ``sampler__coreset_size`` or over ``sampler`` itself.
+    `fit` fits a clone of the sampler, and then a clone of the classifier on the selected samples
+    with their weights. The meta-estimator is used like any classifier, for instance in a
+    Pipeline of scikit-learn, which does not support samplers; in
+    :func:`~sklearn.model_selection.cross_validate`, where the coreset of each fold is selected
+    from its training samples only; and in :class:`~sklearn.model_selection.GridSearchCV`, with
+    ``sampler__coreset_size`` or ``sampler`` itself as a parameter.
 
     Parameters
     ----------
     estimator : classifier, default=None
-        What is trained on the coreset; a clone of it is fitted. A Pipeline takes the weights in
-        its last step. None is ``LogisticRegression(max_iter=1000)``.
+        The classifier; a clone of it is fitted on the coreset. If it is a Pipeline, the weights
+        are passed to its last step. None is ``LogisticRegression(max_iter=1000)``.
 
     sampler : sampler, default=None
-        What selects; a clone of it is fitted. Any object with ``fit_resample`` will do, such as a
-        sampler of imbalanced-learn, which has no weights, or a Pipeline of imbalanced-learn that
-        ends in a sampler. None is ``Uniform(random_state=0)``.
+        The sampler; a clone of it is fitted. Any object with a method ``fit_resample`` is
+        supported, such as a sampler of imbalanced-learn, which has no weights, or a Pipeline of
+        imbalanced-learn that ends in a sampler. None is ``Uniform(random_state=0)``.
 
-    use_weights : "auto" or bool, default="auto"
-        Whether the estimator gets the weights of the coreset. "auto": if it takes any, else it is
-        fitted without and, where the weights are not all equal, a warning says so. True: it is an
-        error if that cannot be done. False: never.
+    {use_weights}
 
     Attributes
     ----------
     estimator_ : classifier
-        The estimator, fitted on the coreset.
+        The classifier, fitted on the coreset.
 
-    sampler_ : sampler
-        The sampler, fitted: ``sampler_.sample_indices_`` are the rows that were kept.
+    {sampler_}
 
     classes_ : ndarray of shape (n_classes,)
-        The classes that the estimator knows. With ``stratify=None`` a class may have no row in
-        the coreset; a warning says so.
+        The class labels known to `estimator_`. With ``stratify=None`` the coreset may contain no
+        sample of a class; a warning is then raised.
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
     See Also
     --------
-    CoresetRegressor : The same for regressors.
+    CoresetRegressor : The same meta-estimator for regressors.
 
     Notes
     -----
-    The rows that the estimator is trained on are those of `X` at `sample_indices_` of the sampler,
-    whatever the sampler makes of the columns; in a Pipeline the steps that resample say which. A
-    sampler that has no `sample_indices_` must return rows of `X`; one that makes new rows (SMOTE,
-    ClusterCentroids) is refused. A Pipeline that resamples more than once has no weights.
+    The estimator is fitted on the samples of `X` at the `sample_indices_` of the sampler, with
+    their original features, even if the sampler transforms the features. For a Pipeline, these
+    are the indices of its steps that resample. A sampler without `sample_indices_` must return
+    rows of `X`: samplers that generate samples (SMOTE, ClusterCentroids) raise an error. A
+    Pipeline with several steps that resample has no weights.
 
-    An estimator takes weights if scikit-learn lets it: a Pipeline in its last step, a parameter
-    search, RFE and TransformedTargetRegressor if what is inside does, voting and stacking if all
-    inside do. With metadata routing enabled, also what requests `sample_weight` inside.
+    A Pipeline supports weights if its last step does; a parameter search, RFE and
+    TransformedTargetRegressor if the inner estimator does; voting and stacking if all inner
+    estimators do. With metadata routing enabled, a meta-estimator also supports weights if an
+    inner estimator requests `sample_weight`.
 
-    Nothing is drawn at random but by the sampler and by the estimator, each with its own
-    `random_state`. With the defaults the same data give the same rows.
+    Only the sampler and the estimator are random, each with its own `random_state`. With the
+    default parameters, the same data give the same selected samples.
 
-    Time: that of the sampler plus training on the rows kept. This pays where training grows
-    faster than the number of rows (kernel SVM, Gaussian process), where prediction does (nearest
-    neighbours, kernel SVM) or where one selection serves many fits; not for one fit of logistic
-    regression.
+    The time is that of the sampler and of fitting the estimator on the coreset. This is faster
+    than fitting on all samples if the time of fitting grows faster than the number of samples
+    (kernel SVM, Gaussian process), or if one selection is used for many fits; it is not for a
+    single fit of a logistic regression. Prediction is faster if its time depends on the number
+    of training samples (nearest neighbors, kernel SVM).
 
     Examples
     --------
@@ -266,7 +267,7 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
 
     @property
     def classes_(self):
-        """Classes that the estimator knows."""
+        """The class labels known to the fitted classifier."""
         return self.estimator_.classes_
 
     def _check_y(self, y):
@@ -281,106 +282,106 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
         lost = np.setdiff1d(labels, _labels(y_small))
         if len(lost):
             warn(
-                f"The classes {lost.tolist()} have no row in the coreset and will never be "
-                "predicted; samplers with stratify='proportional' keep at least one row of each."
+                f"The coreset contains no sample of the classes {lost.tolist()}, which are "
+                "therefore never predicted. Samplers with stratify='proportional' select at least "
+                "one sample of each class."
             )
 
     @available_if(_estimator_has("predict_proba"))
+    @fill_docstring
     def predict_proba(self, X):
-        """Probabilities of the estimator that was fitted on the coreset.
+        """Predict class probabilities with the fitted classifier.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows to predict.
+        {X_predicted}
 
         Returns
         -------
-        proba : array of shape (n_samples, n_classes)
-            Probabilities, in the order of `classes_`.
+        p : ndarray of shape (n_samples, n_classes)
+            The class probabilities of the samples. The order of the classes corresponds to that
+            in :term:`classes_`.
         """
         return self._ask("predict_proba", X)
 
     @available_if(_estimator_has("predict_log_proba"))
+    @fill_docstring
     def predict_log_proba(self, X):
-        """Log-probabilities of the estimator that was fitted on the coreset.
+        """Predict the logarithms of class probabilities with the fitted classifier.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows to predict.
+        {X_predicted}
 
         Returns
         -------
-        log_proba : array of shape (n_samples, n_classes)
-            Log-probabilities, in the order of `classes_`.
+        log_p : ndarray of shape (n_samples, n_classes)
+            The logarithms of the class probabilities of the samples. The order of the classes
+            corresponds to that in :term:`classes_`.
         """
         return self._ask("predict_log_proba", X)
 
     @available_if(_estimator_has("decision_function"))
+    @fill_docstring
     def decision_function(self, X):
-        """Decision values of the estimator that was fitted on the coreset.
+        """Compute the decision function of the fitted classifier.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows to predict.
+        {X_predicted}
 
         Returns
         -------
-        values : array of shape (n_samples,) or (n_samples, n_classes)
-            Decision values.
+        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The decision function of the samples, as the fitted classifier returns it.
         """
         return self._ask("decision_function", X)
 
 
+@fill_docstring
 class CoresetRegressor(RegressorMixin, _CoresetEstimator):
-    """A regressor that is trained on a coreset, with its weights.
+    """Meta-estimator that fits a regressor on a coreset with its weights.
 
-    Fits the sampler, then a clone of the estimator on the rows it keeps, with their weights.
+    `fit` fits a clone of the sampler, and then a clone of the regressor on the selected samples
+    with their weights.
 
     Parameters
     ----------
     estimator : regressor, default=None
-        What is trained on the coreset; a clone of it is fitted. A Pipeline takes the weights in
-        its last step. None is ``Ridge()``.
+        The regressor; a clone of it is fitted on the coreset. If it is a Pipeline, the weights
+        are passed to its last step. None is ``Ridge()``.
 
     sampler : sampler, default=None
-        What selects; a clone of it is fitted. It must need no classes (`Uniform`, `Herding`,
-        `KCenterGreedy`, `FacilityLocation`, `GraphCut`, `Moderate`, `ImportanceSampling` with a
-        sensitivity of the columns). None is ``Uniform(random_state=0)``.
+        The sampler; a clone of it is fitted. It must not require classes: `Uniform`, `Herding`,
+        `KCenterGreedy`, `FacilityLocation`, `GraphCut`, `Moderate`, and `ImportanceSampling` with
+        a sensitivity that is computed from the features. None is ``Uniform(random_state=0)``.
 
-    use_weights : "auto" or bool, default="auto"
-        Whether the estimator gets the weights of the coreset. "auto": if it takes any, else it is
-        fitted without and, where the weights are not all equal, a warning says so. True: it is an
-        error if that cannot be done. False: never.
+    {use_weights}
 
     Attributes
     ----------
     estimator_ : regressor
-        The estimator, fitted on the coreset.
+        The regressor, fitted on the coreset.
 
-    sampler_ : sampler
-        The sampler, fitted: ``sampler_.sample_indices_`` are the rows that were kept.
+    {sampler_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
     See Also
     --------
-    CoresetClassifier : The same for classifiers.
+    CoresetClassifier : The same meta-estimator for classifiers.
 
     Notes
     -----
-    The target is a number, also where all its values are whole. A sampler that asks a classifier
-    would take each value for a class, so it is refused; one with ``stratify="proportional"`` is
-    used with None instead. With ``stratify="balanced"``, or a `coreset_size` that names values of
-    the target, the values are meant to be classes, and any sampler will do.
+    The target is treated as continuous, even if all its values are integers. A sampler that
+    requires a classifier would treat each value as a class, and raises an error; a sampler with
+    ``stratify="proportional"`` is used with ``stratify=None``. With ``stratify="balanced"``, or
+    a `coreset_size` that is a dict of values of the target, the values are treated as classes,
+    and every sampler is supported.
 
-    Rows and weights: as in :class:`CoresetClassifier`.
+    The Notes of :class:`CoresetClassifier` describe the selected samples and their weights.
 
     Examples
     --------
@@ -402,18 +403,18 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
             params = step.get_params(deep=False) if hasattr(step, "get_params") else {}
             sizes = (params.get("coreset_size"), params.get("sampling_strategy"))
             if params.get("stratify") == "balanced" or any(isinstance(s, dict) for s in sizes):
-                continue  # says itself that values are classes
+                continue  # these parameters define the values as classes
             if needs_classes(step):
                 raise ValueError(
-                    f"{step!r} works with classes, and the target of {type(self).__name__} is a "
-                    "number, each value of which it would take for a class. Samplers that need "
-                    "none: Uniform, Herding, KCenterGreedy, FacilityLocation, GraphCut, Moderate, "
-                    "ImportanceSampling with a sensitivity of the columns. Or cut the target into "
-                    "classes, select with these, and fit the regressor on the rows kept, with "
-                    "the sample_weight_ of the sampler."
+                    f"{step!r} requires classes, but the target of {type(self).__name__} is "
+                    "continuous, and each of its values would be treated as a class. Use Uniform, "
+                    "Herding, KCenterGreedy, FacilityLocation, GraphCut, Moderate or "
+                    "ImportanceSampling with a sensitivity that is computed from the features. "
+                    "Alternatively, discretize the target, fit the sampler on the discretized "
+                    "target, and fit the regressor on the selected samples with sample_weight_."
                 )
             if params.get("stratify") == "proportional":
-                step.set_params(stratify=None)  # whole numbers would count as classes
+                step.set_params(stratify=None)  # integers would be treated as classes
         return sampler
 
     def __sklearn_tags__(self):
@@ -425,7 +426,7 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
 
 
 def _labels(y):
-    """Class of each row, also where `y` has a column for each; None with several of a row."""
+    """Class label of each sample, also of an indicator matrix; None if it is multilabel."""
     y = to_numpy(y)
     y = y.toarray() if sparse.issparse(y) else np.asarray(y)
     if y.ndim < 2 or y.shape[1] == 1:
@@ -434,5 +435,5 @@ def _labels(y):
 
 
 def _matter(weight):
-    """Whether a model would see the difference if these weights were left out."""
+    """Whether the weights differ, so that a fit without them can give another model."""
     return weight is not None and not np.allclose(weight, weight[0], atol=0.0)

@@ -142,6 +142,13 @@ PARAGRAPHS = {
         init : array-like of int, default=None
             Indices of samples that are selected already. They count towards the budget.
         """,
+    "use_weights": """
+        use_weights : "auto" or bool, default="auto"
+            Whether `estimator` is fitted with the weights of the coreset. "auto" passes them if
+            the `fit` method of `estimator` supports `sample_weight`; otherwise the estimator is
+            fitted without weights, with a warning if the weights are not all equal. True raises
+            an error if the weights cannot be passed. False never passes them.
+        """,
     # Fitted attributes of samplers -----------------------------------------------------------
     "sample_indices_": """
         sample_indices_ : ndarray of shape (n_coreset,)
@@ -192,6 +199,10 @@ PARAGRAPHS = {
         estimator_ : classifier
             The trained classifier; only without `dynamics`.
         """,
+    "estimator_gradients": """
+        estimator_ : classifier
+            The fitted classifier whose gradients were used.
+        """,
     "classes_": """
         classes_ : ndarray of shape (n_classes,)
             The class labels; only where `y` has classes.
@@ -208,6 +219,11 @@ PARAGRAPHS = {
     "device_": """
         device_ : str
             Device of the computation, "cpu" or "cuda:<n>".
+        """,
+    "sampler_": """
+        sampler_ : sampler
+            The fitted sampler; ``sampler_.sample_indices_`` are the indices of the selected
+            samples in the data given to :term:`fit`.
         """,
     # Methods ---------------------------------------------------------------------------------
     "X": """
@@ -235,6 +251,24 @@ PARAGRAPHS = {
         scores : ndarray of shape (n_samples,)
             Score of each sample.
         """,
+    "X_val": """
+        X_val : {array-like, sparse matrix, dataframe} of shape (n_val, n_features), default=None
+            Validation samples whose gradient is matched instead of that of `X`. The target of
+            each class is the mean gradient of its validation samples, times the total weight of
+            the class in `X`.
+        """,
+    "y_val": """
+        y_val : array-like of shape (n_val,), default=None
+            The class labels of `X_val`. `X_val` and `y_val` are given together.
+        """,
+    "X_transformed": """
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The samples to transform.
+        """,
+    "X_predicted": """
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The samples to predict.
+        """,
     # Notes and references --------------------------------------------------------------------
     "cost_of_prediction": """
         Time: that of fitting the classifier and of predicting all samples, then O(n C) for n
@@ -250,6 +284,11 @@ PARAGRAPHS = {
     "settles_2009": """
         .. [1] Settles, B. "Active learning literature survey." University of Wisconsin-Madison,
            Computer Sciences Technical Report 1648 (2009).
+        """,
+    "constant_times_sample_weight": """
+        Multiplying `sample_weight` by a constant does not change the selected samples if the
+        classifier is already fitted. An unfitted classifier is fitted with `sample_weight` as
+        given, and for most classifiers the scale of the weights changes the fit.
         """,
 }
 PARAGRAPHS = {name: _written(text) for name, text in PARAGRAPHS.items()}

@@ -1,4 +1,4 @@
-"""Gradient matching: weighted rows whose gradients add up to that of all rows."""
+"""Gradient matching: weighted samples whose gradients sum to that of all samples."""
 
 from numbers import Real
 
@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from skcoreset import _models
 from skcoreset._backend import to_numpy
+from skcoreset._docstrings import fill_docstring
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.greedy import greedy
@@ -21,7 +22,7 @@ __all__ = ["CRAIG", "GradMatch"]
 
 
 class _GradientCoreset(BaseModelCoreset):
-    """What the two share: the gradient of each row, as factors."""
+    """Base of CRAIG and GradMatch: represents each sample by the factors of its gradient."""
 
     _needs_labels = True
     _uses_device = True
@@ -40,121 +41,116 @@ class _GradientCoreset(BaseModelCoreset):
         return _models.gradient_factors(self.estimator_, X, y, self.gradient)
 
 
+@fill_docstring
 class CRAIG(_GradientCoreset):
-    r"""Weighted rows, one near each gradient: the medoids of the gradients.
+    r"""Select and weight the medoids of the gradients of the samples.
 
-    Greedily, and per class by default, keep the rows that minimise
+    A greedy optimizer selects, per class by default, the samples S that minimize
 
     .. math:: L(S) = \sum_i \min_{j \in S} \| g_i - g_j \| ,
 
-    where :math:`g_i` is the gradient of the loss of row i in the last layer of the classifier.
-    With the number of rows nearest to each as its weight, L(S) bounds the error of the gradient
-    of all rows, :math:`\| \sum_i g_i - \sum_{j \in S} w_j g_j \| \le L(S)`.
+    where :math:`g_i` is the gradient of the loss of sample i with respect to the parameters of
+    the last layer of the classifier. The weight :math:`w_j` of a selected sample is the number of
+    samples whose nearest selected gradient is :math:`g_j`. With these weights, L(S) bounds the
+    error of the total gradient,
+    :math:`\| \sum_i g_i - \sum_{j \in S} w_j g_j \| \le L(S)` [1]_.
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        A classifier, or a Pipeline that ends in one. Fitted (or in a
-        :class:`~sklearn.frozen.FrozenEstimator`) it is used as it is, unfitted a clone is fitted
-        on the data. None is ``LogisticRegression(max_iter=1000)``.
+    {estimator}
 
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``. None, with
-        `epsilon`: as many as it takes.
+    {coreset_size}
+        None selects as many samples as `epsilon` requires.
 
     gradient : {"last_layer", "logits", "features"}, default="last_layer"
-        What stands for a row: its gradient in the last layer, error times what that layer sees;
-        the error alone, ``p - onehot(y)``; or what reaches the classifier, which bounds the
-        gradient of convex models up to a constant and needs no fitted classifier in theory.
+        Representation of a sample. "last_layer" is the gradient of the loss with respect to the
+        parameters of the last layer: the outer product of the errors of the outputs and the
+        inputs of this layer. "logits" is the errors alone, ``p - onehot(y)``. "features" is the
+        features that are passed to the classifier. For convex models their distances bound those
+        of the gradients up to a constant; this bound does not depend on the parameters of the
+        classifier, which is fitted nevertheless.
 
-    optimizer : {"lazy", "stochastic", "naive"}, default="lazy"
-        "lazy" and "naive" pick the same rows, "lazy" in a fraction of the time. "stochastic" looks
-        at a random part of the candidates at each step, and picks others.
+    {optimizer}
 
     stochastic_epsilon : float, default=0.01
-        Of the stochastic optimizer: it looks at ``n / k * ln(1 / stochastic_epsilon)`` candidates
-        a step and reaches ``1 - 1/e - stochastic_epsilon`` of the optimum in expectation.
+        Only for ``optimizer="stochastic"``, which evaluates
+        ``n / k * ln(1 / stochastic_epsilon)`` candidates per step and reaches
+        ``1 - 1/e - stochastic_epsilon`` of the optimum in expectation.
 
     epsilon : float, default=None
-        With ``coreset_size=None``: stop as soon as L(S) is at most this (each class has its share
-        of it).
+        Only with ``coreset_size=None``: the selection ends as soon as L(S) is at most `epsilon`.
+        With `stratify`, `epsilon` is divided among the classes in proportion to their weights.
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None).
+    {stratify_labels}
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the stochastic optimizer, and of whatever is random in an unfitted `estimator` and
-        has no seed of its own.
+        Seed of the stochastic optimizer, and of an unfitted `estimator` whose own
+        ``random_state`` is None.
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion.
-        With the lazy optimizer a class's picks are a prefix of those for a larger coreset.
+    {sample_indices_prefix}
+        With ``optimizer="stochastic"`` it selects other samples.
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        Weight of the rows whose gradient is nearest to that of each row kept. Sums to n_samples
-        (or to the weight given).
+    {sample_weight_cells}
+        The nearest sample is the one with the nearest gradient.
 
     losses_ : ndarray of shape (n_coreset,)
-        L(S) of its class once that row was picked; non-increasing within a class.
+        L(S) of the class after each selected sample was added; non-increasing within a class.
 
     loss_ : float
-        L(S) of the whole coreset.
+        L(S) of the whole coreset: the sum over all classes.
 
-    estimator_ : classifier
-        The classifier whose gradients were taken.
+    {estimator_gradients}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    GradMatch : Fits weights so that the gradients add up; needs fewer rows, has odder weights.
-    FacilityLocation : The same on the rows themselves.
+    GradMatch : Fits the weights to the total gradient; needs fewer samples, and its weights are
+        not numbers of samples.
+    FacilityLocation : The same set function of the features instead of the gradients.
 
     Notes
     -----
-    Which gradient is taken of which classifier: with probabilities that of the log-loss, with
-    decision values f only that of the logistic loss ``log(1 + exp(-t f))`` of each of them, t = 1
-    for the row's class and -1 for the others. Its errors are graded, where the hinge loss has -1,
-    0 and 1, so that rows tie. The last layer sees the last hidden layer of an ``MLPClassifier`` and
-    what reaches any other classifier (the columns, or what the earlier steps of a Pipeline make of
-    them). A kernel ``SVC`` or ``NuSVC`` is linear in the kernel values of a row with the support
-    vectors, which are what its last layer sees: of more than 1,000 support vectors 1,000, at equal
-    steps. Its decision values, as those of ``SVC(kernel="linear")``, are those of the pairs of
-    classes.
+    The loss depends on the methods of the classifier. With ``predict_proba`` it is the log loss.
+    With ``decision_function`` only, it is the logistic loss ``log(1 + exp(-t f))`` of each
+    decision value f, where t is 1 for the class of the sample and -1 for the other classes. The
+    errors of the logistic loss are continuous, while those of the hinge loss are -1, 0 or 1, so
+    that many samples would tie.
 
-    How good are picks for a kernel SVM? Accuracy of ``SVC(C=10)`` on the picks with their weights,
-    standardised columns, mean of 6 splits, at 5, 10 and 20 % of the rows: on digits .85, .91, .95
-    with :class:`Uniform`, .92, .95, .97 with CRAIG, .92, .96, .97 with :class:`GradMatch`; on
-    breast cancer .90, .93, .94 with `Uniform`, .90, .92, .97 with CRAIG, .88, .94, .96 with
-    `GradMatch`. CRAIG with ``gradient="features"`` needs no gradient, and had .92, .95, .97 and
-    .94, .96, .96.
+    The inputs of the last layer are the last hidden layer of an ``MLPClassifier``, and the features
+    that are passed to any other classifier (the features of `X`, or the output of the previous
+    steps of a Pipeline). The decision values of a kernel ``SVC`` or ``NuSVC`` are linear in the
+    kernel values of the sample with the support vectors, so these kernel values are the inputs of
+    its last layer; of more than 1,000 support vectors, 1,000 at regular intervals are used. These
+    decision values, and those of ``SVC(kernel="linear")``, are those of the pairs of classes.
 
-    Gradients are never multiplied out: an inner product is that of the errors times that of the
-    features. Time for each class: n_c^2 (d + C), then the lazy greedy loop. Memory: O(n), and up
-    to scikit-learn's `working_memory` for distances: all of them where they fit in half of it,
-    else those that can still count; what does not fit is computed again when it is needed. With a
-    kernel SVM also n times the number of its support vectors, or n times 1,000. Distances are
-    float64, whatever the table is.
+    The following accuracies are those of a kernel SVM, ``SVC(C=10)``, trained on 5, 10 and 20 % of
+    the samples with their weights (standardized features, mean of 6 splits). On digits they are
+    .85, .91, .95 with :class:`Uniform`, .92, .95, .97 with CRAIG, and .92, .96, .97 with
+    :class:`GradMatch`. On breast cancer they are .90, .93, .94 with `Uniform`, .90, .92, .97 with
+    CRAIG, and .88, .94, .96 with `GradMatch`. With ``gradient="features"``, which uses no gradient,
+    the accuracies of CRAIG are .92, .95, .97 on digits and .94, .96, .96 on breast cancer.
 
-    `sample_weight` times a constant gives the same picks, if the classifier is fitted already: one
-    that is fitted here is fitted with the weights as they are.
+    The gradients are never computed as vectors: the inner product of two gradients is the product
+    of the inner product of the errors and that of the inputs of the last layer. For d inputs and C
+    classes, the time for each class is that of n_c^2 (d + C) multiplications for the distances,
+    then of the lazy greedy optimizer. Memory: O(n), and up to scikit-learn's `working_memory` for
+    distances. All distances are stored if they fit in half of it. Otherwise only those that can
+    still reduce L(S) are stored, and distances that do not fit are computed again when they are
+    needed. A kernel SVM adds n times the number of support vectors, at most 1,000 n. Distances
+    are computed in float64 for any dtype of `X`.
+
+    {constant_times_sample_weight}
 
     References
     ----------
@@ -207,8 +203,8 @@ class CRAIG(_GradientCoreset):
     def _check_target(self, table):
         if (self.coreset_size is None) != (self.epsilon is not None):
             raise ValueError(
-                f"coreset_size={self.coreset_size!r} and epsilon={self.epsilon!r}: give one of "
-                "them, the other None."
+                f"coreset_size={self.coreset_size!r} and epsilon={self.epsilon!r} were given. "
+                "CRAIG requires exactly one of them; the other one must be None."
             )
         super()._check_target(table)
 
@@ -222,7 +218,7 @@ class CRAIG(_GradientCoreset):
 
     def _pick(self, factors, contest):
         a, h, bias = factors
-        # In float64 also for float32 gradients, as gains are small differences of their distances.
+        # Float64 also for float32 gradients: gains are small differences of their distances.
         if self.gradient == "features":
             gradients = pairs(a, rows=contest.rows, wide=True)
         else:
@@ -253,102 +249,98 @@ class CRAIG(_GradientCoreset):
         self.loss_ = float(sum(p.per_pick["losses_"][-1] for p in picked))
 
 
+@fill_docstring
 class GradMatch(_GradientCoreset):
-    r"""Few rows with fitted weights, so that their gradients add up to the gradient of all rows.
+    r"""Select samples and fit weights so that the weighted gradients match the total gradient.
 
-    Per class by default, greedily solves
+    Orthogonal matching pursuit greedily solves, per class by default,
 
     .. math:: \min_{|S| \le k, \; w \ge 0}
         \Big\| \sum_{i \in S} w_i g_i - b \Big\|^2 + \lambda \| w \|^2 ,
 
-    where :math:`g_i` is the gradient of the loss of row i in the last layer and b their sum over
-    all rows (of the class), by orthogonal matching pursuit: the row most correlated with what is
-    left over comes in, and the weights of all rows that are in are solved for again.
+    where :math:`g_i` is the gradient of the loss of sample i with respect to the parameters of
+    the last layer of the classifier, and b is the sum of the gradients of all samples (of the
+    class) [1]_. Each step adds the sample whose gradient has the largest inner product with the
+    residual :math:`b - \sum_{i \in S} w_i g_i`, and then solves for the weights of all selected
+    samples again.
 
-    It stops early, with fewer rows than asked for and a warning, where what is left over is below
-    `tol` or no row correlates with it: more rows would get weight 0. A class where there is
-    nothing to match keeps one row.
+    The selection ends with fewer samples than the budget, and with a warning, if the norm of the
+    residual is at most `tol` times that of b, or if no sample has a positive inner product with
+    the residual: further samples would have weight 0. At least one sample of each class is
+    selected in any case.
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        A classifier, or a Pipeline that ends in one. Fitted (or in a
-        :class:`~sklearn.frozen.FrozenEstimator`) it is used as it is, unfitted a clone is fitted
-        on the data. None is ``LogisticRegression(max_iter=1000)``.
+    {estimator}
 
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
     gradient : {"last_layer", "logits"}, default="last_layer"
-        What stands for a row: its gradient in the last layer, error times what that layer sees; or
-        the error alone, ``p - onehot(y)``.
+        Representation of a sample. "last_layer" is the gradient of the loss with respect to the
+        parameters of the last layer: the outer product of the errors of the outputs and the
+        inputs of this layer. "logits" is the errors alone, ``p - onehot(y)``.
 
     regularization : float, default=0.0
-        :math:`\lambda`, in units of squared gradients. Larger makes the weights more equal.
+        The factor :math:`\lambda` of the penalty of the squared weights, in units of squared
+        gradients. Larger values make the weights more equal.
 
     tol : float, default=1e-6
-        Stop where the norm of what is left over is at most `tol` times that of b.
+        Tolerance of the residual: the selection ends when its norm is at most `tol` times that
+        of b.
 
     positive : bool, default=True
-        Whether weights must be positive. If not, they are published as they were solved, some of
-        them negative; few classifiers take those.
+        Whether the weights are constrained to be positive. With False, the weights are those of
+        the solution, without scaling; some of them are negative, which few classifiers support.
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None).
+    {stratify_labels}
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion.
+    {sample_indices_}
 
     sample_weight_ : ndarray of shape (n_coreset,)
-        The fitted weights, all scaled by one factor so that they sum to n_samples (or to the weight
-        given). Those of a class need not sum to its own weight: a class is stood for by its
-        gradient, not by its number of rows.
+        The fitted weights, multiplied by one factor so that they sum to n_samples, or to the total
+        `sample_weight`. The factor is the same for all classes: the weights of a class represent
+        its total gradient, and need not sum to the total weight of the class.
 
     residual_norms_ : ndarray of shape (n_coreset,)
-        Norm of what is left over of the gradient of its class once that row was in, with the
-        weights as solved; with ``regularization=0`` non-increasing within a class.
+        Norm of the residual of the class after each selected sample was added, with the weights
+        before scaling; non-increasing within a class if ``regularization=0``.
 
-    estimator_ : classifier
-        The classifier whose gradients were taken.
+    {estimator_gradients}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    CRAIG : Weights that are counts, and a bound instead of a fit.
+    CRAIG : Minimizes a bound on the error of the total gradient; its weights are numbers of
+        samples.
 
     Notes
     -----
-    Which gradient is taken of which classifier: see :class:`CRAIG`. The weights as solved mostly
-    sum to less than n, few large gradients standing for many small ones; scaled to n they act on a
-    regularised model like a larger ``C``. A weight says how much of the
-    gradient a row must carry for the others, at the parameters of this classifier only; it is no
-    count of rows, and may be very unequal.
+    The Notes of :class:`CRAIG` describe the gradient of each kind of classifier.
 
-    Time for each pick: one column of inner products, n_c (d + C), one product of the columns so
-    far with the weights, n_c k_c, and a triangular solve. Memory: n_c k_c, or O(n) where that is
-    more than a quarter of scikit-learn's `working_memory`, at n_c d C a pick; with a kernel SVM
-    also n times the number of its support vectors, or n times 1,000.
+    The weights before scaling mostly sum to less than n, because few large gradients replace many
+    small ones. The scaling has the same effect on a regularized model as a larger ``C``. A weight
+    is the factor of the gradient of a sample in the approximation of the total gradient, at the
+    parameters of this classifier only. It is not a number of samples, and the weights may be very
+    unequal.
 
-    `sample_weight` times a constant gives the same picks, if the classifier is fitted already: one
-    that is fitted here is fitted with the weights as they are.
+    Time for each selected sample: n_c (d + C) for its inner products with all samples of the class,
+    n_c k_c for the products of the stored columns with the weights, and a triangular solve, for d
+    inputs of the last layer and C classes. Memory: n_c k_c. If that exceeds a quarter of
+    scikit-learn's `working_memory`, it is O(n), and the time for each selected sample is n_c d C.
+    A kernel SVM adds n times the number of support vectors, at most 1,000 n.
+
+    {constant_times_sample_weight}
 
     References
     ----------
@@ -395,26 +387,22 @@ class GradMatch(_GradientCoreset):
         self.positive = positive
         self.stratify = stratify
 
+    @fill_docstring
     def fit(self, X, y=None, sample_weight=None, X_val=None, y_val=None):
-        """Select the coreset.
+        """Select the samples of the coreset and fit their weights.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The table.
+        {X}
 
         y : array-like of shape (n_samples,)
-            Labels.
+            The class labels.
 
-        sample_weight : array-like of shape (n_samples,), default=None
-            What each row stands for already. Rows of weight 0 count as absent.
+        {sample_weight}
 
-        X_val : table of shape (n_val, n_features), default=None
-            Rows whose gradient is to be matched instead of that of `X`. Each class has the mean
-            gradient of its validation rows, times its weight in `X`.
+        {X_val}
 
-        y_val : array-like of shape (n_val,), default=None
-            Labels of `X_val`.
+        {y_val}
 
         Returns
         -------
@@ -423,30 +411,30 @@ class GradMatch(_GradientCoreset):
         """
         return self._fit(X, y, sample_weight, beside=_validation(X_val, y_val))
 
+    @fill_docstring
     def fit_resample(self, X, y=None, sample_weight=None, X_val=None, y_val=None):
-        """Select the coreset and return its rows, in order of selection.
+        """Select the coreset and return its samples, in order of selection.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The table.
+        {X}
 
         y : array-like of shape (n_samples,)
-            Labels.
+            The class labels.
 
-        sample_weight : array-like of shape (n_samples,), default=None
-            What each row stands for already. Rows of weight 0 count as absent.
+        {sample_weight}
 
-        X_val, y_val : as for `fit`
-            Rows whose gradient is to be matched instead.
+        {X_val}
+
+        {y_val}
 
         Returns
         -------
         X_resampled : same type as X, of shape (n_coreset, n_features)
-            The rows kept; the weight of each is in `sample_weight_`.
+            The selected samples. Their fitted weights are in `sample_weight_`.
 
         y_resampled : same type as y, of shape (n_coreset,)
-            Their labels.
+            The class labels of the selected samples.
         """
         beside = _validation(X_val, y_val)
         return self._fitted(X, y, sample_weight, beside)._rows_kept(X, y)
@@ -459,11 +447,17 @@ class GradMatch(_GradientCoreset):
         codes, classes = encode(y_val)
         unseen = [] if classes is None else np.setdiff1d(classes, table.classes).tolist()
         if classes is None or unseen:
-            raise ValueError(f"y_val has the classes {unseen}, which y has not.")
+            raise ValueError(
+                f"y_val contains {unseen or 'no class labels'}, but all labels of y_val must be "
+                "class labels that y contains."
+            )
         y_val = classes[codes]
         for group in groups:
             if group.label is not None and not (y_val == group.label).any():
-                raise ValueError(f"y_val has no row of the class {group.label}.")
+                raise ValueError(
+                    f"y_val contains no sample of the class {group.label}. Add validation "
+                    "samples of this class, or set stratify=None."
+                )
 
     def _represent(self, table):
         factors = super()._represent(table)
@@ -503,7 +497,7 @@ class GradMatch(_GradientCoreset):
             tol=self.tol,
             report=contest.report,
         )
-        if not len(picks):  # nothing to match: one row, so that no class is lost
+        if not len(picks):  # no positive inner product: select one sample all the same
             start = to_numpy(gradients.correlate(target))
             picks = np.array([start.argmax()])
             weight = relative.sum(keepdims=True)
@@ -519,9 +513,12 @@ class GradMatch(_GradientCoreset):
 
 
 def _validation(X_val, y_val):
-    """Both, or None if neither is given."""
+    """Return (X_val, y_val), or None if neither is given."""
     if (X_val is None) != (y_val is None):
-        raise ValueError("X_val and y_val go together: give both or none.")
+        raise ValueError(
+            f"Only {'X_val' if y_val is None else 'y_val'} was given. Give X_val and y_val "
+            "together, or neither of them."
+        )
     if X_val is None:
         return None
     check_consistent_length(X_val, y_val)
@@ -529,5 +526,5 @@ def _validation(X_val, y_val):
 
 
 def _width(a, h):
-    """What one inner product of two gradients takes: multiplications."""
+    """Number of multiplications for one inner product of two gradients."""
     return a.shape[1] + (0 if h is None else h.shape[1])

@@ -1,4 +1,4 @@
-"""A sampler inside another estimator: the rows of the user that it keeps, with their weights."""
+"""Fit a sampler inside another estimator and index the data by its selection."""
 
 import inspect
 from contextlib import suppress
@@ -18,28 +18,36 @@ __all__ = ["needs_classes", "resampling_steps", "select", "takes_weight"]
 
 
 def select(sampler, X, y, sample_weight, asked_by, weighted=False):
-    """Fit `sampler`; return the rows of `X` and `y` that it kept, and their weights or None.
+    """Fit `sampler`; return the selected samples of `X` and `y`, and their weights or None.
 
-    The rows are those of the user, by `sample_indices_`, whatever the sampler made of the columns.
+    The samples are taken from `X` by `sample_indices_`, so that they have their original features
+    even if the sampler transforms them.
 
     Parameters
     ----------
     sampler : object with fit_resample
-        Fitted in place. In a Pipeline of imbalanced-learn the steps that resample say which rows.
-    X, y : table and target of the user
+        Fitted in place. For a Pipeline of imbalanced-learn the indices are those of the steps
+        that resample.
+    X, y : data of the user
     sample_weight : array or None
-        Given to the sampler, which must be able to take it, see `takes_weight`.
+        Passed to the sampler, which must support it, see `takes_weight`.
     asked_by : str
-        Who needs the rows, for the error.
+        Name of the calling class, for the error message.
     weighted : bool
-        Whether the weights are of use, so that it is to be said if there can be none.
+        Whether the caller uses the weights: a warning is raised if they cannot be computed.
+
+    Returns
+    -------
+    X, y : same types as given
+        The selected samples.
+    weight : ndarray or None
     """
     given = {} if sample_weight is None else {"sample_weight": sample_weight}
     answer = sampler.fit_resample(X, y, **given)
     if not isinstance(answer, tuple) or len(answer) != 2:
         raise TypeError(
-            f"fit_resample of {sampler!r} must return X and y of the rows kept; it gave "
-            f"{type(answer)}."
+            f"fit_resample of {sampler!r} returned {type(answer)}, but it must return X and y of "
+            "the selected samples."
         )
     if isinstance(sampler, BaseCoreset):
         return *answer, sampler.sample_weight_
@@ -48,9 +56,9 @@ def select(sampler, X, y, sample_weight, asked_by, weighted=False):
     weight = weights[0] if len(steps) == 1 else None
     if weighted and len(steps) > 1 and any(one is not None for one in weights):
         warn(
-            f"{sampler!r} resamples more than once, so the weights that its steps give are not "
-            "those of rows of X, and are not used. One sampler of the size wanted in the end has "
-            "weights."
+            f"{sampler!r} has several steps that resample, so the weights of its steps are not "
+            "weights of samples of X and are not used. Use a single sampler with the final budget "
+            "to obtain weights."
         )
     kept = _rows_kept(steps)
     if kept is not None:
@@ -58,19 +66,19 @@ def select(sampler, X, y, sample_weight, asked_by, weighted=False):
     foreign = _first_foreign_row(X, answer[0])
     if foreign is not None:
         raise ValueError(
-            f"{sampler!r} has no sample_indices_, and row {foreign} of what it returned is no row "
-            f"of X. {asked_by} is fitted on rows of X, as it is asked about such rows later. What "
-            "changes columns belongs in a Pipeline before it, or before the estimator inside it; "
-            "a sampler that makes new rows (SMOTE, ClusterCentroids) into a Pipeline of "
-            "imbalanced-learn with the estimator."
+            f"{sampler!r} has no sample_indices_, and row {foreign} of its output is not a row of "
+            f"X. {asked_by} is fitted on samples of X. Transform the features in a Pipeline before "
+            f"{asked_by}, or before the estimator inside it. Use a sampler that generates samples "
+            "(SMOTE, ClusterCentroids) in a Pipeline of imbalanced-learn together with the "
+            "estimator."
         )
     return *answer, weight
 
 
 def takes_weight(sampler):
-    """Whether ``sampler.fit_resample`` takes `sample_weight` and uses it.
+    """Whether ``sampler.fit_resample`` supports `sample_weight`.
 
-    A Pipeline takes weights by metadata routing only; without, it drops them.
+    A Pipeline passes weights by metadata routing only; without it, the weights are ignored.
     """
     if isinstance(sampler, Pipeline):
         routed = sklearn.get_config()["enable_metadata_routing"]
@@ -81,22 +89,22 @@ def takes_weight(sampler):
 
 
 def needs_classes(sampler):
-    """Whether the sampler can do nothing without classes."""
+    """Whether the sampler requires a target with classes."""
     if isinstance(sampler, BaseCoreset):
         return get_tags(sampler).target_tags.required
-    # Samplers of imbalanced-learn even out classes, but for those of the type "bypass".
+    # Samplers of imbalanced-learn balance classes, except those of the type "bypass".
     return getattr(sampler, "_sampling_type", "bypass") != "bypass"
 
 
 def resampling_steps(sampler):
-    """The sampler, or the samplers of a Pipeline, in order."""
+    """Return the sampler in a list, or the steps of a Pipeline that resample, in order."""
     if not isinstance(sampler, Pipeline):
         return [sampler]
     return [step for _, step in sampler.steps if hasattr(step, "fit_resample")]
 
 
 def _rows_kept(steps):
-    """Rows of the first table that came through all steps; None if a step does not tell."""
+    """Indices of the samples that all steps select; None if a step has no `sample_indices_`."""
     kept = None
     for step in steps:
         rows = getattr(step, "sample_indices_", None)
@@ -107,7 +115,7 @@ def _rows_kept(steps):
 
 
 def _first_foreign_row(X, kept):
-    """Position in `kept` of the first row that is no row of `X`; None if all are."""
+    """Position of the first row of `kept` that is not a row of `X`; None if all are."""
     X, kept = to_numpy(X), to_numpy(kept)
     if sparse.issparse(X) or sparse.issparse(kept):
         X, kept = (sparse.csr_array(table, dtype=np.float64, copy=True) for table in (X, kept))
@@ -116,7 +124,7 @@ def _first_foreign_row(X, kept):
 
 
 def _rows(X):
-    """Each row as something that can be hashed and is equal where its values are."""
+    """Return a list of hashable rows, which are equal if all their values are."""
     if sparse.issparse(X):
         X.sum_duplicates()
         X.eliminate_zeros()
@@ -124,10 +132,10 @@ def _rows(X):
         return [tuple(X.indices[a:b]) + tuple(_value(v) for v in X.data[a:b]) for a, b in ends]
     X = np.asarray(X)
     if X.dtype == np.dtype(object):
-        with suppress(TypeError, ValueError):  # numbers only, in a list or a data frame
+        with suppress(TypeError, ValueError):  # only numbers, in a list or a dataframe
             X = X.astype(np.float64)
     if X.dtype.kind in "biuf":
-        X = X.astype(np.float64) + 0.0  # a zero has no sign
+        X = X.astype(np.float64) + 0.0  # -0.0 becomes 0.0
         X[np.isnan(X)] = np.nan
         return [row.tobytes() for row in X]
     return [tuple(_value(value) for value in np.ravel(row).tolist()) for row in X]

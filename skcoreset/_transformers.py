@@ -1,4 +1,4 @@
-"""Transformers for plain scikit-learn Pipelines that stand on coresets."""
+"""Transformers that compute features from gradients or from the samples of a coreset."""
 
 import numpy as np
 from scipy import sparse
@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skcoreset import _models
 from skcoreset._backend import take, to_numpy
+from skcoreset._docstrings import fill_docstring
 from skcoreset._documentation import DocumentationLinkMixin
 from skcoreset._nested import select
 from skcoreset._submodular import FacilityLocation
@@ -31,6 +32,7 @@ from skcoreset.base import (
 __all__ = ["CoresetNystroem", "GradientEmbedding"]
 
 
+@fill_docstring
 class GradientEmbedding(
     DocumentationLinkMixin,
     ClearDefaults,
@@ -38,41 +40,36 @@ class GradientEmbedding(
     TransformerMixin,
     BaseEstimator,
 ):
-    r"""The gradient of each row in the last layer of a classifier, as columns.
+    r"""Transform samples to their gradients in the last layer of a classifier.
 
-    The gradient of the loss of row i is :math:`a_i \otimes [1, h_i]`: its error in each class
-    times what the last layer sees. Labels are those that the classifier predicts, as in BADGE: a
-    row whose class is clear has a short gradient, and rows that are unclear in the same way have
-    similar ones.
+    The gradient of the loss of sample i with respect to the parameters of the last layer is
+    :math:`a_i \otimes [1, h_i]`, the outer product of the errors of the outputs and the inputs of
+    this layer. As in BADGE [1]_, the loss is computed with the predicted class labels. Its gradient
+    has a small norm for samples that are classified with high confidence, and is similar for
+    samples with similar features and similar class probabilities.
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        A classifier, or a Pipeline that ends in one. Fitted (or in a
-        :class:`~sklearn.frozen.FrozenEstimator`) it is used as it is, unfitted a clone is fitted
-        on the data. None is ``LogisticRegression(max_iter=1000)``.
+    {estimator}
 
     Attributes
     ----------
-    estimator_ : classifier
-        The classifier that is asked.
+    {estimator_gradients}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
     See Also
     --------
-    CRAIG : Selects by these gradients, without multiplying them out.
+    CRAIG : Selects samples by these gradients, without computing the outer products.
 
     Notes
     -----
-    Time and memory: n C (d + 1) numbers, C classes and d columns that the last layer sees. Which
-    gradient is taken of which classifier: see :class:`CRAIG`; of a kernel SVM it is that in its
-    decision values, a column for each pair of classes. A sparse table that reaches the
-    classifier gives a sparse result.
+    Time and memory: n C (d + 1) numbers for n samples, C classes and d inputs of the last layer.
+    The Notes of :class:`CRAIG` describe the gradient of each kind of classifier. For a kernel
+    SVM, it is the gradient with respect to the decision values, of which there is one for each pair
+    of classes. The result is sparse if the features that are passed to the classifier are sparse.
 
     References
     ----------
@@ -99,19 +96,19 @@ class GradientEmbedding(
         return _models.default_classifier() if self.estimator is None else self.estimator
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @fill_docstring
     def fit(self, X, y=None, sample_weight=None):
-        """Fit the classifier, unless it is fitted already.
+        """Fit the classifier, unless it is already fitted.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The table.
+        {X}
 
-        y : array-like of shape (n_samples,)
-            Labels, or a column of 0 and 1 for each class; not used if the classifier is fitted.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            The class labels, or their indicator matrix. Only for an unfitted classifier.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights for fitting the classifier.
+            Sample weights for fitting the classifier.
 
         Returns
         -------
@@ -128,14 +125,14 @@ class GradientEmbedding(
         if not _models.is_fitted(estimator):
             if y is None:
                 raise ValueError(
-                    "GradientEmbedding requires y to be passed, but the target y is None: the "
-                    "classifier is not fitted."
+                    "GradientEmbedding requires y to be passed, but the target y is None. Give "
+                    "class labels, or a fitted classifier as estimator."
                 )
             codes, classes = encode(y)
             if classes is None:
                 raise ValueError(
-                    f"Unknown label type: {type_of_target(to_numpy(y))}. GradientEmbedding needs "
-                    "the labels of a classification problem."
+                    f"Unknown label type: {type_of_target(to_numpy(y))}. GradientEmbedding "
+                    "requires class labels; discretize a continuous target first."
                 )
             _models.response_method(estimator, "any", "GradientEmbedding")
             estimator = clone(estimator)
@@ -143,18 +140,20 @@ class GradientEmbedding(
         self.estimator_ = estimator
         self._n_features_out = self._embed(take(X, [0])).shape[1]
 
+    @fill_docstring
     def transform(self, X):
-        """Gradients of the rows, with the labels that the classifier predicts.
+        """Compute the gradients of the samples with the predicted class labels.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows.
+        {X_transformed}
 
         Returns
         -------
-        gradients : {ndarray, csr array} of shape (n_samples, n_classes * (n_seen + 1))
-            For each class, the error and its products with what the last layer sees.
+        X_new : {ndarray, csr array} of shape (n_samples, n_classes * (n_inputs + 1))
+            The gradients: for each class, the error and its products with the inputs of the last
+            layer. For a classifier without intercepts they are the products alone, and for a
+            kernel SVM the errors alone.
         """
         check_is_fitted(self)
         X = check_table(self, X, reset=False)
@@ -162,7 +161,7 @@ class GradientEmbedding(
 
     def _embed(self, X):
         y = _models.predicted_labels(self.estimator_, X)
-        # The other factor of a kernel SVM has a column for each support vector: too many columns.
+        # The inputs of a kernel SVM are its kernel values with all support vectors: too many.
         gradient = "logits" if _models.is_kernel_svm(self.estimator_) else "last_layer"
         a, h, bias = _models.gradient_factors(self.estimator_, X, y, gradient)
         if h is None:
@@ -182,6 +181,7 @@ class GradientEmbedding(
         return tags
 
 
+@fill_docstring
 class CoresetNystroem(
     DocumentationLinkMixin,
     ClearDefaults,
@@ -189,55 +189,55 @@ class CoresetNystroem(
     TransformerMixin,
     BaseEstimator,
 ):
-    """Approximate a kernel by its values at the rows that a sampler keeps.
+    """Approximate a kernel map with the samples of a coreset as landmarks.
 
-    :class:`~sklearn.kernel_approximation.Nystroem` draws its landmarks at random; here a sampler
-    picks them. A linear model on the result is close to a kernel machine.
+    :class:`~sklearn.kernel_approximation.Nystroem` draws its landmarks at random; here they are
+    selected by a sampler. A linear model fitted on the transformed samples approximates a kernel
+    machine [1]_.
 
     Parameters
     ----------
     sampler : sampler, default=None
-        What picks the landmarks; a clone of it is fitted. It says how many there are. They are
-        the rows of `X` at its `sample_indices_`, whatever it makes of the columns. None is
-        ``FacilityLocation(0.1, stratify=None)``, which draws nothing at random and looks at all
-        pairs of rows: for tables of more than some ten thousand rows give another.
+        The sampler that selects the landmarks; a clone of it is fitted. Its budget is the number
+        of landmarks. The landmarks are the samples of `X` at its `sample_indices_`, with their
+        original features, even if the sampler transforms the features. None is
+        ``FacilityLocation(0.1, stratify=None)``, which is deterministic and computes the distances
+        of all pairs of samples; use another sampler for more than some 10,000 samples.
 
     kernel : str or callable, default="rbf"
         Kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`.
 
     gamma : float, default=None
-        Parameter of the kernels that have one.
+        Parameter gamma of the kernels that have one.
 
     coef0 : float, default=None
-        Parameter of the polynomial and sigmoid kernels.
+        Parameter coef0 of the polynomial and sigmoid kernels.
 
     degree : float, default=None
-        Parameter of the polynomial kernel.
+        Degree of the polynomial kernel.
 
     kernel_params : dict, default=None
-        Further parameters of a kernel that is a callable.
+        Additional parameters of a callable kernel.
 
     Attributes
     ----------
-    sampler_ : sampler
-        The sampler, fitted: ``sampler_.sample_indices_`` are the landmarks.
+    {sampler_}
 
     nystroem_ : Nystroem
-        The map, fitted on the landmarks.
+        The kernel map, fitted on the landmarks.
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
     See Also
     --------
-    sklearn.kernel_approximation.Nystroem : The same with random landmarks.
+    sklearn.kernel_approximation.Nystroem : The same kernel map with random landmarks.
 
     Notes
     -----
-    Time: that of the sampler, k^3 for k landmarks, and n k (d + k) for n rows. Memory: n k.
+    For n samples, d features and k landmarks: `fit` takes the time of the sampler and k^3, and
+    `transform` takes n k (d + k). Memory: n k.
 
     References
     ----------
@@ -281,16 +281,16 @@ class CoresetNystroem(
         self.kernel_params = kernel_params
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @fill_docstring
     def fit(self, X, y=None):
-        """Pick the landmarks and prepare the map.
+        """Select the landmarks and fit the kernel map on them.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The table.
+        {X}
 
-        y : array-like of shape (n_samples,), default=None
-            Target, for samplers that use it.
+        {y_optional}
+            They are passed to the sampler.
 
         Returns
         -------
@@ -316,24 +316,24 @@ class CoresetNystroem(
             degree=self.degree,
             kernel_params=self.kernel_params,
             n_components=landmarks.shape[0],
-            random_state=0,  # only shuffles the landmarks: all of them are taken
+            random_state=0,  # only shuffles the landmarks: Nystroem uses all of them
         )
-        # In float64, as its inverse root would blow up noise of float32.
+        # In float64: the inverse square root of the kernel matrix amplifies rounding errors.
         self.nystroem_.fit(to_numpy(landmarks).astype(np.float64))
         self._n_features_out = landmarks.shape[0]
 
+    @fill_docstring
     def transform(self, X):
-        """Map rows: inner products of the result approximate the kernel.
+        """Apply the kernel map: inner products of its values approximate the kernel.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows.
+        {X_transformed}
 
         Returns
         -------
-        features : ndarray of shape (n_samples, n_landmarks)
-            The map.
+        X_new : ndarray of shape (n_samples, n_landmarks)
+            The transformed samples.
         """
         check_is_fitted(self)
         X = to_numpy(check_numbers(self, X, reset=False))

@@ -265,7 +265,7 @@ def test_craig_cover_form(blobs):
         losses = sampler.losses_[y[sampler.sample_indices_] == label]
         assert len(losses) == 1 or losses[-2] > 20 * (y == label).mean()
     for params in ({"coreset_size": None}, {"coreset_size": 10, "epsilon": 1.0}):
-        with pytest.raises(ValueError, match="give one of"):
+        with pytest.raises(ValueError, match="requires exactly one of them"):
             CRAIG(model, **params).fit(X, y)
 
 
@@ -384,11 +384,13 @@ def test_validation_rows_are_the_target(blobs):
         np.testing.assert_array_equal(sampler.sample_indices_[mine], rows[picks])
     X_small, _ = GradMatch(model, 30).fit_resample(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
     np.testing.assert_array_equal(X_small, X[sampler.sample_indices_])
-    with pytest.raises(ValueError, match="go together"):
+    with pytest.raises(ValueError, match="Give X_val and y_val together"):
         GradMatch(model, 30).fit(X, y, X_val=X)
-    with pytest.raises(ValueError, match=r"y_val has the classes \[9\]"):
+    with pytest.raises(ValueError, match=r"y_val contains \[9\]"):
         GradMatch(model, 30).fit(X, y, X_val=X[:2], y_val=[0, 9])
-    with pytest.raises(ValueError, match="y_val has no row of the class"):
+    with pytest.raises(ValueError, match="y_val contains no class labels"):
+        GradMatch(model, 30).fit(X, y, X_val=X[:2], y_val=[0.5, 1.5])
+    with pytest.raises(ValueError, match="y_val contains no sample of the class"):
         GradMatch(model, 30).fit(X, y, X_val=X[y == 0], y_val=y[y == 0])
 
 
@@ -449,7 +451,7 @@ def test_a_validation_target_is_undone_with_its_fit(blobs):
     X, y = blobs
     method = GradMatch(coreset_size=12).fit(X, y, X_val=X[:100], y_val=y[:100])
     kept = method.sample_indices_
-    with pytest.raises(ValueError, match="y_val has the classes"):
+    with pytest.raises(ValueError, match="all labels of y_val must be"):
         method.fit(X, y, X_val=X[:100], y_val=y[:100] + 5)
     assert method.sample_indices_ is kept
     plain = clone(method).fit(X, y).sample_indices_

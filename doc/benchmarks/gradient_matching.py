@@ -1,4 +1,4 @@
-"""Does gradient matching pay? CRAIG and GradMatch against random rows, logistic regression.
+"""Does gradient matching pay? CRAIG and GradMatch against random samples, logistic regression.
 
     python doc/benchmarks/gradient_matching.py --data DIR [--seeds 10] [--jobs 2]
 
@@ -133,7 +133,7 @@ def one_pool(data, X, y, seed):
     for size in SIZES:
         for method, sampler in samplers(full, small, size, seed).items():
             with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "[0-9]+ rows")  # GradMatch: fewer than asked for
+                warnings.filterwarnings("ignore", ".*as well as more")  # below the budget
                 _, select = timed(sampler.fit, P, y_pool)
             kept, weight = sampler.sample_indices_, sampler.sample_weight_
             k = len(kept)
@@ -283,8 +283,8 @@ def kept(results):
                     f"{mean(data, size, 'share 0'):.2f}, {mean(data, size, 'share 1'):.2f}",
                 ]
             )
-    header = ["", "asked for", "kept", "difference to as few random rows", "excess loss"]
-    header += ["excess loss, weights as solved", "their sums / n\\ :sub:`c`"]
+    header = ["", "budget", "selected", "difference to as many random samples", "excess loss"]
+    header += ["excess loss, weights before scaling", "their sums / n\\ :sub:`c`"]
     return table(header, rows)
 
 
@@ -295,8 +295,8 @@ def fastest(results, data, method, size, column):
 def steps(results):
     """Seconds of each step."""
     chosen = [
-        ["fit on everything", "all", 1.0, "fit"],
-        ["fit on the small sample", "small fit", SMALL / POOL, "fit"],
+        ["fit on the whole pool", "all", 1.0, "fit"],
+        ["small fit", "small fit", SMALL / POOL, "fit"],
     ]
     chosen += [
         [f"select {percent(size)}: {method}", method, size, "select"]
@@ -326,7 +326,7 @@ def way(results, data, method):
 
 def totals(results):
     """What the ways cost, and what they lead to."""
-    rows = [["everything", *(["1", "0", "0"] * len(DATA))]]
+    rows = [["whole pool", *(["1", "0", "0"] * len(DATA))]]
     for method in SELECTIONS:
         row = [method]
         for data in DATA:
@@ -340,95 +340,103 @@ def totals(results):
     out = table(["", *(f"{data}: {column}" for data in DATA for column in what)], rows)
     ways = [way(results, data, m) for data in DATA for m in SELECTIONS if m != "random"]
     return (
-        f"{out}Of the selections other than random rows the cheapest takes {short(min(ways))} "
-        f"times and the dearest\n{short(max(ways))} times as long as training on everything.\n"
+        f"{out}Of the methods other than random samples, the fastest takes {short(min(ways))} "
+        "times as long as training on the\nwhole pool, and the slowest "
+        f"{short(max(ways))} times.\n"
     )
 
 
 # Text -------------------------------------------------------------------------------------------
 
 INTRODUCTION = """\
-A pool of {pool:,} rows and {test:,} other rows for testing are drawn {seeds} times from each
-table: covtype (class 2 against the rest, 54 columns) and ijcnn1 (22 columns, 9.7 % positive).
-Columns are standardised by the pool. Rows of the pool are selected, class by class in
-proportion, and a logistic regression is trained on them. It minimises the mean log-loss,
-weighted where there are weights, plus {penalty} / 2 times the sum of the squared coefficients.
-In scikit-learn that is ``C = 1 / ({penalty} * total)``, where the total weight is the number of
-rows of the pool if the weights are used and the number of rows kept if not. So every fit has the
-same penalty for each unit of weight as the fit on everything, and differs from it only in what
-stands for the mean over the pool.
+A pool of {pool:,} samples and a test set of {test:,} other samples are drawn {seeds} times from
+each of two data sets: covtype (class 2 against the rest, 54 features) and ijcnn1 (22 features,
+9.7 % positive). The features are standardized by the mean and standard deviation of the pool.
+Samples of the pool are selected with class proportions, and a logistic regression is trained on
+them. It minimizes the mean log loss, weighted where there are weights, plus {penalty} / 2 times the
+sum of the squared coefficients. In scikit-learn this is ``C = 1 / ({penalty} * total)``, where the
+total is the number of samples of the pool if the weights are used, and the number of selected
+samples otherwise. All fits thus have the same penalty per unit of weight as the fit on the whole
+pool, and differ from it only in the mean loss that they minimize.
 
-Excess loss is this objective on the whole pool, of the model trained on the rows kept, minus that
-of the model trained on the pool, which is its minimum. Test error is in percent, differences of
-it in points. "random" are stratified random rows with the weights n\\ :sub:`c` /
-k\\ :sub:`c`. CRAIG and GradMatch take the gradients of a fitted classifier:
+Excess loss is the value of this objective on the whole pool for the model trained on the selected
+samples, minus its minimum, the value for the model trained on the whole pool. Test error is in
+percent, and differences of test errors are in percentage points. "random" is stratified random
+samples with the weights n\\ :sub:`c` / k\\ :sub:`c`. CRAIG and GradMatch use the gradients of a
+fitted classifier:
 
-* CRAIG, GradMatch: of the model trained on everything. It is the very model that one wants, so
-  this selection cannot be cheaper than training.
-* "no weights": the same rows, trained on without their weights.
-* "small fit": of ``LogisticRegression()`` fitted on a random 2 % of the pool ({small} rows), with
-  its default ``C = 1``, a larger penalty than all the other fits have. So a selection can be had
-  without the fit on everything.
-* CRAIG, columns: ``gradient="features"``, which asks no classifier.
+* CRAIG, GradMatch: the classifier is the model trained on the whole pool. The selection requires
+  the model that it is meant to replace, and so it cannot be cheaper than training on the whole
+  pool.
+* "no weights": the same samples are used for training without their weights.
+* "small fit": the classifier is ``LogisticRegression()`` fitted on a random 2 % of the pool
+  ({small} samples), with its default ``C = 1``, a larger penalty than that of all other fits. This
+  selection does not require the fit on the whole pool.
+* CRAIG, columns: ``gradient="features"``, which uses no gradients of a classifier.
 
-One selection is made, and the model is trained on it until it converges. The papers select again
-and again while they train by gradient steps; that is not measured here.
+Samples are selected once, and the model is trained on them until convergence. The papers repeat
+the selection during the training by gradient steps; this is not measured here.
 
 """
 
 FIGURE = """\
 .. figure:: /benchmarks/gradient_matching.svg
-   :alt: Four panels, for covtype and ijcnn1: excess loss, and test error less that of random
-         rows, against the rows asked for, from 0.5 to 10 % of the pool. One line for each method,
-         a black one for random rows; what lies above it is worse. All numbers are in the tables.
+   :alt: Four panels, for covtype and ijcnn1: excess loss, and test error minus that of random
+         samples, against the budget, from 0.5 to 10 % of the pool. There is one line for each
+         method, and a black one for random samples; values above it are worse. The tables contain
+         all numbers.
 
-   What lies above the black line is worse than random rows. Left: geometric means over the pools.
-   Right: means of the paired differences; linear between -1 and 1, logarithmic beyond. Bars: 95 %
-   t-intervals (left: of the logarithms).
+   Values above the black line are worse than those of random samples. The left panels show
+   geometric means over the pools. The right panels show means of the paired differences, on an
+   axis that is linear between -1 and 1 and logarithmic beyond. The bars are 95 % t-intervals (in
+   the left panels, of the logarithms).
 
 """
 
 READING = """\
-In the next four tables the first row is the mean of random rows with its 95 % t-interval over the
-{seeds} pools. Below it are differences to random rows of the same pool: mean, half the width of
-the interval, and in brackets in how many pools the method was lower (better) and higher (worse).
-Bold: the interval lies below 0. Italic: above 0. There are {cells} of them, so a few lie on one
-side by chance. Pools overlap, in ijcnn1 more than in covtype: the intervals are about these two
-tables and no others.
+In the next four tables, the first row is the mean of random samples with its 95 % t-interval over
+the {seeds} pools. The other rows are differences to random samples of the same pool: the mean, half
+the width of the interval, and in parentheses the numbers of pools in which the method is lower
+(better) and higher (worse). Intervals below 0 are bold, and intervals above 0 are italic. Of the
+{cells} intervals, a few are on one side of 0 by chance. The pools overlap, in ijcnn1 more than in
+covtype, so that the intervals apply to these two data sets only.
 
 """
 
 SCALING = """\
-In a class GradMatch keeps at most as many rows as a gradient of this class has free numbers: the
-columns that are not constant, and the intercept. With so many the gradient is matched, and more
-rows are not wanted ("kept": class 0 + class 1, means over the pools). Compared with as many
-random rows as it kept, instead of as many as were asked for, it stands as in the fourth column.
+In each class, GradMatch selects at most as many samples as a gradient of this class has free
+components: the features that are not constant, and the intercept. This number of samples suffices
+to match the total gradient, and no further samples are selected ("selected": class 0 + class 1,
+means over the pools). The fourth column compares GradMatch with as many random samples as it
+selected, which can be fewer than the budget.
 
-Weights that match the gradient of each class exactly, at the parameters of the model trained on
-everything, make these parameters the optimum of the small fit too. The weights as solved show it:
-least squares on the rows kept, done here again; the sixth column. Where a class has fewer places
-than its gradient has numbers, the gradient is not matched, and that column is not near 0.
-``sample_weight_`` is scaled by one factor for both classes, which leaves this optimum where it is
-but for the penalty: the fifth column. The classes keep unequal sums, the fractions of n\\ :sub:`c`
-in the last column (class 0, class 1; as solved). Scaled to n\\ :sub:`c` class by class they would
-move against each other.
-All this is at the parameters of the classifier that is asked. With those of the small sample the
-gradient is matched at other parameters, and that is "GradMatch, small fit".
+Weights that match the total gradient of each class exactly, at the parameters of the model trained
+on the whole pool, make these parameters the optimum of the fit on the coreset too. The sixth column
+shows this for the weights before scaling, which are computed again here, by least squares on the
+selected samples. If the budget of a class is smaller than the number of components of its gradient,
+the gradient is not matched, and the values of this column are not near 0. ``sample_weight_`` is
+scaled by one factor for both classes, which changes this optimum by its penalty only: the fifth
+column. The last column shows the total weights of the classes before scaling, as fractions of
+n\\ :sub:`c` (class 0, class 1). They are unequal, so that scaling to n\\ :sub:`c` in each class
+would change the balance between the gradients of the classes.
+All this holds at the parameters of the classifier whose gradients are used. With those of the small
+fit, the gradient is matched at other parameters; the result is "GradMatch, small fit".
 
 """
 
 COST = """\
-Seconds are those of the pool where the step was fastest, of {jobs} processes side by side with
-one thread each: read orders of magnitude. All fits
-are by lbfgs to a tolerance of 1e-6 (that on the small sample: 1e-4). The selections leave out the
-fit of the classifier whose gradients they take.
+For each step, the table shows the seconds of the fastest pool, of {jobs} parallel processes with
+one thread each. Only their orders of magnitude are meaningful. All fits use lbfgs with a tolerance
+of 1e-6 (the small fit: 1e-4). The times of the selections do not include the fit of the classifier
+whose gradients are used.
 
 """
 
 TOTALS = """\
-The whole way to a model at {size} of the rows is the fit of the classifier that is asked (if
-any), the selection and the fit on the rows kept. In fits on everything, and what it leads to
-(mean excess loss; test error less that of the model trained on everything):
+The total time of a model at {size} of the samples is the sum of the fit of the classifier whose
+gradients are used (if any), the selection, and the fit on the selected samples. The table shows it
+as a multiple of the time of the fit on the whole pool, with the mean excess loss and the test error
+minus that of the model trained on the whole pool.
 
 """
 
@@ -449,14 +457,14 @@ def said(results, data, method, size):
 
 def outcome(results):
     size = SIZES[-1]
-    out = f"At {percent(size)} of the rows, against random rows:\n\n"
+    out = f"At {percent(size)} of the samples, compared with random samples:\n\n"
     for method in ("CRAIG", "GradMatch", "CRAIG, small fit", "GradMatch, small fit"):
         for data in DATA:
             out += said(results, data, method, size)
     out += (
-        f"\nOf the {len(SIZES) * len(DATA)} combinations of table and size, so many have the "
-        "interval of the paired\ndifference below 0 (better than random rows), across 0 "
-        "(unclear) or above 0 (worse):\n\n"
+        f"\nThe table counts those of the {len(SIZES) * len(DATA)} combinations of data set and "
+        "size whose interval of the\npaired difference is below 0 (better than random samples), "
+        "contains 0 (unclear) or is above 0\n(worse).\n\n"
     )
     return out + verdicts(results)
 
@@ -468,8 +476,8 @@ def reference(results, data):
     small = values(results, data, "small fit", SMALL / POOL, "excess").mean()
     wrong = values(results, data, "small fit", SMALL / POOL, "error").mean()
     return (
-        f"Trained on everything the objective is {loss} and the test error {error} %. The\n"
-        f"classifier of the small sample has an excess loss of {small:.3f} and a test error of "
+        f"The model trained on the whole pool has an objective of {loss} and a test error of\n"
+        f"{error} %. The small fit has an excess loss of {small:.3f} and a test error of "
         f"{wrong:.2f} %.\n\n"
     )
 
@@ -493,7 +501,7 @@ def report(results, jobs):
         out += heading(f"{data}: excess loss") + reference(results, data)
         out += differences(results, data, "excess")
         out += heading(f"{data}: test error, %") + differences(results, data, "error")
-    out += heading("GradMatch: rows kept, and the scale of the weights")
+    out += heading("GradMatch: number of selected samples, and scale of the weights")
     out += SCALING + kept(results)
     out += heading("Gradient matching: cost") + COST.format(**words) + steps(results)
     return out + TOTALS.format(**words) + totals(results)

@@ -146,14 +146,14 @@ def section(title, text, runs, digits, factor, shown):
         seconds.append([name, f"{kept:,.0f}", f"{selecting:.3f}", f"{fitting:.3f}"])
     everything = next(of for (name, _), of in runs.items() if name is None)
     of_all = np.median(everything, axis=0)
-    seconds.append(["all rows", f"{of_all[1]:,.0f}", "", f"{of_all[3]:.3f}"])
+    seconds.append(["all samples", f"{of_all[1]:,.0f}", "", f"{of_all[3]:.3f}"])
     if len(everything) > 1:
         of_all = factor * everything[:, 0]
-        text += f" All rows: {of_all.mean():.{digits}f} ± {half_width(of_all):.{digits}f}."
+        text += f" All samples: {of_all.mean():.{digits}f} ± {half_width(of_all):.{digits}f}."
     out = f"{title}\n{'-' * len(title)}\n\n{text}\n\n"
-    out += table(["sampler", *(f"{k:,} rows" for k in sizes)], errors)
-    out += f"Seconds with {shown:,} rows, medians:\n\n"
-    return out + table(["sampler", "rows kept", "select", "fit"], seconds)
+    out += table(["sampler", *(f"{k:,} samples" for k in sizes)], errors)
+    out += f"Seconds with {shown:,} samples, medians:\n\n"
+    return out + table(["sampler", "selected", "select", "fit"], seconds)
 
 
 def machine():
@@ -184,30 +184,32 @@ def main():
     out = f"{title}\n{'=' * len(title)}\n\n"
     out += f"Written by ``doc/benchmarks/importance.py``. {machine()}\n\n"
     out += f"""\
-A model is fitted on the weighted rows that a sampler keeps, and judged by its loss on all rows.
-Figures are means over {seeds} seeds with 95 % intervals. **Bold** is better and *italic* is worse
-than Uniform, where the 95 % interval of the mean difference with the same seeds leaves 0 out.
-Nothing corrects for how many comparisons there are. The machine was shared with other work, so
-read ratios of seconds.
+A model is fitted on the weighted samples that a sampler selects, and evaluated by its loss on all
+samples. Values are means over {seeds} seeds with 95 % confidence intervals. They are **bold** if
+better and *italic* if worse than Uniform, where the 95 % confidence interval of the mean difference
+with the same seeds does not contain 0, without correction for multiple comparisons. The machine was
+shared with other work, so that only ratios of seconds are meaningful.
 
-k-means: k-means++ and Lloyd's iterations once for {N_CLUSTERS} centres, of all rows or of a
-coreset (``stratify=None``). The error is the cost of the centres on all rows over that of the best
-of {seeds} fits on all rows, minus 1, in percent. Where every seed ends in another local optimum,
-the fits on all rows have an error too. With ``replace=True`` a size is a number of draws.
+A fit of k-means is one run of k-means++ and Lloyd's iterations with {N_CLUSTERS} centers, on all
+samples or on a coreset (``stratify=None``). The error is the cost of the centers on all samples,
+divided by that of the best of {seeds} fits on all samples, minus 1, in percent. If each seed ends
+in a different local optimum, the fits on all samples have an error too. With ``replace=True`` the
+size is the number of draws.
 
 """
     for name, of in tables.items():
-        head = f"k-means, {name}: {len(of):,} rows, {of.shape[1]} columns"
+        head = f"k-means, {name}: {len(of):,} samples, {of.shape[1]} features"
         runs = clustering(of, seeds)
         out += section(head, "Excess cost in percent.", runs, 1, 100, 1000)
         print(out, flush=True)
     text = (
-        "Class 2 against the rest, ``LogisticRegression(max_iter=5000)`` with the weights. The\n"
-        "log-loss on all rows minus that of the fit on all rows, times 1000. All samplers keep\n"
-        "the shares of the classes. For loss and gradient the classifier is the one that was\n"
-        "fitted on all rows, and its fit is not counted in the seconds to select."
+        "The classifier is ``LogisticRegression(max_iter=5000)``, fitted with the weights, for\n"
+        "class 2 against the rest. The error is the log loss on all samples minus that of the fit\n"
+        "on all samples, times 1000. All samplers keep class proportions. The sensitivities loss\n"
+        "and gradient use the classifier fitted on all samples, whose fit is not included in the\n"
+        "seconds to select."
     )
-    head = f"Logistic regression, Covtype: {len(X):,} rows, {X.shape[1]} columns"
+    head = f"Logistic regression, Covtype: {len(X):,} samples, {X.shape[1]} features"
     runs = regression(X, y, seeds)
     out += section(head, text, runs, 2, 1000, round(0.01 * len(X)))
     print(out)

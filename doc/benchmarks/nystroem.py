@@ -152,9 +152,9 @@ def section(title, runs, sizes, found):
     exact = np.array([run["SVC", n][1] for run in runs])
     out = f"{title}\n{'-' * len(title)}\n\nError of the kernel matrix:\n\n"
     out += table(["landmarks", *NAMES, "best of rank k"], errors)
-    out += "Accuracy on the test rows:\n\n" + table(["landmarks", *NAMES], accuracies)
+    out += "Accuracy on the test samples:\n\n" + table(["landmarks", *NAMES], accuracies)
     out += f"``SVC`` with the exact kernel: {exact.mean():.3f} ± {half_width(exact):.3f}.\n\n"
-    out += "Seconds to fit, median of the splits, on a machine shared with other work:\n\n"
+    out += "Seconds to fit, as the median of the splits, on a machine shared with other work:\n\n"
     out += table(["sampler", f"{sizes[0]} landmarks", f"{at} landmarks"], seconds)
     return out
 
@@ -165,11 +165,14 @@ def main():
     parser.add_argument("--seeds", type=int, default=10)
     options = parser.parse_args()
     problems = {
-        "Digits: 1,347 rows, 64 columns": (*load_digits(return_X_y=True), 1347),
-        "Breast cancer: 426 rows, 30 columns": (*load_breast_cancer(return_X_y=True), 426),
+        "Digits: 1,347 training samples, 64 features": (*load_digits(return_X_y=True), 1347),
+        "Breast cancer: 426 training samples, 30 features": (
+            *load_breast_cancer(return_X_y=True),
+            426,
+        ),
     }
     if options.data:
-        problems["Letter: 5,000 rows, 16 columns"] = (*letter(options.data), 5000)
+        problems["Letter: 5,000 training samples, 16 features"] = (*letter(options.data), 5000)
     found, parts = {}, ""
     for title, (X, y, n_train) in problems.items():
         sizes = [k for k in SIZES if k <= n_train / 2]
@@ -183,17 +186,18 @@ def main():
     out = f"{title}\n{'=' * len(title)}\n\n"
     out += f"Written by ``doc/benchmarks/nystroem.py``. {machine()}\n\n"
     out += f"""\
-:class:`skcoreset.CoresetNystroem` with the rbf kernel, ``gamma = 1 / (columns * variance)``, on
-columns scaled to unit variance. The sampler picks the landmarks from the training rows, without
-their labels (``stratify=None``). The error is :math:`\\|K - Z Z^T\\|_F / \\|K\\|_F` on the training
-rows; "best of rank k" is the smallest that as many columns of any kind can have. The accuracy is
-that of a ``LinearSVC`` trained on the features of all training rows, on the rows left over.
+:class:`skcoreset.CoresetNystroem` is fitted with the rbf kernel and
+``gamma = 1 / (n_features * variance)`` on features scaled to unit variance. The sampler selects
+the landmarks from the training samples without their class labels (``stratify=None``). The error
+is :math:`\\|K - Z Z^T\\|_F / \\|K\\|_F` on the training samples, and "best of rank k" is the
+smallest error of any map to as many features as there are landmarks. The accuracy is that of a
+``LinearSVC`` on the test samples, trained on the transformed training samples.
 
-All figures are means over {options.seeds} random splits into training and test rows, the same for
-all samplers, with 95 % intervals; Uniform draws with another seed in each. **Bold** is better and
-*italic* is worse than Uniform, where the 95 % interval of the mean difference on the same splits
-leaves 0 out; where a figure is plain, random landmarks were as good as far as this can tell.
-Nothing corrects for how many comparisons there are.
+All values are means over {options.seeds} random splits into training and test samples, the same for
+all samplers, with 95 % confidence intervals; Uniform has another seed in each split. Values are
+**bold** if better and *italic* if worse than Uniform, where the 95 % confidence interval of the
+mean difference on the same splits does not contain 0. Otherwise there is no clear difference to
+random landmarks. There is no correction for multiple comparisons.
 
 """
     rows = [
@@ -201,7 +205,7 @@ Nothing corrects for how many comparisons there are.
         for name in NAMES
         if name != "Uniform"
     ]
-    out += "Against Uniform, over all data sets and numbers of landmarks:\n\n"
+    out += "Comparisons with Uniform, over all data sets and numbers of landmarks:\n\n"
     out += table(["sampler", "error", "accuracy"], rows) + parts
     print(out)
     Path(__file__).with_suffix(".rst").write_text(out.rstrip() + "\n")

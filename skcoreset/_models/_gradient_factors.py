@@ -1,4 +1,4 @@
-"""Gradients of the loss in the parameters of the last layer, as factors."""
+"""Gradients of the loss with respect to the parameters of the last layer, as factors."""
 
 import copy
 
@@ -14,45 +14,48 @@ from skcoreset._models._response import last_step, last_step_features, response_
 
 __all__ = ["gradient_factors", "is_kernel_svm", "last_layer_input"]
 
-MAX_SUPPORT_VECTORS = 1000  # whose kernel values stand for what a kernel SVM sees of a row
+MAX_SUPPORT_VECTORS = 1000  # of a kernel SVM, whose kernel values are inputs of its last layer
 
 
 def gradient_factors(estimator, X, y, gradient="last_layer"):
-    """Gradient of the loss of each row in the parameters of the last layer, as factors.
+    """Gradient of the loss of each sample, with respect to the last layer, as two factors.
 
-    The gradient of row i is the outer product ``a_i (x) [1, h_i]``: its error in each output times
-    what the last layer sees.
+    The gradient of sample i is the outer product ``a_i (x) [1, h_i]`` of the errors of the outputs
+    and the inputs of the last layer.
 
-    * with probabilities, the log-loss: ``a = p - onehot(y)``;
-    * with decision values f only, the logistic loss ``log(1 + exp(-t f))`` of each of them:
-      ``a = -t / (1 + exp(t f))``. It is graded, where the hinge loss has -1, 0 or 1. The decision
-      values are those of each class against the rest, with t = 1 for the row's class and -1 for
-      the others; of an SVC or NuSVC those of its pairs of classes, with t = 1 for the first and -1
-      for the second class of the pair, and a = 0 where the row is of neither;
-    * h is the last hidden layer of an MLPClassifier and otherwise what reaches the classifier. A
-      kernel SVM is linear in the kernel values of a row with the support vectors; these are its h
-      (of more than `MAX_SUPPORT_VECTORS` of them, so many at equal steps).
+    * With probabilities, the loss is the log loss: ``a = p - onehot(y)``.
+    * With decision values f only, it is the logistic loss ``log(1 + exp(-t f))`` of each of them:
+      ``a = -t / (1 + exp(t f))``, which is continuous, while that of the hinge loss is -1, 0 or 1.
+      The decision values are those of each class against the rest, with t = 1 for the class of
+      the sample and -1 for the others. Those of an SVC or NuSVC are of the pairs of classes, with
+      t = 1 for the first and -1 for the second class of the pair, and a = 0 for samples of the
+      other classes.
+    * h is the last hidden layer of an MLPClassifier, and otherwise the features that are passed to
+      the classifier. A kernel SVM is linear in the kernel values of a sample with the support
+      vectors, which are its h (of more than `MAX_SUPPORT_VECTORS`, that many at regular
+      intervals).
 
     Parameters
     ----------
     estimator : fitted classifier
     X : table of shape (n_samples, n_features)
     y : ndarray of shape (n_samples,)
-        Labels.
-    gradient : "last_layer" or "logits"
-        "logits" is `a` alone.
+        The class labels.
+    gradient : {"last_layer", "logits"}
+        With "logits", h is None.
 
     Returns
     -------
     a : ndarray of shape (n_samples, n_outputs)
-        One output a class; with decision values of two classes two; of SVC one a pair of classes.
-    h : ndarray or csr of shape (n_samples, n_features), or None
+        One output per class, also for the single decision value of two classes; for an SVC, one
+        per pair of classes.
+    h : ndarray or csr of shape (n_samples, n_inputs), or None
     bias : bool
-        Whether a 1 stands before h.
+        Whether the layer has an intercept, so that a 1 is prepended to h.
     """
     position = {label: c for c, label in enumerate(estimator.classes_.tolist())}
     codes = np.array([position.get(label, -1) for label in np.asarray(y).tolist()])
-    rows = np.flatnonzero(codes >= 0)  # others have weight 0: no classifier has seen their class
+    rows = np.flatnonzero(codes >= 0)  # the others: weight 0, a class unknown to the classifier
     codes = codes[rows]
     if hasattr(estimator, "predict_proba"):
         a = response_values(estimator, X, "predict_proba")
@@ -72,12 +75,12 @@ def gradient_factors(estimator, X, y, gradient="last_layer"):
 
 
 def _loss_slopes(values, sign):
-    """Slope of ``log(1 + exp(-sign * values))``."""
+    """Derivative of ``log(1 + exp(-sign * values))`` with respect to `values`."""
     return -sign * expit(-sign * values)
 
 
 def _pairwise_loss_slopes(estimator, X, rows, codes):
-    """The same of an SVC, whose decision values are those of pairs of classes."""
+    """Derivatives for an SVC, whose decision values are those of pairs of classes."""
     model = copy.copy(last_step(estimator))
     model.decision_function_shape = "ovo"
     n_classes = len(model.classes_)
@@ -91,7 +94,7 @@ def _pairwise_loss_slopes(estimator, X, rows, codes):
 
 
 def _kernel_values(estimator, X):
-    """Kernel values of each row with support vectors of a kernel SVM."""
+    """Kernel values of each sample with the support vectors of a kernel SVM."""
     model, X = last_step(estimator), last_step_features(estimator, X)
     n_vectors = len(model.support_)
     some = np.arange(n_vectors)
@@ -105,13 +108,13 @@ def _kernel_values(estimator, X):
 
 
 def is_kernel_svm(estimator):
-    """Whether it is an SVC or NuSVC, or ends in one, whose kernel is not the linear one."""
+    """Whether the classifier, or its last step, is an SVC or NuSVC with a nonlinear kernel."""
     model = last_step(estimator)
     return isinstance(model, BaseSVC) and model.kernel != "linear"
 
 
 def last_layer_input(estimator, X):
-    """What the last layer sees (None: it cannot be written down), and whether it has a bias."""
+    """Inputs of the last layer (None if they are not explicit), and whether it has an intercept."""
     model = last_step(estimator)
     if is_kernel_svm(model):
         return None, True

@@ -58,8 +58,9 @@ PARAGRAPHS = {
             A classifier whose training can be recorded, or a Pipeline that ends in one: see
             :meth:`TrainingDynamics.from_estimator`. A clone is trained. A fitted gradient boosting
             classifier is used as it is; any other fitted classifier raises an error, because its
-            training is over. None is ``SGDClassifier(loss="log_loss")``, which needs scaled
-            features.
+            training is over. None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
+            ``PolynomialFeatures(degree=1)``, which appends a constant feature in place of the
+            intercept, so that dense and sparse data give the same result; it needs scaled features.
         """,
     "coreset_size": """
         coreset_size : int, float or dict, default=0.1
@@ -89,17 +90,23 @@ PARAGRAPHS = {
         """,
     "dynamics": """
         dynamics : TrainingDynamics, default=None
-            The record of a training on these samples, used instead of training `estimator`.
+            The record of a training on these samples, used instead of training `estimator`. It
+            holds all samples, or only those whose sample weight is positive.
         """,
     "n_epochs": """
         n_epochs : int, default=10
-            Number of epochs, that is passes over the samples; for boosting, the number of stages
-            that are recorded.
+            Number of epochs, that is passes over the samples; for boosting and forests, the number
+            of stages that are recorded, evenly spaced over the training.
+        """,
+    "n_epochs_early": """
+        n_epochs : int, default=10
+            Number of epochs, that is passes over the samples; for boosting and forests, the number
+            of first stages that are recorded.
         """,
     "n_repeats": """
         n_repeats : int, default=1
-            Number of trainings, each with other random seeds; the statistics are averages over
-            them.
+            Number of trainings, each with other random seeds. The statistics are averages over
+            them, except for the number of forgetting events, which is their sum.
         """,
     "batch_size": """
         batch_size : int, default=64
@@ -107,8 +114,8 @@ PARAGRAPHS = {
         """,
     "random_state_training": """
         random_state : int, RandomState instance or None, default=None
-            Seed of the order of the samples in each epoch, and of a classifier whose own
-            ``random_state`` is None.
+            Seed of the order of the samples in each epoch, and of every ``random_state`` of the
+            classifier that is None.
         """,
     "optimizer": """
         optimizer : {"lazy", "stochastic", "naive"}, default="lazy"
@@ -193,7 +200,8 @@ PARAGRAPHS = {
         """,
     "dynamics_": """
         dynamics_ : TrainingDynamics
-            The record of the training. Other methods take it as `dynamics`.
+            The record of the training on the samples whose sample weight is positive, or the given
+            `dynamics`. It can be passed to other methods as `dynamics`.
         """,
     "estimator_trained": """
         estimator_ : classifier
@@ -289,6 +297,15 @@ PARAGRAPHS = {
         Multiplying `sample_weight` by a constant does not change the selected samples if the
         classifier is already fitted. An unfitted classifier is fitted with `sample_weight` as
         given, and for most classifiers the scale of the weights changes the fit.
+        """,
+    "cost_training": """
+        The time is that of the training, plus that of one prediction for each sample in each epoch.
+        The memory is O(n), plus a copy of the data if the estimator is a Pipeline that transforms
+        them, as the default estimator does.
+        """,
+    "reference_data_diet": """
+        .. [1] Paul, M., Ganguli, S., Dziugaite, G. K. "Deep learning on a data diet: finding
+           important examples early in training." NeurIPS 2021.
         """,
 }
 PARAGRAPHS = {name: _written(text) for name, text in PARAGRAPHS.items()}

@@ -1,4 +1,4 @@
-"""Training dynamics: rows that are hard to learn, and what all methods of the family share."""
+"""Training dynamics: samples that are hard to learn, and the base class of the family."""
 
 from numbers import Integral
 
@@ -6,19 +6,20 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skcoreset import _models
+from skcoreset._docstrings import fill_docstring
 from skcoreset._training_dynamics import TrainingDynamics
 from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, present
 
 __all__ = ["EL2N", "Dynamic", "Forgetting", "GraNd", "of_all_rows", "of_present_rows"]
 
 _ONE_TABLE = (
-    "A record belongs to the rows it was made of, and cross-validation selects from a part of "
-    "them. There give `estimator` and dynamics=None, so that it is trained on each part."
+    "A record is valid only for the samples of its training, and cross-validation passes a part of "
+    "them. In cross-validation, use dynamics=None, so that `estimator` is trained on each part."
 )
 
 
 class Dynamic(BaseScoreCoreset, BaseModelCoreset):
-    """What the methods share: the record of a training. Adds ``_score(dynamics)``."""
+    """Base class of the methods of training dynamics. Subclasses define ``_score(dynamics)``."""
 
     _parameter_constraints = {
         **BaseModelCoreset._parameter_constraints,
@@ -29,8 +30,8 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
         "random_state": ["random_state"],
     }
 
-    _harder = 1  # whether a larger score is a harder row (1) or an easier one (-1)
-    _stages = "spaced"  # of a booster or forest; "first": its early training
+    _harder = 1  # whether a larger score is a harder sample (1) or an easier one (-1)
+    _stages = "spaced"  # of boosting and forests; "first": early in training
 
     def __init__(
         self,
@@ -75,9 +76,9 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
             label = table.classes[table.codes].tolist()[rows[at]]
             recorded = record.classes_[record._codes].tolist()[at]
             raise ValueError(
-                f"y is not the y of the dynamics: row {rows[at]} has the label {label!r}, and in "
-                f"the record {recorded!r}. It is of another table, or of another order of the "
-                f"rows. {_ONE_TABLE}"
+                f"y differs from the class labels of the dynamics: sample {rows[at]} has the label "
+                f"{label!r} in y and {recorded!r} in the record. The record is that of other "
+                f"samples, or of another order of the samples. {_ONE_TABLE}"
             )
 
     def _is_random(self):
@@ -106,118 +107,92 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
 
 
 def of_present_rows(dynamics, table):
-    """The record of the rows of positive weight: it may be of them alone, or of all rows."""
+    """The record of the samples of positive weight, from a record of these or of all samples."""
     counts, recorded = table.sample_weight > 0, len(dynamics)
     if recorded == counts.sum():
         return dynamics
     if recorded == len(counts):
         return dynamics._rows(counts)
     some = "" if counts.all() else f", of which {counts.sum()} have a positive weight"
-    raise ValueError(f"dynamics has {recorded} rows, X has {len(counts)}{some}. {_ONE_TABLE}")
+    raise ValueError(f"dynamics has {recorded} samples, X has {len(counts)}{some}. {_ONE_TABLE}")
 
 
 def of_all_rows(values, table):
-    """`values` of the rows of positive weight, and NaN for the others."""
+    """`values` of the samples of positive weight, and NaN for the others."""
     every = np.full(len(table.sample_weight), np.nan)
     every[table.sample_weight > 0] = values
     return every
 
 
+@fill_docstring
 class Forgetting(Dynamic):
-    r"""Rows that are learned and forgotten most often while a classifier is trained.
+    """Select the samples that are forgotten most often during the training of a classifier.
 
-    The score of a row is the number of its forgetting events: of the times when it was right and,
-    the next time it was presented, wrong; right means that the classifier predicted its label. A
-    row that was never right comes first, and counts as many events as any other.
+    The score of a sample is its number of forgetting events. An event is counted when the
+    classifier predicts the class label of the sample correctly at one presentation and incorrectly
+    at the next. Samples that are never classified correctly are selected first.
 
-    Most rows of most tables are never forgotten, so ties are the rule. They are broken by the
-    epoch at which a row was first right (later comes first), then by its mean margin (smaller
-    comes first).
+    On most data sets, most samples are never forgotten, so that many scores are equal. Ties are
+    broken by the epoch of the first correct prediction (later epochs first), then by the mean
+    margin (smaller margins first).
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        A classifier whose training can be watched, or a Pipeline that ends in one: see
-        :meth:`TrainingDynamics.from_estimator`. A clone is trained. A booster that is fitted
-        already is used as it is; any other fitted classifier is an error, as its training is over.
-        None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
-        ``PolynomialFeatures(degree=1)``, a column of ones that stands for the intercept: so dense
-        and sparse rows give the same. Scale the columns for it.
+    {estimator_watched}
 
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
-    dynamics : TrainingDynamics, default=None
-        The record of a training of these rows, to use instead of training `estimator`. Rows of
-        weight 0 need no record; it may also be of the other rows alone.
+    {dynamics}
 
-    n_epochs : int, default=10
-        Passes over the rows; or stages of a booster or forest that are looked at, evenly spaced.
+    {n_epochs}
 
-    n_repeats : int, default=1
-        Trainings.
+    {n_repeats}
 
-    batch_size : int, default=64
-        Rows that are presented at once.
+    {batch_size}
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None).
+    {stratify}
 
-    random_state : int, RandomState instance or None, default=None
-        Seed of the shuffles, and of every ``random_state`` in the classifier that is None.
+    {random_state_training}
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion. A class's picks are a
-        prefix of those for a larger coreset.
+    {sample_indices_prefix}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
-        with weights keep them in proportion.
+    {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        Number of events (for a run in which the row was never right, the number of its records;
-        for a row that never was, the largest number of all rows), plus a fraction below 1 that
-        breaks ties. NaN for rows of weight 0.
+        Number of forgetting events, plus a fraction below 1 that breaks ties. A training in which
+        the sample is never classified correctly counts one event for each of its records; a sample
+        that is never classified correctly in any training has the largest number of all samples.
+        NaN for samples of weight 0.
 
-    dynamics_ : TrainingDynamics
-        The record of the training, of the rows of positive weight; give it to other methods as
-        `dynamics`.
+    {dynamics_}
 
-    estimator_ : classifier
-        The classifier that was trained; only without `dynamics`.
+    {estimator_trained}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` has any.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    TrainingDynamics : The record, from any training.
-    AreaUnderMargin : Finds mislabelled rows, and leaves them out.
-    CoverageCentric : Keeps some rows of every difficulty.
+    TrainingDynamics : The record of a training, which can be any training loop.
+    AreaUnderMargin : Excludes mislabeled samples.
+    CoverageCentric : Selects samples of all difficulties except the hardest.
 
     Notes
     -----
-    It keeps hard rows, and among them the mislabelled ones: at small sizes it is worse than random
-    rows, and on noisy labels at any size.
+    The method selects hard samples, and mislabeled samples are among the hardest. With a small
+    budget, and with noisy labels also with a large one, a classifier that is fitted on the selected
+    samples is less accurate than one that is fitted on a random subset of the same size.
 
-    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n), and a copy
-    of the table where a Pipeline transforms it, as the default does.
+    {cost_training}
 
     References
     ----------
@@ -236,107 +211,81 @@ class Forgetting(Dynamic):
 
     def _score(self, dynamics):
         never, events = dynamics.never_learned_, dynamics.n_forgotten_
-        events = np.where(never, events.max(), events)  # also where others have more records
+        events = np.where(never, events.max(), events)  # also if other samples have more records
         keys = np.column_stack([never, events, dynamics.first_learned_, -dynamics.margin_])
         _, rank = np.unique(keys, axis=0, return_inverse=True)
         return events + rank.ravel() / (len(events) + 1)
 
 
+@fill_docstring
 class EL2N(Dynamic):
-    r"""Rows whose predicted probabilities are far from their label early in training.
+    r"""Select the samples with the largest error of the predicted probabilities early in training.
 
     .. math:: s(x) = \mathrm{E} \, \| p(x) - y \|_2
 
-    y one-hot, at the end of `n_epochs` epochs, the mean over `n_repeats` trainings: from 0 to
-    :math:`\sqrt 2`. The epochs of a booster or forest are its stages: it is asked after the first
-    `n_epochs` of them.
+    Here p(x) are the predicted probabilities in the last of `n_epochs` epochs, y is the one-hot
+    encoded class label, and the expectation is the mean over `n_repeats` trainings. The score is
+    between 0 and :math:`\sqrt 2`. For boosting and forests, p(x) are the probabilities after the
+    first `n_epochs` stages.
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        A classifier whose training can be watched, or a Pipeline that ends in one: see
-        :meth:`TrainingDynamics.from_estimator`. A clone is trained. A booster that is fitted
-        already is used as it is; any other fitted classifier is an error, as its training is over.
-        None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
-        ``PolynomialFeatures(degree=1)``, a column of ones that stands for the intercept: so dense
-        and sparse rows give the same. Scale the columns for it.
+    {estimator_watched}
 
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
-    dynamics : TrainingDynamics, default=None
-        The record of a training of these rows, to use instead of training `estimator`. Rows of
-        weight 0 need no record; it may also be of the other rows alone.
+    {dynamics}
 
-    n_epochs : int, default=10
-        Passes over the rows; of a booster or forest the first stages, early in its training.
+    {n_epochs_early}
 
-    n_repeats : int, default=1
-        Trainings.
+    {n_repeats}
 
-    batch_size : int, default=64
-        Rows that are presented at once.
+    {batch_size}
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None).
+    {stratify}
 
-    random_state : int, RandomState instance or None, default=None
-        Seed of the shuffles, and of every ``random_state`` in the classifier that is None.
+    {random_state_training}
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion. A class's picks are a
-        prefix of those for a larger coreset.
+    {sample_indices_prefix}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
-        with weights keep them in proportion.
+    {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        The norm; larger is kept first. NaN for rows of weight 0.
+        The norm of the error; the largest are selected first. NaN for samples of weight 0.
 
-    dynamics_ : TrainingDynamics
-        The record of the training, of the rows of positive weight; give it to other methods as
-        `dynamics`.
+    {dynamics_}
 
-    estimator_ : classifier
-        The classifier that was trained; only without `dynamics`.
+    {estimator_trained}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` has any.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    GraNd : Counts what the last layer sees, too.
-    CoverageCentric : Keeps some rows of every difficulty.
+    GraNd : Multiplies the error by the norm of the input of the last layer.
+    CoverageCentric : Selects samples of all difficulties except the hardest.
 
     Notes
     -----
-    It keeps hard rows, and among them the mislabelled ones. With a few percent of the rows the
-    result is far below random rows; it needs a fifth of them or more to be as good.
+    The method selects hard samples, and mislabeled samples are among the hardest. With a budget of
+    a few percent of the samples, a classifier that is fitted on the selected samples is far less
+    accurate than one that is fitted on a random subset of the same size; a budget of a fifth of the
+    samples or more is needed to be as accurate.
 
-    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n), and a copy
-    of the table where a Pipeline transforms it, as the default does.
+    {cost_training}
 
     References
     ----------
-    .. [1] Paul, M., Ganguli, S., Dziugaite, G. K. "Deep learning on a data diet: finding important
-       examples early in training." NeurIPS 2021.
+    {reference_data_diet}
 
     Examples
     --------
@@ -354,101 +303,75 @@ class EL2N(Dynamic):
         return dynamics.error_norm_
 
 
+@fill_docstring
 class GraNd(Dynamic):
-    r"""Rows whose loss has a large gradient early in training.
+    r"""Select the samples with the largest norm of the gradient of the loss early in training.
 
     .. math:: s(x) = \mathrm{E} \, \| \nabla \ell(x) \|_2 = \mathrm{E} \, \| p(x) - y \|_2 \,
         \| [1, h(x)] \|_2
 
-    The gradient is that of the log-loss in the last layer, h what this layer sees: the columns
-    for a linear model, the last hidden layer for an ``MLPClassifier``. For a linear softmax this is
-    the whole gradient. At the end of `n_epochs` epochs, the mean over `n_repeats` trainings.
+    The gradient is that of the log-loss with respect to the parameters of the last layer, and h(x)
+    is the input of this layer: the features for a linear model, the activations of the last hidden
+    layer for an ``MLPClassifier``. For a linear softmax classifier this is the whole gradient. The
+    predicted probabilities p(x) are those in the last of `n_epochs` epochs, y is the one-hot
+    encoded class label, and the expectation is the mean over `n_repeats` trainings.
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        A classifier whose training can be watched, or a Pipeline that ends in one: see
-        :meth:`TrainingDynamics.from_estimator`. A clone is trained. A booster that is fitted
-        already is used as it is; any other fitted classifier is an error, as its training is over.
-        None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
-        ``PolynomialFeatures(degree=1)``, a column of ones that stands for the intercept: so dense
-        and sparse rows give the same. Scale the columns for it.
+    {estimator_watched}
 
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
-    dynamics : TrainingDynamics, default=None
-        The record of a training of these rows, to use instead of training `estimator`. Rows of
-        weight 0 need no record; it may also be of the other rows alone.
+    {dynamics}
 
-    n_epochs : int, default=10
-        Passes over the rows; of a booster or forest the first stages, early in its training.
+    {n_epochs_early}
 
-    n_repeats : int, default=1
-        Trainings.
+    {n_repeats}
 
-    batch_size : int, default=64
-        Rows that are presented at once.
+    {batch_size}
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None).
+    {stratify}
 
-    random_state : int, RandomState instance or None, default=None
-        Seed of the shuffles, and of every ``random_state`` in the classifier that is None.
+    {random_state_training}
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion. A class's picks are a
-        prefix of those for a larger coreset.
+    {sample_indices_prefix}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
-        with weights keep them in proportion.
+    {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        The norm; larger is kept first. NaN for rows of weight 0.
+        The norm of the gradient; the largest are selected first. NaN for samples of weight 0.
 
-    dynamics_ : TrainingDynamics
-        The record of the training, of the rows of positive weight; give it to other methods as
-        `dynamics`.
+    {dynamics_}
 
-    estimator_ : classifier
-        The classifier that was trained; only without `dynamics`.
+    {estimator_trained}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` has any.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    EL2N : Without the features; cheaper to record.
+    EL2N : Uses the error alone, without h(x); its record costs less time.
 
     Notes
     -----
-    It keeps hard rows, and among them the mislabelled and the far ones: scale the columns. For a
-    booster, a forest or naive Bayes, which have no last layer, it is `EL2N`.
+    The method selects hard samples, among them mislabeled samples, and samples whose features have
+    a large norm; the features should be scaled. Boosting, forests and naive Bayes have no last
+    layer; for these, the score is that of `EL2N`.
 
-    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n), and a copy
-    of the table where a Pipeline transforms it, as the default does.
+    {cost_training}
 
     References
     ----------
-    .. [1] Paul, M., Ganguli, S., Dziugaite, G. K. "Deep learning on a data diet: finding important
-       examples early in training." NeurIPS 2021.
+    {reference_data_diet}
 
     Examples
     --------

@@ -1,105 +1,81 @@
-"""Training dynamics: rows placed by how sure a classifier is of their labels while it learns."""
+"""Training dynamics: samples selected by the confidence of a classifier during its training."""
 
 from sklearn.utils._param_validation import StrOptions
 
+from skcoreset._docstrings import fill_docstring
 from skcoreset._dynamics import Dynamic, of_all_rows, of_present_rows
 
 __all__ = ["AreaUnderMargin", "DataMap"]
 
 
+@fill_docstring
 class AreaUnderMargin(Dynamic):
-    r"""Rows that the classifier gets clearly right all through its training.
+    r"""Select the samples with the largest mean margin during the training of a classifier.
 
     .. math:: s(x) = \frac{1}{T} \sum_t \big( z_y(x) - \max_{c \ne y} z_c(x) \big)
 
-    z are logits or decision values; where there are probabilities only, and for boosters, their
-    logarithms, which for a softmax is the same. A mislabelled row is drawn to its true class by all
-    rows like it, so its area is small: ``keep="high"`` leaves such rows out.
+    Here z are the logits or the values of the decision function. For classifiers that have only
+    probabilities, and for boosting, z are the logarithms of the probabilities; for a softmax, the
+    margins are the same. The updates on similar, correctly labeled samples increase the logit of
+    the true class of a mislabeled sample, so that its area under the margin is small:
+    ``keep="high"`` excludes such samples.
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        A classifier whose training can be watched, or a Pipeline that ends in one: see
-        :meth:`TrainingDynamics.from_estimator`. A clone is trained. A booster that is fitted
-        already is used as it is; any other fitted classifier is an error, as its training is over.
-        None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
-        ``PolynomialFeatures(degree=1)``, a column of ones that stands for the intercept: so dense
-        and sparse rows give the same. Scale the columns for it.
+    {estimator_watched}
 
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
-    dynamics : TrainingDynamics, default=None
-        The record of a training of these rows, to use instead of training `estimator`. Rows of
-        weight 0 need no record; it may also be of the other rows alone.
+    {dynamics}
 
-    n_epochs : int, default=10
-        Passes over the rows; or stages of a booster or forest that are looked at, evenly spaced.
+    {n_epochs}
 
-    n_repeats : int, default=1
-        Trainings.
+    {n_repeats}
 
-    batch_size : int, default=64
-        Rows that are presented at once.
+    {batch_size}
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None).
+    {stratify}
 
-    random_state : int, RandomState instance or None, default=None
-        Seed of the shuffles, and of every ``random_state`` in the classifier that is None.
+    {random_state_training}
 
     keep : {"high", "low"}, default="high"
-        "high" keeps the rows of largest area, the easy and clean ones; "low" those of smallest, to
-        look at them.
+        "high" selects the samples with the largest areas, which are easy and mostly correctly
+        labeled; "low" selects those with the smallest areas, for inspection.
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion. A class's picks are a
-        prefix of those for a larger coreset.
+    {sample_indices_prefix}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
-        with weights keep them in proportion.
+    {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        The area, or minus the area for "low". NaN for rows of weight 0.
+        The area under the margin, or its negative if ``keep="low"``. NaN for samples of weight 0.
 
-    dynamics_ : TrainingDynamics
-        The record of the training, of the rows of positive weight; give it to other methods as
-        `dynamics`.
+    {dynamics_}
 
-    estimator_ : classifier
-        The classifier that was trained; only without `dynamics`.
+    {estimator_trained}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` has any.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    DataMap : The same aim, by probabilities.
+    DataMap : Has the same purpose and uses probabilities.
 
     Notes
     -----
-    The rows of largest area are all alike: as a small coreset they miss the boundary. It is meant
-    to leave out some, not to keep a few.
+    The samples with the largest areas are similar to each other, and a small coreset of them has no
+    samples near the decision boundary. The method is meant for excluding a few samples, not for
+    selecting a few.
 
-    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n), and a copy
-    of the table where a Pipeline transforms it, as the default does.
+    {cost_training}
 
     References
     ----------
@@ -114,7 +90,7 @@ class AreaUnderMargin(Dynamic):
     >>> X, y = load_digits(return_X_y=True)
     >>> y[:100] = (y[:100] + 1) % 10  # 100 labels are wrong
     >>> sampler = AreaUnderMargin(coreset_size=0.8, random_state=0).fit(X / 16, y)
-    >>> int(np.sum(sampler.sample_indices_ < 100))  # of them are kept
+    >>> int(np.sum(sampler.sample_indices_ < 100))  # number of these that are selected
     0
     """
 
@@ -156,97 +132,70 @@ class AreaUnderMargin(Dynamic):
         return -self._harder * dynamics.margin_
 
 
+@fill_docstring
 class DataMap(Dynamic):
-    r"""Rows from a region of the data map: ambiguous, easy or hard ones.
+    """Select the ambiguous, the easy or the hard samples of the data map.
 
-    The map has the mean of the probability of the label over the training as one axis
-    (confidence), and its standard deviation as the other (variability).
+    The axes of the data map are the mean of the predicted probability of the class label over the
+    training (confidence) and its standard deviation (variability).
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        A classifier whose training can be watched, or a Pipeline that ends in one: see
-        :meth:`TrainingDynamics.from_estimator`. A clone is trained. A booster that is fitted
-        already is used as it is; any other fitted classifier is an error, as its training is over.
-        None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
-        ``PolynomialFeatures(degree=1)``, a column of ones that stands for the intercept: so dense
-        and sparse rows give the same. Scale the columns for it.
+    {estimator_watched}
 
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number for each class ``{class: int}``.
+    {coreset_size}
 
-    dynamics : TrainingDynamics, default=None
-        The record of a training of these rows, to use instead of training `estimator`. Rows of
-        weight 0 need no record; it may also be of the other rows alone.
+    {dynamics}
 
-    n_epochs : int, default=10
-        Passes over the rows; or stages of a booster or forest that are looked at, evenly spaced.
+    {n_epochs}
 
-    n_repeats : int, default=1
-        Trainings.
+    {n_repeats}
 
-    batch_size : int, default=64
-        Rows that are presented at once.
+    {batch_size}
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None).
+    {stratify}
 
-    random_state : int, RandomState instance or None, default=None
-        Seed of the shuffles, and of every ``random_state`` in the classifier that is None.
+    {random_state_training}
 
     region : {"ambiguous", "easy", "hard"}, default="ambiguous"
-        Rows of largest variability; of largest confidence; of smallest confidence, where many are
-        mislabelled.
+        "ambiguous" selects the samples with the largest variability, "easy" those with the largest
+        confidence, and "hard" those with the smallest confidence. Many of the hard samples are
+        mislabeled.
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion. A class's picks are a
-        prefix of those for a larger coreset.
+    {sample_indices_prefix}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
-        with weights keep them in proportion.
+    {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        Variability, confidence or minus the confidence. NaN for rows of weight 0.
+        The variability, the confidence or the negative confidence. NaN for samples of weight 0.
 
     confidence_, variability_, correctness_ : ndarray of shape (n_samples,)
-        Mean and standard deviation of the probability of the label, and the fraction of times when
-        the row was right. NaN for rows of weight 0.
+        Mean and standard deviation of the predicted probability of the class label, and fraction of
+        the records at which the sample is classified correctly. NaN for samples of weight 0.
 
-    dynamics_ : TrainingDynamics
-        The record of the training, of the rows of positive weight; give it to other methods as
-        `dynamics`.
+    {dynamics_}
 
-    estimator_ : classifier
-        The classifier that was trained; only without `dynamics`.
+    {estimator_trained}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` has any.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    AreaUnderMargin : By margins; needs no probabilities.
+    AreaUnderMargin : Uses margins and needs no probabilities.
 
     Notes
     -----
-    Time: that of training, and of predicting all rows once for each epoch. Memory: O(n), and a copy
-    of the table where a Pipeline transforms it, as the default does.
+    {cost_training}
 
     References
     ----------

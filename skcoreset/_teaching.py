@@ -1,4 +1,4 @@
-"""Teaching: rows from which a learner learns the labels of all rows."""
+"""Teaching: samples from which a classifier learns the class labels of all samples."""
 
 from dataclasses import replace
 from numbers import Integral, Real
@@ -12,162 +12,166 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError
 from skcoreset import _models
 from skcoreset._backend import take
 from skcoreset._budget import share_out
+from skcoreset._docstrings import fill_docstring
 from skcoreset._warnings import warn
 from skcoreset.base import BaseCoreset, BaseModelCoreset, seeded
 
 __all__ = ["BlackBoxTeaching"]
 
 
+@fill_docstring
 class BlackBoxTeaching(BaseModelCoreset):
-    r"""Rows from which a learner finds out the labels of all rows.
+    r"""Select the samples from which a classifier learns the class labels of all samples.
 
-    A teacher who knows nothing of the learner but its answers. Each row has a weight,
-    :math:`w(x) = 1/m` at first, and a threshold that is drawn once,
+    The method uses only the predictions of the classifier, which is called the learner.
+    Each sample x has a weight, initially :math:`w(x) = 1/m` for m samples, and a threshold, which
+    is drawn once,
 
     .. math:: T_x \sim \mathrm{Exp}(\lambda), \qquad \lambda = \ln \frac{N}{\delta} .
 
-    In each round the learner is trained on the rows taught so far, S, and D are the other rows of
-    the whole table that it gets wrong. If it is right everywhere it is done. Otherwise the weights
-    of D are doubled until :math:`w(D) \ge 1`, and the rows of D whose weight exceeds their
-    threshold join S. Should there be none, doubling goes on until there is one.
+    In each round, a clone of the learner is fitted on the samples that have been added so far, the
+    teaching set S. D is the set of the other samples whose class labels it predicts incorrectly. If
+    it predicts all class labels correctly, the method has converged. Otherwise the weights of D are
+    doubled until :math:`w(D) \ge 1`, and the samples of D whose weight exceeds their threshold are
+    added to S. If there are none, doubling continues until there is one.
 
     Parameters
     ----------
     estimator : classifier, default=None
-        The learner: any classifier with ``fit`` and ``predict``, or a Pipeline that ends in one.
-        To teach is to train, so in each round a clone of it is fitted, even if it was fitted
-        before; it is itself left alone. A :class:`~sklearn.frozen.FrozenEstimator` cannot be
-        taught. None is ``LogisticRegression(max_iter=1000)``.
+        The learner: a classifier with ``fit`` and ``predict``, or a Pipeline that ends in one. In
+        each round a clone of it is fitted, even if `estimator` is fitted already; `estimator`
+        itself does not change. A :class:`~sklearn.frozen.FrozenEstimator` cannot be used, because
+        it cannot be fitted. None is ``LogisticRegression(max_iter=1000)``.
 
     coreset_size : int, float, dict or None, default=None
-        None: as many rows as it takes until the learner is right everywhere. Otherwise the number
-        of rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at least
-        1), or a number for each class ``{class: int}``. The loop then stops once it has found so
-        many, and the first of them are kept; if it ends with fewer, the rows that are nearest to
-        joining fill it up (the smallest ``T_x / w(x)``).
+        The budget. None selects the whole teaching set. An int is the number of samples; a float in
+        (0, 1] is the fraction of all samples, ``max(1, round(fraction * n_samples))``; a dict
+        ``{class: int or float}`` sets the number of samples, or the fraction, of each class. With a
+        budget, the method stops as soon as the teaching set has this number of samples of each
+        class, and selects the first of them. If the teaching set remains smaller, the samples
+        outside of it with the smallest ratio ``T_x / w(x)`` are selected in addition.
 
     delta : float, default=0.1
-        :math:`\delta`, the probability with which the bounds under Notes may fail.
+        :math:`\delta`, the probability that the bounds under Notes do not hold.
 
     log_n_hypotheses : float, default=10.0
-        :math:`\ln N`, with N the number of classifiers that the learner can be. Nobody knows it,
-        and what theory says of it is too large to be of use. It sets the pace: larger means more
-        rows in each round, so fewer rounds, and more rows in all.
+        :math:`\ln N`, where N is the number of different classifiers that the learner can become.
+        It is unknown in practice, and its theoretical bounds are too large to be useful. A larger
+        value adds more samples in each round, so that there are fewer rounds, and more samples in
+        total.
 
     max_rounds : int, default=100
-        How often the learner is trained at most.
+        Maximum number of rounds.
 
     n_initial : int, default=1
-        Of each class the learner needs a row at first. These are the rows with the `n_initial`
-        smallest thresholds of their class (all, if the class has fewer). Some learners need more
-        than one: ``KNeighborsClassifier(5)`` five rows in all, one with cross-validation inside
-        (a parameter search, a calibration) as many of each class as it has folds.
+        Number of samples of each class in the initial teaching set: those with the smallest
+        thresholds of their class (all samples of a smaller class). Some learners need more than
+        one: ``KNeighborsClassifier(5)`` needs five samples in total, and a learner with internal
+        cross-validation (a parameter search, a calibration) needs as many samples of each class as
+        it has folds.
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class where there is a `coreset_size`: its share (largest remainder, at least
-        one), equal numbers, or whatever comes (None). The loop is one for all classes. With
-        ``coreset_size=None`` it says only whether rows are weighted and interleaved by class.
+    {stratify_labels}
+        The rounds are common to all classes. With ``coreset_size=None``, this parameter only
+        determines whether the weights and the order of the selected samples are computed for each
+        class or, with None, for all samples together.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the thresholds, and of whatever is random in the learner and has no seed of its
-        own; it is the same in each round.
+        Seed of the thresholds, and of every ``random_state`` of the learner that is None. The seeds
+        of the learner are the same in each round.
 
     Attributes
     ----------
     sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept. Those of a class are in order of joining: by round, and by threshold within a
-        round. The classes are interleaved in proportion.
+        Indices of the selected samples. Within a class, they are in the order in which they were
+        added to the teaching set: by round, and by threshold within a round. The classes are
+        interleaved in proportion.
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        The weight of its class by the number of its rows kept; sums to n_samples. Rows that came
-        with weights keep their proportion.
+    {sample_weight_counts}
 
     converged_ : bool
-        Whether the last learner was right on all rows.
+        Whether the learner of the last round predicts all class labels correctly.
 
     estimator_ : classifier
-        The last learner. With ``coreset_size=None`` it was trained on the rows kept, else on all
-        rows that had joined.
+        The learner of the last round, fitted on the teaching set. With ``coreset_size=None``, the
+        selected samples are this teaching set.
 
     n_rounds_ : int
-        How often the learner was trained.
+        Number of rounds, that is of fits of the learner.
 
     n_disagreements_ : ndarray of shape (`n_rounds_`,)
-        Number of rows that the learner of each round got wrong.
+        Number of samples whose class label the learner of each round predicts incorrectly.
 
     n_doublings_ : int
-        How often the weights of the rows in D were doubled.
+        Number of times that the weights of D were doubled.
 
     round_joined_ : ndarray of shape (n_samples,)
-        Round in which each row joined, so that the learner of the next was trained on it: 0 for
-        the first rows, -1 for those that did not join.
+        Round after which each sample was added to the teaching set; the learner of the next round
+        is fitted on it. It is 0 for the initial samples, and -1 for samples that were not added.
 
     teaching_weight_ : ndarray of shape (n_samples,)
-        w(x) at the end; 0 for rows of weight 0.
+        The final weights w(x); 0 for samples of weight 0.
 
     thresholds_ : ndarray of shape (n_samples,)
-        :math:`T_x`; infinite for rows of weight 0.
+        :math:`T_x`; infinite for samples of weight 0.
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     Warns
     -----
     UserWarning
-        With ``coreset_size=None``, if the learner is not right everywhere in the end: it is wrong
-        even on rows that it was trained on, or `max_rounds` were too few. With a size, the size
-        is what was asked for; `converged_` says how far it came.
+        With ``coreset_size=None``, if the learner of the last round does not predict all class
+        labels correctly: either it is wrong on samples of the teaching set, or `max_rounds` is too
+        small. With a budget there is no warning; see `converged_`.
 
     See Also
     --------
-    Margin : The rows that a classifier trained on all rows is least sure of.
-    Uniform : Random rows: no teacher who does not ask the learner can do better.
+    Margin : Samples with the smallest margin of a classifier that was fitted on all samples.
+    Uniform : Random samples; no teacher that does not use predictions of the learner is better.
 
     Notes
     -----
-    Let the learner be consistent, that is, right on the rows it was trained on, and let there be t
-    rows that leave it no choice but to be right on all m. As long as :math:`\lambda` is large
+    A learner is consistent if it predicts the class labels of the samples that it was fitted on
+    correctly. Let the learner be consistent, and let there be t samples such that every classifier
+    of the learner that is correct on these is correct on all m samples. If :math:`\lambda` is large
     enough:
 
-    - Each doubling doubles one of the t rows, and none that weighs 1 or more. So there are at most
-      :math:`t \log_2 2m` doublings. Each adds less than 1, so all weights sum to
-      :math:`1 + t \log_2 2m` at most.
-    - A row has joined with a probability of at most :math:`\lambda w(x)`. So besides the first
-      ones :math:`\lambda (1 + t \log_2 2m)` rows join at most, in expectation.
-    - That no row has joined of those that a classifier is wrong about, once they weigh 1, has a
-      probability of at most :math:`e^{-\lambda} = \delta / N`. So with probability
-      :math:`1 - \delta` none comes back that was found wrong.
+    - Each doubling doubles the weight of one of the t samples at least, and never a weight of 1 or
+      more. Hence there are at most :math:`t \log_2 2m` doublings. Each adds less than 1 to the sum
+      of all weights, which is therefore at most :math:`1 + t \log_2 2m`.
+    - The probability that a sample has been added to S is at most :math:`\lambda w(x)`. Hence the
+      expected number of samples that are added to the initial ones is at most
+      :math:`\lambda (1 + t \log_2 2m)`.
+    - Consider the samples on which a classifier is wrong. Once their weights sum to 1, the
+      probability that none of them has been added is at most :math:`e^{-\lambda} = \delta / N`.
+      Hence, with probability :math:`1 - \delta`, no classifier that was wrong occurs again.
 
-    A row whose threshold is below 1/m joins the first time that it is in D.
+    A sample with a threshold below 1/m is added the first time that it is in D.
 
-    Where :math:`\lambda` is too small none of D may join although :math:`w(D) \ge 1`. The loop of
-    the paper would stand still. Here doubling goes on until a row joins, which is what a larger
-    :math:`\lambda` would have done; the bounds then hold no more, but a consistent learner is
-    right everywhere in the end, whatever `log_n_hypotheses` is.
+    If :math:`\lambda` is too small, it can happen that no sample of D is added although
+    :math:`w(D) \ge 1`. The algorithm of the paper does not continue then. Here doubling continues
+    until a sample is added, which is what a larger :math:`\lambda` would have done. The bounds do
+    not hold then, but a consistent learner predicts all class labels correctly in the end, for any
+    `log_n_hypotheses`.
 
-    A learner that is not consistent is wrong on rows of S too. These cannot be taught again, so
-    they do not belong to D. The loop ends when it is wrong on no others; by then most mislabelled
-    rows have joined. To teach what a classifier has made of noisy labels, give its predictions as
-    `y`.
+    A learner that is not consistent is wrong on samples of S, too. These cannot be added again, and
+    do not belong to D. The method stops when the learner is wrong on no others; by then most
+    mislabeled samples have been added. To teach the predictions of a classifier that was fitted on
+    noisy labels, pass these predictions as `y`.
 
-    A row of weight a starts with a times the weight of one of weight 1, and has one threshold: it
-    joins with the chance that the first of a equal rows has. The learner is trained on rows, not on
-    weights, so it need not take any.
+    With `sample_weight`, the initial weight of a sample is in proportion to its sample weight. A
+    sample of sample weight 2 is added with the probability that the first of two equal samples is
+    added. The learner is fitted without sample weights, and need not support them.
 
-    Time: `n_rounds_` times fitting the learner on the rows so far and asking it for all n.
-    Memory: that of the learner, and O(n).
+    The time is that of `n_rounds_` fits of the learner on the teaching set, and of as many
+    predictions of all n samples. The memory is that of the learner, plus O(n).
 
     References
     ----------
@@ -221,7 +225,7 @@ class BlackBoxTeaching(BaseModelCoreset):
         self.random_state = random_state
 
     def _classifier(self):
-        return clone(super()._classifier())  # a learner that knows nothing yet
+        return clone(super()._classifier())  # an unfitted learner
 
     def _method(self, estimator):
         return "predict"
@@ -230,20 +234,22 @@ class BlackBoxTeaching(BaseModelCoreset):
         learner = self._classifier()
         if isinstance(learner, FrozenEstimator) or _models.is_fitted(learner):
             raise ValueError(
-                f"{learner!r} cannot be trained: it is frozen, or needs no fitting. Teaching "
-                "trains clones of the estimator; give the classifier itself, fitted or not."
+                f"{learner!r} cannot be fitted: it is frozen, or needs no fitting. "
+                f"{type(self).__name__} fits clones of the estimator; pass the classifier itself."
             )
         if is_regressor(learner):
-            raise ValueError(f"{learner!r} is a regressor; {type(self).__name__} teaches labels.")
-        # The learner is taught rows, not weights, so it need not take any.
+            raise ValueError(
+                f"{learner!r} is a regressor. {type(self).__name__} needs class labels."
+            )
+        # The learner is fitted without sample weights, and need not support them.
         super()._check_target(replace(table, weighted=False))
 
     def _represent(self, table):
-        """Teach; return the place of each row in the order of joining, and who joined."""
+        """Run all rounds; return the order of addition of the samples, and which were added."""
         X, y = _models.classifier_input(table.X), table.classes[table.codes]
         present = table.sample_weight > 0
-        # Not divided by the total: doubled integers add up without rounding. Those that were
-        # multiplied by something do not.
+        # Not divided by the total: sums of doubled integers have no rounding errors. Sums of scaled
+        # weights have.
         weight, total = table.sample_weight.copy(), table.sample_weight.sum()
         all_of_it = total * (1 - 2.0**-40)
         rate = self.log_n_hypotheses - np.log(self.delta)
@@ -295,17 +301,17 @@ class BlackBoxTeaching(BaseModelCoreset):
         return place, joined >= 0
 
     def _teach(self, untaught, X, y, taught):
-        """The learner, trained on the rows taught, and what it predicts of all rows."""
+        """The learner, fitted on the samples `taught`, and its predictions for all samples."""
         try:
             learner = _models.fit_with_weight(clone(untaught), take(X, taught), y[taught])
         except InvalidParameterError:
             raise
         except ValueError as error:
             raise ValueError(
-                f"{untaught!r} cannot learn from {len(taught)} rows: {str(error).rstrip('. ')}. "
-                f"Teaching starts with n_initial={self.n_initial} rows of each class. If the "
-                "learner needs more, raise n_initial: cross-validation inside it (cv) needs as "
-                "many rows of each class as it has folds."
+                f"{untaught!r} cannot be fitted on {len(taught)} samples: "
+                f"{str(error).rstrip('. ')}. The first round has n_initial={self.n_initial} "
+                "samples of each class. If the learner needs more, increase n_initial: internal "
+                "cross-validation (cv) needs as many samples of each class as it has folds."
             ) from error
         return learner, _models.predicted_labels(learner, X)
 
@@ -317,25 +323,26 @@ class BlackBoxTeaching(BaseModelCoreset):
         return np.argsort(place)[:size]
 
     def _first_rows(self, table, threshold):
-        """Of each class the rows of the smallest thresholds, ordered by threshold."""
+        """The samples of each class with the smallest thresholds, ordered by threshold."""
         order = np.argsort(threshold, kind="stable")[: np.count_nonzero(table.sample_weight)]
         codes = table.codes[order]
         first = [np.flatnonzero(codes == code)[: self.n_initial] for code in np.unique(codes)]
         return order[np.sort(np.concatenate(first))]
 
     def _why_not(self, wrong, taught):
-        """Why the learner is not right everywhere in the end."""
+        """Why the learner of the last round does not predict all class labels correctly."""
         n_wrong, n_contrary = np.count_nonzero(wrong), np.count_nonzero(wrong & taught)
         text = (
-            f"The learner is still wrong on {n_wrong} of {len(wrong)} rows after "
+            f"The learner predicts {n_wrong} of {len(wrong)} class labels incorrectly after "
             f"{self.n_rounds_} rounds"
         )
         if not n_contrary:
-            return f"{text}. Raise max_rounds={self.max_rounds}, or log_n_hypotheses."
+            return f"{text}. Increase max_rounds={self.max_rounds} or log_n_hypotheses."
         return (
-            f"{text}, on {n_contrary} of them although it was trained on them. It cannot learn "
-            "these labels: they are noisy, or it is too simple or too regularised for them. Give a "
-            "learner that is right on the rows it is trained on, or a coreset_size."
+            f"{text}, {n_contrary} of them for samples that it was fitted on. It cannot learn "
+            "these labels: they are noisy, or the learner is too simple or too regularized. Use a "
+            "learner that predicts the labels of its training samples correctly, or set "
+            "coreset_size."
         )
 
 

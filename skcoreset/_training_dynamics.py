@@ -1,4 +1,4 @@
-"""The record of a training: what a classifier said of each row while it learned."""
+"""The record of a training: statistics of the outputs of a classifier for each sample."""
 
 import io
 import json
@@ -16,16 +16,17 @@ from sklearn.utils.validation import _check_sample_weight
 
 from skcoreset import _models
 from skcoreset._backend import to_numpy
+from skcoreset._docstrings import fill_docstring
 from skcoreset.base import encode, seeded
 
 __all__ = ["TrainingDynamics"]
 
 LEAST_PROBABILITY = 2.0**-52
-SUM_TOLERANCE = 1e-3  # of the probabilities of a row: those of half precision keep it
+SUM_TOLERANCE = 1e-3  # of the probabilities of a sample, also those of half precision
 
 FORMAT, VERSION = "skcoreset.TrainingDynamics", 1
 KINDS = ("proba", "logits", "decision")
-BOTH = "decision and proba"  # what `from_estimator` records of a classifier that has both
+BOTH = "decision and proba"  # recorded by `from_estimator` if the classifier has both
 
 
 def _at_least(least):
@@ -33,77 +34,83 @@ def _at_least(least):
 
 
 class TrainingDynamics:
-    r"""What a classifier said of each row while it was trained, summed up as it comes.
+    r"""Statistics of the outputs of a classifier for each sample during its training.
 
-    One record serves all methods of the family and any number of selections. It comes from a
-    classifier of scikit-learn, xgboost or lightgbm by `from_estimator`, or from your own loop:
-    call `record` with each batch before the update that learns it, as the papers do, or with all
-    rows after each epoch, and `new_run` before another training of the same rows.
+    One record can be passed to all methods of the family, for any number of selections. The method
+    `from_estimator` trains a classifier of scikit-learn, xgboost or lightgbm and returns its
+    record. For any other training loop, create an instance and call `record` with each batch before
+    the update on this batch, as in the papers, or with all samples after each epoch. Call `new_run`
+    before another training on the same samples.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Labels of the rows that are trained on.
+        Class labels of the training samples.
 
     classes : array-like of shape (n_classes,), default=None
-        The classes in the order of the columns of what is recorded. None: sorted.
+        The class labels, in the order of the columns of the recorded outputs. None uses the sorted
+        class labels of `y`.
 
     early_epoch : int, default=None
-        Epoch (from 0) whose errors are kept for `EL2N` and `GraNd`; those of later epochs are left
-        out. None: the last one.
+        The last epoch (from 0) whose outputs are used for `error_norm_` and `gradient_norm_`, the
+        scores of `EL2N` and `GraNd`. None uses the last epoch of the training.
 
     Attributes
     ----------
     n_runs_ : int
-        Trainings recorded; one of which nothing was recorded does not count.
+        Number of recorded trainings. A training without any record is not counted.
 
     n_recorded_ : ndarray of int of shape (n_samples,)
-        How often each row was recorded.
+        Number of records of each sample.
 
     n_forgotten_ : ndarray of int of shape (n_samples,)
-        Forgetting events: how often the row was right and at the next record wrong, added up over
-        the runs. A run in which it was never right counts as many events as it has records.
+        Number of forgetting events: how often the sample is classified correctly at one record and
+        incorrectly at the next, summed over the trainings. A training in which it is never
+        classified correctly counts one event for each of its records.
 
     never_learned_ : ndarray of bool of shape (n_samples,)
-        Whether the row was wrong at every record.
+        Whether the sample is classified incorrectly at all records.
 
     first_learned_ : ndarray of shape (n_samples,)
-        Epoch at which it was right for the first time, the mean over the runs; the number of the
-        last epoch plus 1 where it never was.
+        Epoch at which the sample is first classified correctly, averaged over the trainings; the
+        number of the last epoch plus 1 for a training in which it never is.
 
     correctness_ : ndarray of shape (n_samples,)
-        Fraction of records at which it was right: at which the first of the largest outputs, as
-        ``predict`` takes it, was that of its label.
+        Fraction of the records at which the sample is classified correctly: the first of its
+        largest outputs, as in ``predict``, is that of its class label.
 
     margin_ : ndarray of shape (n_samples,)
-        Mean over the records of :math:`z_y - \max_{c \ne y} z_c`, z the logits or decision values.
-        If only probabilities are known, z is the logarithm, no smaller than that of 2**-52: for a
-        softmax the margin of its logits.
+        Mean over the records of :math:`z_y - \max_{c \ne y} z_c`, where z are the logits or the
+        values of the decision function. If only probabilities are recorded, z are their logarithms
+        (of at least 2**-52); for a softmax, the margin is that of the logits.
 
     confidence_, variability_ : ndarray of shape (n_samples,)
-        Mean and standard deviation over the records of the probability of the label.
+        Mean and standard deviation over the records of the predicted probability of the class
+        label.
 
     error_norm_ : ndarray of shape (n_samples,)
-        :math:`\| p - y \|_2`, y one-hot, at the last record of a run up to `early_epoch`, the mean
-        over the runs.
+        :math:`\| p - y \|_2`, where y is the one-hot encoded class label, at the last record of a
+        training up to `early_epoch`, averaged over the trainings.
 
     gradient_norm_ : ndarray of shape (n_samples,)
-        The same of the norm of the gradient of the log-loss in the last layer.
+        Norm of the gradient of the log-loss with respect to the parameters of the last layer, at
+        the same records, averaged over the trainings.
 
     estimator_ : classifier
-        The classifier that was trained; only by `from_estimator`.
+        The trained classifier of the last training; only after `from_estimator`.
 
     See Also
     --------
-    Forgetting, EL2N, GraNd, AreaUnderMargin, DataMap : What is made of it.
+    Forgetting, EL2N, GraNd, AreaUnderMargin, DataMap : Samplers that use a record.
 
     Notes
     -----
-    Memory: O(n), however long the training is. It can be pickled, or saved as arrays by `save`.
+    The memory is O(n), independent of the number of epochs. A record can be pickled, or saved as
+    arrays by `save`.
 
     Examples
     --------
-    The loop is yours: here two epochs of some network, of which the logits are recorded.
+    A training loop of the user: here, the logits of a network in two epochs are recorded.
 
     >>> import numpy as np
     >>> from skcoreset import Forgetting, TrainingDynamics
@@ -130,21 +137,21 @@ class TrainingDynamics:
         codes, found = encode(y)
         if codes is None:
             raise ValueError(
-                "TrainingDynamics takes the class labels of all rows, (n_samples,); y is "
-                + ("None." if y is None else "continuous: class labels are discrete.")
+                "TrainingDynamics needs the class labels of all samples as y, but y is "
+                + ("None." if y is None else "continuous. Class labels are discrete.")
             )
         if early_epoch is not None:
             early_epoch = _epoch(early_epoch, "early_epoch")
         self.classes_ = found if classes is None else _check_classes(classes)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y has one class, {found.tolist()[0]!r}, and a classifier tells at least 2 "
-                "apart. Name all of them in `classes` if these rows are of one class only."
+                f"The classes are {self.classes_.tolist()!r}, but a classifier needs at least 2. "
+                "If all samples are of one class, pass all class labels as `classes`."
             )
         position = {label: c for c, label in enumerate(self.classes_.tolist())}
         unknown = [label for label in found.tolist() if label not in position]
         if unknown:
-            raise ValueError(f"y has the labels {unknown}, which `classes` has not.")
+            raise ValueError(f"y has the labels {unknown}, which are not in `classes`. Add them.")
         self._codes = np.array([position[label] for label in found.tolist()])[codes]
         self.early_epoch = early_epoch
         self._closed_runs, self._kind, self._last_epoch = 0, None, -1
@@ -163,13 +170,14 @@ class TrainingDynamics:
             setattr(self, name, np.full(n, np.nan))
 
     def __len__(self):
-        """Number of rows."""
+        """Number of samples."""
         return len(self._codes)
 
     def __repr__(self):
-        return f"TrainingDynamics({len(self)} rows, {int(self._total.sum())} records)"
+        return f"TrainingDynamics({len(self)} samples, {int(self._total.sum())} records)"
 
     @classmethod
+    @fill_docstring
     def from_estimator(
         cls,
         estimator,
@@ -186,56 +194,58 @@ class TrainingDynamics:
         random_state=None,
         progress=None,
     ):
-        """Train clones of a classifier and record what they say.
+        """Train clones of a classifier and record their outputs.
 
-        A row counts as right where ``predict`` gives its label. Margins are those of the decision
-        values if the classifier has any (the logits of a linear model, one-vs-rest or not), else,
-        and for boosters, of the logarithms of the probabilities.
+        A sample is classified correctly if ``predict`` returns its class label. Margins are
+        computed from the decision function if the classifier has one (for linear models,
+        one-vs-rest or not, its values are the logits); otherwise, and for boosting, from the
+        logarithms of the probabilities.
 
         Parameters
         ----------
         estimator : classifier, or Pipeline that ends in one
-            With ``partial_fit`` it is trained batch by batch; else with ``warm_start`` and
-            ``max_iter`` or ``n_estimators`` step by step; a booster is fitted (unless it is), and
-            asked what it says at each stage. The earlier steps of a Pipeline are fitted first; a
-            parameter search is fitted first, and the training of the best it finds is recorded.
+            A classifier with ``partial_fit`` is trained batch by batch. A classifier with
+            ``warm_start`` and ``max_iter`` or ``n_estimators`` is trained step by step. A boosting
+            classifier is fitted, unless it is fitted already, and the outputs at each stage are
+            recorded. The earlier steps of a Pipeline are fitted first. A parameter search is fitted
+            first, and the training of its best estimator is recorded.
 
-        X : table of shape (n_samples, n_features)
-            Rows.
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The training samples.
 
         y : array-like of shape (n_samples,)
-            Labels.
+            The class labels.
 
         n_epochs : int, default=10
-            Passes over the rows; steps of a ``warm_start``; stages of a booster or forest, no more
-            than it has.
+            Number of passes over the samples with ``partial_fit``, of iterations with
+            ``warm_start`` and ``max_iter``, or of recorded stages of boosting and forests (at most
+            all stages).
 
-        n_repeats : int, default=1
-            Trainings, each with another shuffle and seed.
+        {n_repeats}
 
-        batch_size : int, default=64
-            Rows for each ``partial_fit``.
+        {batch_size}
 
         count : {"presentation", "epoch"}, default="presentation"
-            Of ``partial_fit``: ask for each batch right before it is learned (for the very first
-            one right after, as nothing has been learned before), or for all rows after each epoch.
-            The others are always asked after each step.
+            When the outputs are recorded with ``partial_fit``. "presentation" records each batch
+            before the update on this batch (the very first batch after it, because an unfitted
+            classifier cannot predict); "epoch" records all samples after each epoch. Without
+            ``partial_fit``, all samples are recorded after each step.
 
         stages : {"spaced", "first"}, default="spaced"
-            Of a booster or forest: evenly spaced ones, the finished model among them, or the first
-            `n_epochs`, which are its early training.
+            Stages of boosting and forests that are recorded. "spaced" records evenly spaced stages,
+            the last stage among them; "first" records the first `n_epochs` stages, which are early
+            in the training.
 
         early_epoch : int, default=None
-            As for the class.
+            The parameter `early_epoch` of :class:`TrainingDynamics`.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights to train with.
+            Sample weights of the training.
 
-        random_state : int, RandomState instance or None, default=None
-            Seed of the shuffles, and of every ``random_state`` in the classifier that is None.
+        {random_state_training}
 
         progress : callable, default=None
-            Called again and again with the share of the work that is done, from 0 to 1.
+            Called repeatedly with the completed fraction of the training, from 0 to 1.
 
         Returns
         -------
@@ -295,44 +305,48 @@ class TrainingDynamics:
         return dynamics
 
     def record(self, indices, outputs, *, epoch=None, kind="auto", features=None):
-        """Take in what the classifier says of some rows.
+        """Record the outputs of the classifier for some samples.
 
-        A row counts as right where the first of the largest outputs is that of its label. If
-        anything is wrong with what is given, nothing is recorded.
+        A sample is classified correctly if the first of its largest outputs is that of its class
+        label. If an argument is invalid, an error is raised and nothing is recorded.
 
         Parameters
         ----------
         indices : array-like of int of shape (n_batch,)
-            Which rows, each at most once.
+            Indices of the samples, each at most once.
 
         outputs : array-like of shape (n_batch, n_classes), or (n_batch,) for two classes
-            Probabilities, logits or decision values. One column is that of the second class.
+            Probabilities, logits or values of the decision function. One column is that of the
+            second class.
 
         epoch : int, default=None
-            Number of the epoch, from 0. None: how often each row was recorded in this run.
+            Number of the epoch, from 0. With None, it is the number of earlier records of each
+            sample in this training.
 
         kind : {"auto", "proba", "logits", "decision"}, default="auto"
-            What `outputs` are. Of logits the softmax is the probability; decision values, as those
-            of a hinge loss, have none. "auto" is the kind of the records before; of the first one
-            rows that add up to 1 and are not negative are taken for probabilities, others for
-            logits; one column must be named.
+            Kind of the outputs. The probabilities of logits are computed by the softmax; decision
+            values, such as those of a hinge loss, have no probabilities. "auto" is the kind of the
+            earlier records. At the first record, it is "proba" if the outputs of each sample are
+            non-negative and sum to 1, and "logits" otherwise; for outputs of one column, the kind
+            must be given.
 
         features : array-like of shape (n_batch, n_features), default=None
-            What the last layer sees, for `gradient_norm_`; a bias of 1 is added.
+            Input of the last layer, which is needed for `gradient_norm_`. A constant feature of 1
+            is added for the bias.
         """
         rows = np.asarray(to_numpy(indices))
         if rows.ndim != 1 or not (np.issubdtype(rows.dtype, np.integer) or rows.size == 0):
-            raise ValueError(f"indices must be whole numbers, (n_batch,), got {indices!r}.")
+            raise ValueError(f"indices must be integers of shape (n_batch,), got {indices!r}.")
         rows = rows.astype(np.intp)
         if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
             raise ValueError(
-                f"indices go from 0 to {len(self) - 1}, got {rows.min()}, {rows.max()}."
+                f"indices must be from 0 to {len(self) - 1}, got {rows.min()} to {rows.max()}."
             )
         values, counts = np.unique(rows, return_counts=True)
         if (counts > 1).any():
             raise ValueError(
-                f"indices name a row more than once, row {values[counts.argmax()]}; record each "
-                "row once a call."
+                f"indices hold sample {values[counts.argmax()]} more than once. Each sample can be "
+                "recorded at most once per call."
             )
         if epoch is not None:
             epoch = _epoch(epoch, "epoch")
@@ -349,7 +363,8 @@ class TrainingDynamics:
             )
             if len(features) != len(rows):
                 raise ValueError(
-                    f"features have {len(features)} rows, and {len(rows)} rows are recorded."
+                    f"features have {len(features)} rows, but {len(rows)} samples are recorded. "
+                    "Pass one row of features for each sample."
                 )
             squared_norms = np.vecdot(features, features) + 1
         self._take_in(rows, _models.Response.from_values(outputs, kind), epoch, squared_norms)
@@ -365,33 +380,41 @@ class TrainingDynamics:
         n_classes = len(self.classes_)
         if outputs.shape not in [(len(rows), n_classes)] + [(len(rows),)] * (n_classes == 2):
             raise ValueError(
-                f"outputs have the shape {outputs.shape}; {len(rows)} rows and {n_classes} classes "
-                f"need ({len(rows)}, {n_classes})."
+                f"outputs have the shape {outputs.shape}, but {len(rows)} samples and {n_classes} "
+                f"classes need ({len(rows)}, {n_classes})"
+                f"{f' or ({len(rows)},)' if n_classes == 2 else ''}."
             )
         return outputs
 
     def _kind_of(self, outputs, kind):
         if kind not in ("auto", *KINDS):
-            raise ValueError(f"kind={kind!r}: it is 'auto', 'proba', 'logits' or 'decision'.")
+            raise ValueError(f"kind must be 'auto', 'proba', 'logits' or 'decision', got {kind!r}.")
         wrong = _no_probabilities(outputs)
         if kind == "auto":
             if outputs.ndim == 1 and self._kind is None:
-                raise ValueError("kind='auto' cannot tell what one column is; name the kind.")
+                raise ValueError(
+                    "kind='auto' is undefined for outputs of one column. Pass the kind: 'proba', "
+                    "'logits' or 'decision'."
+                )
             if self._kind in ("logits", "decision"):
                 return self._kind
             kind = "logits" if wrong.any() else "proba"
         if self._kind not in (None, kind):
-            raise ValueError(f"these outputs are {kind!r}, those before were {self._kind!r}.")
+            raise ValueError(
+                f"The outputs are of kind {kind!r}, but those of the earlier records are of kind "
+                f"{self._kind!r}. Record outputs of one kind only."
+            )
         if kind == "proba" and wrong.any():
             at = int(wrong.argmax())
             raise ValueError(
-                f"outputs are no probabilities: {outputs[at].tolist()} at position {at}; they are "
-                "at least 0, and those of a row sum to 1. Logits are kind='logits'."
+                f"outputs are not probabilities: {outputs[at].tolist()} at position {at}. "
+                "Probabilities are non-negative and sum to 1 for each sample. For logits, pass "
+                "kind='logits'."
             )
         return kind
 
     def _take_in(self, rows, response, epoch, squared_norms):
-        """Add what was said of some rows, all of it valid; `squared_norms` None: not known."""
+        """Add valid outputs of some samples to the statistics; `squared_norms` may be unknown."""
         at, codes = np.arange(len(rows)), self._codes[rows]
         correct = response.is_correct(codes, self.classes_)
         values = response.logits
@@ -430,7 +453,10 @@ class TrainingDynamics:
         self._last_epoch = max(self._last_epoch, int(epochs.max(initial=-1)))
 
     def new_run(self):
-        """Another training of the same rows begins; nothing happens before the first record."""
+        """Start another training on the same samples.
+
+        If nothing has been recorded since the last start, the call has no effect.
+        """
         if not self._seen.any():
             return
         events, first, error, gradient = self._of_this_run()
@@ -443,7 +469,7 @@ class TrainingDynamics:
         self._start_run()
 
     def _of_this_run(self):
-        """Events, first right, error and gradient of the run that was begun last."""
+        """Events, epochs of first learning, errors and gradients of the current training."""
         never = np.isnan(self._first)
         return (
             np.where(never, self._seen, self._forgot),
@@ -500,8 +526,8 @@ class TrainingDynamics:
         missing = np.flatnonzero(runs == 0)
         if len(missing):
             raise ValueError(
-                f"{len(missing)} rows have no record up to early_epoch={self.early_epoch}, the "
-                f"first of them row {missing[0]}; give a later one."
+                f"{len(missing)} samples (the first is sample {missing[0]}) have no record up to "
+                f"early_epoch={self.early_epoch}. Use a larger early_epoch."
             )
         return (self._error + np.nan_to_num(now)) / runs
 
@@ -513,9 +539,9 @@ class TrainingDynamics:
         missing = np.flatnonzero(np.isnan(out))
         if len(missing):
             raise ValueError(
-                "gradient_norm_ needs `features` of every row at its last record of every run up "
-                f"to early_epoch; {len(missing)} rows have none, the first of them row "
-                f"{missing[0]}."
+                "gradient_norm_ needs the features of each sample at its last record of each "
+                f"training up to early_epoch. {len(missing)} samples (the first is sample "
+                f"{missing[0]}) have none. Pass `features` to `record`."
             )
         return out
 
@@ -523,7 +549,8 @@ class TrainingDynamics:
         missing = np.flatnonzero(self._total == 0)
         if len(missing):
             raise ValueError(
-                f"{len(missing)} rows were never recorded, the first of them row {missing[0]}."
+                f"{len(missing)} samples (the first is sample {missing[0]}) have no record. Record "
+                "all samples before using the statistics."
             )
         return self._total
 
@@ -531,13 +558,13 @@ class TrainingDynamics:
         self._recorded()
         if self._kind == "decision":
             raise ValueError(
-                f"{what} needs probabilities, and decision values were recorded. Take a classifier "
-                "that has them (a log-loss), or a method that needs none: AreaUnderMargin, "
-                "Forgetting."
+                f"{what} needs probabilities, but decision values were recorded. Use a classifier "
+                "with predict_proba (a log-loss), or a method that needs no probabilities: "
+                "AreaUnderMargin or Forgetting."
             )
 
     def _rows(self, rows):
-        """The record of some rows alone."""
+        """The record of a subset of the samples."""
         some = TrainingDynamics.__new__(TrainingDynamics)
         vars(some).update(vars(self))
         for name in self._per_row():
@@ -548,12 +575,12 @@ class TrainingDynamics:
         return [*self._COUNTS, *self._SUMS, *self._NOW, "_was_right", "_codes"]
 
     def save(self, file):
-        """Write the record to a file, as a .npz of plain arrays.
+        """Save the record to a file, in the .npz format without pickled objects.
 
         Parameters
         ----------
         file : path or binary file object
-            A path is taken as it is: no suffix is added.
+            The file to write. No suffix is appended to a path.
         """
         labels, labels_are = _plain_labels(self.classes_)
         header = {
@@ -572,27 +599,28 @@ class TrainingDynamics:
 
     @classmethod
     def load(cls, file):
-        """Read what `save` has written.
+        """Load a record from a file that `save` has written.
 
         Parameters
         ----------
         file : path or binary file object
+            The file to read.
 
         Returns
         -------
         dynamics : TrainingDynamics
-            The record; `estimator_` is not part of it.
+            The record, without `estimator_`.
         """
         header, arrays = _read(file)
         if header["version"] != VERSION:
             raise ValueError(
-                f"{_name(file)} holds a record in version {header['version']!r} of the format; "
-                f"this version of skcoreset reads version {VERSION}."
+                f"{_name(file)} holds a record in version {header['version']!r} of the format, but "
+                f"this version of skcoreset reads version {VERSION}. Use the version that saved it."
             )
         try:
             return cls._restored(header, arrays)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{_name(file)} holds a record that is damaged: {error}") from error
+            raise ValueError(f"{_name(file)} holds a damaged record: {error}") from error
 
     @classmethod
     def _restored(cls, header, arrays):
@@ -600,26 +628,26 @@ class TrainingDynamics:
         if header["labels"] == "object":
             labels = labels.astype(object)
         codes = arrays["_codes"]
-        _need(codes.ndim == 1 and codes.dtype.kind == "i" and len(codes), "no codes of classes")
-        _need(((codes >= 0) & (codes < len(labels))).all(), "codes of classes that are not there")
+        _need(codes.ndim == 1 and codes.dtype.kind == "i" and len(codes), "class codes are missing")
+        _need(((codes >= 0) & (codes < len(labels))).all(), "class codes and classes do not match")
         dynamics = cls(labels[codes], classes=labels, early_epoch=header["early_epoch"])
         for name in dynamics._per_row():
             now, then = getattr(dynamics, name), arrays[name]
             _need(then.shape == now.shape, f"{name} has the shape {then.shape}, not {now.shape}")
-            _need(then.dtype.kind == now.dtype.kind, f"{name} is of dtype {then.dtype}")
+            _need(then.dtype.kind == now.dtype.kind, f"{name} has the dtype {then.dtype}")
             setattr(dynamics, name, then.astype(now.dtype))
         kind, total = header["kind"], dynamics._total
-        _need(kind in (None, BOTH, *KINDS), f"its kind is {kind!r}")
-        _need((kind is None) == (not total.any()), f"its kind is {kind!r}")
+        _need(kind in (None, BOTH, *KINDS), f"the kind is {kind!r}")
+        _need((kind is None) == (not total.any()), f"the kind is {kind!r}")
         dynamics._kind = kind
         dynamics._closed_runs = _epoch(header["closed_runs"], "closed_runs")
         dynamics._last_epoch = _epoch(header["last_epoch"] + 1, "last_epoch") - 1
         for name in cls._COUNTS:
             values = getattr(dynamics, name)
             most = dynamics._closed_runs if name == "_error_runs" else total
-            _need(((values >= 0) & (values <= most)).all(), f"{name} counts what was not recorded")
+            _need(((values >= 0) & (values <= most)).all(), f"{name} exceeds the number of records")
         for name in (*cls._SUMS, *cls._NOW):
-            # NaN stands for what was not recorded.
+            # NaN means that nothing was recorded.
             values, gaps = getattr(dynamics, name), name in (*cls._NOW, "_gradient")
             _need((np.isfinite(values) | (gaps & np.isnan(values))).all(), f"{name} is not finite")
         _need((dynamics._square >= 0).all(), "_square is negative")
@@ -628,28 +656,30 @@ class TrainingDynamics:
 
 def _epoch(value, name):
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral) or value < 0:
-        raise ValueError(f"{name}={value!r}: it is an int of at least 0, or None.")
+        raise ValueError(f"{name} must be an int of at least 0 or None, got {value!r}.")
     return int(value)
 
 
 def _check_classes(classes):
     classes = np.asarray(to_numpy(classes))
     if classes.ndim != 1 or len(set(classes.tolist())) < len(classes):
-        raise ValueError(f"classes={classes.tolist()!r}: they are distinct labels, (n_classes,).")
+        raise ValueError(
+            f"classes must be distinct labels of shape (n_classes,), got {classes.tolist()!r}."
+        )
     return classes
 
 
 def _no_probabilities(outputs):
-    """Mask of the rows that are no probabilities."""
+    """Mask of the samples whose outputs are not probabilities."""
     if outputs.ndim == 1:
         return (outputs < 0) | (outputs > 1)
     return (outputs < 0).any(axis=1) | (abs(outputs.sum(axis=1) - 1) > SUM_TOLERANCE)
 
 
 def _to_train(estimator, random_state):
-    """The estimator if it is fitted, else a clone whose own seeds are drawn where there are none.
+    """The estimator if it is fitted; otherwise a clone in which each unset seed is drawn.
 
-    One number is drawn for each training, whatever the estimator is.
+    One number is drawn for each training, independent of the estimator.
     """
     seed = random_state.randint(2**31 - 1)
     if _models.is_fitted(estimator):
@@ -662,15 +692,15 @@ def _to_train(estimator, random_state):
 
 
 def _plain_labels(classes):
-    """Labels as an array that needs no pickle, and the name of its dtype before."""
+    """Class labels as an array that needs no pickle, and the name of the original dtype."""
     if classes.dtype != object:
         return classes, classes.dtype.name
     kinds = {type(label) for label in classes.tolist()}
     plain = np.array(classes.tolist()) if len(kinds) == 1 else classes
     if plain.dtype == object or plain.tolist() != classes.tolist():
         raise ValueError(
-            f"These labels cannot be written without pickle: {classes.tolist()}. Labels that are "
-            "all strings, all numbers or all bool can; or pickle the record as a whole."
+            f"These class labels cannot be saved without pickle: {classes.tolist()}. Use labels "
+            "that are all strings, all numbers or all bool, or pickle the whole record."
         )
     return plain, "object"
 
@@ -685,7 +715,7 @@ def _need(condition, message):
 
 
 def _read(file):
-    """Header and arrays of a file, or an error that says that it is no record."""
+    """Header and arrays of a file; an error is raised if the file is not a complete record."""
     if hasattr(file, "read"):
         content = file.read()
     else:
@@ -696,7 +726,7 @@ def _read(file):
             arrays = {name: found[name] for name in found.files}
         header = json.loads(str(arrays.pop("header")))
         if header["format"] != FORMAT:
-            raise ValueError(f"its format is {header['format']!r}")
+            raise ValueError(f"the format is {header['format']!r}")
         header["version"]
     except (
         AttributeError,
@@ -710,7 +740,7 @@ def _read(file):
         zlib.error,
     ) as error:
         raise ValueError(
-            f"{_name(file)} is no record that TrainingDynamics.save has written, or only a part of "
-            f"one ({type(error).__name__}: {error})."
+            f"{_name(file)} is not a complete file of TrainingDynamics.save "
+            f"({type(error).__name__}: {error})."
         ) from error
     return header, arrays

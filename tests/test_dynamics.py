@@ -184,10 +184,10 @@ def test_memory_does_not_grow_with_the_epochs(rng):
     [
         ({"indices": [0, 4]}, "from 0 to 3"),
         ({"indices": [0, 0]}, "more than once"),
-        ({"indices": [0.5, 1]}, "whole numbers"),
-        ({"outputs": np.ones((3, 2))}, r"need \(2, 2\)"),
+        ({"indices": [0.5, 1]}, "must be integers"),
+        ({"outputs": np.ones((3, 2))}, r"need \(2, 2\) or \(2,\)"),
         ({"outputs": np.array([[np.nan, 1], [0, 1]])}, "NaN"),
-        ({"outputs": np.array([0.2, 0.3])}, "name the kind"),
+        ({"outputs": np.array([0.2, 0.3])}, "Pass the kind"),
         ({"kind": "probabilities"}, "'proba', 'logits' or 'decision'"),
     ],
 )
@@ -199,29 +199,29 @@ def test_bad_records(kwargs, message):
 
 
 def test_bad_use(table):
-    with pytest.raises(ValueError, match="labels of all rows"):
+    with pytest.raises(ValueError, match="labels of all samples"):
         TrainingDynamics()
-    with pytest.raises(ValueError, match="which `classes` has not"):
+    with pytest.raises(ValueError, match="which are not in `classes`"):
         TrainingDynamics([0, 1, 2], classes=[0, 1])
     dynamics = TrainingDynamics([0, 1, 0])
     dynamics.record([0, 1], np.eye(2))
-    with pytest.raises(ValueError, match="'logits', those before were 'proba'"):
+    with pytest.raises(ValueError, match=r"'logits', but those of the earlier .* 'proba'"):
         dynamics.record([0, 1], 2 * np.eye(2))
-    with pytest.raises(ValueError, match="never recorded, the first of them row 2"):
+    with pytest.raises(ValueError, match=r"1 samples \(the first is sample 2\) have no record"):
         dynamics.margin_  # noqa: B018
     late = TrainingDynamics([0, 1, 0], early_epoch=0)
     late.record([0, 1], np.eye(2), epoch=0)
     late.record([2], np.eye(2)[:1], epoch=1)
-    with pytest.raises(ValueError, match="no record up to early_epoch=0, the first of them row 2"):
+    with pytest.raises(ValueError, match=r"sample 2\) have no record up to early_epoch=0"):
         EL2N(dynamics=late).fit(np.zeros((3, 1)))
-    with pytest.raises(ValueError, match="needs `features` of every row"):
+    with pytest.raises(ValueError, match="needs the features of each sample"):
         GraNd(dynamics=late).fit(np.zeros((3, 1)))
     X, y = table
     assert len(EL2N(coreset_size=30, n_epochs=1, random_state=0).fit(X, y).sample_indices_) == 30
-    with pytest.raises(ValueError, match="dynamics has 3 rows, X has 300"):
+    with pytest.raises(ValueError, match="dynamics has 3 samples, X has 300"):
         Forgetting(dynamics=dynamics).fit(X, y)
     other = TrainingDynamics.from_estimator(GaussianNB(), X, y, n_epochs=1, random_state=0)
-    with pytest.raises(ValueError, match="y is not the y of the dynamics"):
+    with pytest.raises(ValueError, match="y differs from the class labels of the dynamics"):
         Forgetting(dynamics=other).fit(X[::-1], y[::-1])
 
 
@@ -337,8 +337,8 @@ def test_boosters_of_others(library, table):
 @pytest.mark.parametrize(
     ("estimator", "error", "message"),
     [
-        (KNeighborsClassifier(), TypeError, "partial_fit .*warm_start.*boosters"),
-        (GaussianNB().fit([[0.0], [1.0]], [0, 1]), ValueError, "a training that is over"),
+        (KNeighborsClassifier(), TypeError, "partial_fit .*warm_start.*boosting stage"),
+        (GaussianNB().fit([[0.0], [1.0]], [0, 1]), ValueError, "its training cannot be recorded"),
     ],
 )
 def test_what_cannot_be_watched(estimator, error, message, table):
@@ -692,10 +692,10 @@ def test_stages_are_spaced_unless_the_first_are_wanted(table):
 def test_a_solver_that_starts_anew(estimator, table):
     X, y = table
     for search in (estimator, make_pipeline(StandardScaler(), estimator)):
-        with pytest.raises(ValueError, match=r"solver='liblinear' starts anew .*'lbfgs'.*'saga'"):
+        with pytest.raises(ValueError, match=r"solver='liblinear' ignores .*'lbfgs'.*'saga'"):
             Forgetting(search).fit(X, y > 0)
     search = GridSearchCV(LogisticRegression(max_iter=500), {"solver": ["liblinear"]}, cv=2)
-    with pytest.raises(ValueError, match="solver='liblinear' starts anew"):
+    with pytest.raises(ValueError, match="solver='liblinear' ignores"):
         Forgetting(search).fit(X, y > 0)
 
 
@@ -861,21 +861,21 @@ def test_the_cutoff_is_not_rounded_down_below_a_whole_number(cutoff):
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"outputs": [[3.0, -2.0], [0.5, 0.5]]}, r"no probabilities: \[3.0, -2.0\] at position 0"),
+        ({"outputs": [[3.0, -2.0], [0.5, 0.5]]}, r"not probabilities: \[3.0, -2.0\] at position 0"),
         ({"outputs": [[0.5, 0.5], [0.5, 0.6]]}, r"\[0.5, 0.6\] at position 1"),
         ({"outputs": [0.5, 1.5]}, "1.5 at position 1"),
         ({"outputs": [[np.inf, 0.0], [0.5, 0.5]]}, "infinity"),
         ({"outputs": [["a", "b"], ["c", "d"]]}, "could not convert string"),
-        ({"epoch": -1}, "epoch=-1: it is an int of at least 0"),
-        ({"epoch": 1.5}, "epoch=1.5"),
-        ({"epoch": True}, "epoch=True"),
-        ({"epoch": "x"}, "epoch='x'"),
-        ({"features": [[1.0], [2.0], [3.0]]}, "features have 3 rows, and 2 rows are recorded"),
+        ({"epoch": -1}, "epoch must be an int of at least 0 or None, got -1"),
+        ({"epoch": 1.5}, "epoch must .* 1.5"),
+        ({"epoch": True}, "epoch must .* True"),
+        ({"epoch": "x"}, "epoch must .* 'x'"),
+        ({"features": [[1.0], [2.0], [3.0]]}, "features have 3 rows, but 2 samples are recorded"),
         ({"features": [[1.0], [np.nan]]}, "features contains NaN"),
         ({"features": [1.0, 2.0]}, "Expected 2D array"),
-        ({"kind": "logits"}, "'logits', those before were 'proba'"),
-        ({"kind": "probas"}, "kind='probas'"),
-        ({"indices": [0, 0]}, "more than once, row 0"),
+        ({"kind": "logits"}, "'logits', but those of the earlier records are of kind 'proba'"),
+        ({"kind": "probas"}, "kind must .* 'probas'"),
+        ({"indices": [0, 0]}, "sample 0 more than once"),
     ],
 )
 def test_nothing_is_recorded_of_what_is_wrong(kwargs, message):
@@ -897,8 +897,8 @@ def test_nothing_is_recorded_of_what_is_wrong(kwargs, message):
         ({"batch_size": 0}, "'batch_size' parameter .* Got 0"),
         ({"batch_size": -3}, "'batch_size' parameter .* Got -3"),
         ({"stages": "last"}, "'stages' parameter .* Got 'last'"),
-        ({"early_epoch": -1}, "early_epoch=-1"),
-        ({"early_epoch": 1.5}, "early_epoch=1.5"),
+        ({"early_epoch": -1}, "early_epoch must .* -1"),
+        ({"early_epoch": 1.5}, "early_epoch must .* 1.5"),
         ({"sample_weight": -np.ones(300)}, "Negative values"),
         ({"sample_weight": np.ones(299)}, "sample_weight"),
         ({"random_state": "x"}, "'random_state' parameter"),
@@ -912,11 +912,11 @@ def test_trainings_that_make_no_sense(kwargs, message, table):
 @pytest.mark.parametrize(
     ("y", "classes", "message"),
     [
-        ([3, 3], None, "y has one class, 3"),
+        ([3, 3], None, r"The classes are \[3\]"),
         ([0.5, 1.7], None, "y is continuous"),
         ([0, 1], [0, 1, 1], "distinct labels"),
         ([0, 1], [[0, 1]], "distinct labels"),
-        (["a", "b"], ["a"], "one class|which `classes` has not"),
+        (["a", "b"], ["a"], r"classes are \['a'\], but a classifier needs at least 2"),
     ],
 )
 def test_labels_that_make_no_record(y, classes, message):
@@ -936,7 +936,7 @@ def test_a_gradient_is_not_that_of_an_older_record():
     dynamics = TrainingDynamics([0, 1])
     dynamics.record([0, 1], [[0.0, 0.0], [0.0, 0.0]], kind="logits", features=[[0.0], [0.0]])
     dynamics.record([0, 1], [[9.0, 0.0], [0.0, 9.0]], kind="logits")
-    with pytest.raises(ValueError, match="needs `features` of every row at its last record"):
+    with pytest.raises(ValueError, match="the features of each sample at its last record"):
         dynamics.gradient_norm_  # noqa: B018
 
 
@@ -1069,7 +1069,7 @@ def test_what_is_no_record():
         *(content[:length] for length in range(1, len(content), 97)),
     ]
     for bad in foreign:
-        with pytest.raises(ValueError, match=r"is no record that TrainingDynamics\.save"):
+        with pytest.raises(ValueError, match=r"is not a complete file of TrainingDynamics\.save"):
             TrainingDynamics.load(io.BytesIO(bad))
 
 
@@ -1084,7 +1084,7 @@ def test_a_byte_that_is_wrong():
         try:
             loaded = TrainingDynamics.load(io.BytesIO(bytes(damaged)))
         except ValueError as error:
-            assert "is no record" in str(error) or "is damaged" in str(error)  # noqa: PT017
+            assert "not a complete file" in str(error) or "damaged" in str(error)  # noqa: PT017
             refused += 1
         else:  # a date, or the like
             np.testing.assert_array_equal(loaded.margin_, dynamics.margin_)
@@ -1093,7 +1093,7 @@ def test_a_byte_that_is_wrong():
 
 def test_a_format_to_come():
     content = changed(saved(TrainingDynamics([0, 1])), version=2)
-    with pytest.raises(ValueError, match=r"version 2 of the format; .* reads version 1"):
+    with pytest.raises(ValueError, match=r"version 2 of the format, .* reads version 1"):
         TrainingDynamics.load(io.BytesIO(content))
 
 
@@ -1102,28 +1102,26 @@ def test_a_format_to_come():
     [
         ({"_total": np.zeros(4, dtype=int)}, r"_total has the shape \(4,\), not \(3,\)"),
         ({"_margin": np.zeros((3, 1))}, "_margin has the shape"),
-        ({"_codes": np.array([0, 0, 7])}, "codes of classes that are not there"),
-        ({"_codes": np.array([0, 0, -1])}, "codes of classes that are not there"),
-        ({"_codes": np.zeros(0, dtype=int)}, "codes of classes"),
-        ({"_right": np.array([9, 0, 0])}, "_right counts what was not recorded"),
-        ({"_seen": np.array([-1, 0, 0])}, "_seen counts what was not recorded"),
+        ({"_codes": np.array([0, 0, 7])}, "class codes and classes do not match"),
+        ({"_codes": np.array([0, 0, -1])}, "class codes and classes do not match"),
+        ({"_codes": np.zeros(0, dtype=int)}, "class codes are missing"),
+        ({"_right": np.array([9, 0, 0])}, "_right exceeds the number of records"),
+        ({"_seen": np.array([-1, 0, 0])}, "_seen exceeds the number of records"),
         ({"_margin": np.array([np.inf, 0, 0])}, "_margin is not finite"),
         ({"_mean": np.array([np.nan, 0, 0])}, "_mean is not finite"),
-        ({"_was_right": np.array([0.0, 1, 1])}, "_was_right is of dtype"),
+        ({"_was_right": np.array([0.0, 1, 1])}, "_was_right has the dtype"),
         ({"_error": None}, "_error"),
-        ({"kind": "votes"}, "its kind is 'votes'"),
-        ({"kind": None}, "its kind is None"),
-        ({"closed_runs": -1}, "closed_runs=-1"),
-        ({"last_epoch": "x"}, "damaged"),
-        ({"early_epoch": 1.5}, "early_epoch=1.5"),
+        ({"kind": "votes"}, "the kind is 'votes'"),
+        ({"kind": None}, "the kind is None"),
+        ({"closed_runs": -1}, "closed_runs must .* -1"),
+        ({"last_epoch": "x"}, "concatenate"),
+        ({"early_epoch": 1.5}, "early_epoch must .* 1.5"),
         ({"classes": np.array([0, 0])}, "distinct labels"),
     ],
 )
 def test_records_that_are_damaged(changes, message):
     content = changed(saved(record_of([[0, 1], [1, 1], [1, 0]])), **changes)
-    with pytest.raises(
-        ValueError, match=f"(?s)holds a record that is damaged: .*{message}|{message}"
-    ):
+    with pytest.raises(ValueError, match=f"(?s)holds a damaged record: .*{message}"):
         TrainingDynamics.load(io.BytesIO(content))
 
 
@@ -1198,7 +1196,7 @@ def test_rows_of_weight_0_with_a_record(method, table, rng):
     short = TrainingDynamics(y[:5], classes=[0, 1, 2])
     with pytest.raises(ValueError, match=r"X has 300, of which \d+ have a positive weight"):
         method(coreset_size=30, dynamics=short).fit(X, y, sample_weight=w)
-    with pytest.raises(ValueError, match=r"y is not the y of the dynamics: row \d+ has the label"):
+    with pytest.raises(ValueError, match=r"y differs .* of the dynamics: sample \d+ has the label"):
         method(coreset_size=30, dynamics=every).fit(X, (y + 1) % 3, sample_weight=w)
 
 

@@ -118,7 +118,7 @@ def test_a_consistent_learner_is_right_everywhere_at_any_pace(log_n_hypotheses, 
     [ONE_NN, DecisionTreeClassifier(random_state=0), Perceptron(max_iter=20, tol=None)],
     ids=lambda learner: type(learner).__name__,
 )
-@pytest.mark.filterwarnings("ignore:The learner is still wrong:UserWarning")
+@pytest.mark.filterwarnings("ignore:The learner predicts:UserWarning")
 def test_equals_the_plain_loop(learner, weighted, clean):
     X, y = clean
     weight = np.random.default_rng(0).integers(1, 4, 300) if weighted else None
@@ -318,7 +318,7 @@ def test_data_frames_and_answers_in_a_column(clean):
 def test_noise_is_said_clearly(flipped):
     X, y = flipped
     sampler = BlackBoxTeaching(LogisticRegression(), random_state=0)
-    with pytest.warns(UserWarning, match=r"(?s)wrong on (\d+) of 200.*cannot learn these labels"):
+    with pytest.warns(UserWarning, match=r"(?s)predicts \d+ of 200 .*cannot learn these labels"):
         sampler.fit(X, y)
     assert not sampler.converged_
     wrong = sampler.estimator_.predict(X) != y
@@ -340,7 +340,7 @@ def test_ends_at_max_rounds(max_rounds, flipped):
 
 
 def test_too_few_rounds_for_a_consistent_learner(clean):
-    with pytest.warns(UserWarning, match="Raise max_rounds=2"):
+    with pytest.warns(UserWarning, match="Increase max_rounds=2"):
         BlackBoxTeaching(ONE_NN, max_rounds=2, random_state=0).fit(*clean)
 
 
@@ -445,7 +445,7 @@ def test_errors_about_labels(clean):
 def test_frozen_within_a_pipeline(clean):
     X, y = clean
     pipe = make_pipeline(StandardScaler(), FrozenEstimator(LogisticRegression().fit(X, y)))
-    with pytest.raises(ValueError, match="cannot be trained"):
+    with pytest.raises(ValueError, match="cannot be fitted"):
         BlackBoxTeaching(pipe).fit(X, y)
 
 
@@ -477,7 +477,7 @@ def test_interrupted_it_stays_what_it_was(clean):
 )
 def test_a_learner_that_needs_more_rows_says_how_many_to_begin_with(learner, clean):
     X, y = clean
-    with pytest.raises(ValueError, match=r"cannot learn from \d+ rows: .*raise n_initial"):
+    with pytest.raises(ValueError, match=r"cannot be fitted on \d+ samples: .*increase n_initial"):
         BlackBoxTeaching(learner, 20, random_state=0).fit(X, y)
     fitted = BlackBoxTeaching(learner, 20, n_initial=3, random_state=0).fit(X, y)
     assert len(fitted.sample_indices_) == 20
@@ -504,7 +504,7 @@ def test_the_seed_reaches_into_the_learner(clean):
 
 
 def test_the_warning_points_at_the_line_of_the_user(flipped):
-    with pytest.warns(UserWarning, match="still wrong") as caught:
+    with pytest.warns(UserWarning, match="labels incorrectly") as caught:
         BlackBoxTeaching(STUMP, random_state=0).fit(*flipped)
     assert [w.filename for w in caught] == [__file__]
 

@@ -1,4 +1,4 @@
-"""Watching a classifier train: what it says of the rows while it learns."""
+"""Training a classifier step by step, and its outputs for the samples at each step."""
 
 import threading
 import warnings
@@ -39,28 +39,28 @@ __all__ = [
 ]
 
 RECORDABLE = (
-    "Training can be watched of classifiers with partial_fit (SGDClassifier, MLPClassifier, "
-    "GaussianNB, Perceptron), with warm_start and max_iter or n_estimators (forests, "
-    "LogisticRegression), and of boosters that tell what they said at each stage "
-    "(GradientBoostingClassifier, HistGradientBoostingClassifier, AdaBoostClassifier, xgboost, "
-    "lightgbm); or record it in your own loop, with TrainingDynamics.record."
+    "Use a classifier with partial_fit (SGDClassifier, MLPClassifier, GaussianNB, Perceptron), "
+    "with warm_start and max_iter or n_estimators (forests, LogisticRegression), or with the "
+    "predictions of each boosting stage (GradientBoostingClassifier, "
+    "HistGradientBoostingClassifier, AdaBoostClassifier, xgboost, lightgbm); or record another "
+    "training loop with TrainingDynamics.record."
 )
 
 
 @dataclass(frozen=True)
 class Response:
-    """What a classifier said of some rows, one column a class."""
+    """Outputs of a classifier for some samples, one column for each class."""
 
     kind: str
-    logits: np.ndarray | None  # or decision values; None: known up to their softmax only
+    logits: np.ndarray | None  # or decision values; None: only the softmax is known
     proba: np.ndarray | None
-    # The labels that `predict` gives to the rows at some positions: where outputs tie, scikit-learn
-    # has more than one rule.
+    # The labels that `predict` returns for the samples at some positions: for equal outputs,
+    # scikit-learn has more than one rule.
     predict: Callable | None = None
 
     @classmethod
     def from_values(cls, values, kind, predict=None):
-        """From values of the kind "proba", "logits" or "decision"; one column: second class."""
+        """From outputs of kind "proba", "logits" or "decision"; one column is the second class."""
         if values.ndim == 1:
             first = 1 - values if kind == "proba" else np.zeros_like(values)
             values = np.column_stack([first, values])
@@ -69,7 +69,7 @@ class Response:
         return cls(kind, values, softmax(values, axis=1) if kind == "logits" else None, predict)
 
     def is_correct(self, codes, classes):
-        """Whether the largest output is that of the label, the first one if there are more."""
+        """Whether the largest output, the first one if several are equal, is that of the label."""
         values = self.proba if self.logits is None else self.logits
         correct = values.argmax(axis=1) == codes
         if self.predict is not None:
@@ -80,10 +80,10 @@ class Response:
 
 
 def default_classifier_to_record():
-    """The classifier that stands for ``estimator=None``: logistic loss, gradient descent.
+    """The default classifier, ``estimator=None``: logistic loss and stochastic gradient descent.
 
-    From sparse rows the intercept of SGDClassifier learns a hundred times slower than from dense
-    ones. A column of ones in its place makes the training the same for both.
+    On sparse data, SGDClassifier updates the intercept with a hundredth of the step size that it
+    uses on dense data. A constant feature in place of the intercept makes both trainings equal.
     """
     return make_pipeline(
         PolynomialFeatures(degree=1), SGDClassifier(loss="log_loss", fit_intercept=False)
@@ -91,30 +91,30 @@ def default_classifier_to_record():
 
 
 def recording_method(estimator):
-    """How the training of `estimator` is watched: "stages", "partial_fit" or "warm_start".
+    """How the training of `estimator` is recorded: "stages", "partial_fit" or "warm_start".
 
-    Raises TypeError if it cannot be, ValueError if its training is over.
+    Raises a TypeError if it cannot be recorded, and a ValueError if the training is over.
     """
     if isinstance(estimator, BaseSearchCV) and not estimator.refit:
-        raise ValueError(f"{estimator!r} says of no estimator that it is the best; set refit=True.")
+        raise ValueError(f"{estimator!r} has no best estimator to train: set refit=True.")
     model = last_step(estimator)
     if hasattr(model, "staged_decision_function") or _package(model) in ("xgboost", "lightgbm"):
         return "stages"
     parameters = model.get_params(deep=False) if hasattr(model, "get_params") else {}
     warm = "warm_start" in parameters and {"max_iter", "n_estimators"} & set(parameters)
     if not warm and not hasattr(model, "partial_fit"):
-        raise TypeError(f"{estimator!r} cannot be watched while it trains. {RECORDABLE}")
+        raise TypeError(f"The training of {estimator!r} cannot be recorded. {RECORDABLE}")
     if is_fitted(estimator):
         raise ValueError(
-            f"{estimator!r} is fitted already, and a training that is over cannot be watched. Give "
-            "an unfitted one (sklearn.base.clone), or the record of its training as `dynamics`."
+            f"{estimator!r} is fitted already, so that its training cannot be recorded. Use an "
+            "unfitted clone (sklearn.base.clone), or pass the record of its training as `dynamics`."
         )
     if hasattr(model, "partial_fit"):
         return "partial_fit"
     if parameters.get("solver") == "liblinear":
         raise ValueError(
-            f"{model!r} cannot be watched while it trains: solver='liblinear' starts anew at each "
-            "fit. Give another solver: 'lbfgs', 'newton-cg', 'newton-cholesky', 'sag' or 'saga'."
+            f"The training of {model!r} cannot be recorded, because solver='liblinear' ignores "
+            "warm_start. Use 'lbfgs', 'newton-cg', 'newton-cholesky', 'sag' or 'saga'."
         )
     return "warm_start"
 
@@ -132,30 +132,32 @@ def record_training(
     sample_weight,
     random_state,
 ):
-    """Train a classifier and tell ``record(rows, response, epoch, squared_norms)`` what it says.
+    """Train a classifier and pass its outputs to ``record(rows, response, epoch, squared_norms)``.
 
     Parameters
     ----------
     estimator : classifier, or Pipeline that ends in one
-        Unfitted, and trained in place; or a booster that is fitted.
-    X, y : table and labels
+        An unfitted classifier, which is trained in place, or a fitted boosting classifier.
+    X, y : samples and class labels
     record : callable
-        `rows` is an index array, `response` is a `Response`; `squared_norms` are squared norms of
-        what the last layer sees, 1 where there is none.
+        `rows` are the indices of the samples, `response` are their outputs (`Response`), and
+        `squared_norms` are the squared norms of the inputs of the last layer, 1 if there is no
+        last layer.
     n_epochs : int
-        Passes over the rows; of a booster or forest the number of stages looked at.
+        Number of passes over the samples; for boosting and forests, of recorded stages.
     batch_size : int
-        Rows that are presented at once.
+        Number of samples per ``partial_fit``.
     per_epoch : bool
-        Ask about all rows after each epoch, not about each batch before it is learned.
+        Whether all samples are recorded after each epoch, instead of each batch before its update.
     first_stages : bool
-        Of a booster or forest look at the first stages, not at evenly spaced ones.
+        Whether the first stages of boosting and forests are recorded, instead of evenly spaced
+        ones.
     sample_weight : ndarray or None
     random_state : RandomState
 
     Returns
     -------
-    estimator : the classifier, trained
+    estimator : the trained classifier
     """
     method = recording_method(estimator)
     learn = (
@@ -163,12 +165,12 @@ def record_training(
     )
     if sample_weight is not None and "sample_weight" not in signature(learn).parameters:
         raise ValueError(
-            f"sample_weight was given, but {learn.__name__} of {estimator!r} takes none. Give an "
-            "estimator whose does, or the record of its training as `dynamics`."
+            f"sample_weight was given, but {learn.__name__} of {estimator!r} does not accept it. "
+            "Use an estimator that does, or pass the record of its training as `dynamics`."
         )
     model, X, rebuild = _prepare(estimator, classifier_input(X), y, sample_weight)
-    X = X.tocsr() if sparse.issparse(X) else X  # rows are taken out of it again and again
-    method = recording_method(model)  # a search may have found another one
+    X = X.tocsr() if sparse.issparse(X) else X  # for the repeated selection of rows
+    method = recording_method(model)  # the best estimator of a search may have another
     if method == "stages":
         _record_stages(model, X, y, record, n_epochs, first_stages, sample_weight)
     elif method == "warm_start":
@@ -180,14 +182,14 @@ def record_training(
 
 
 def _prepare(estimator, X, y, sample_weight):
-    """The classifier to train, what reaches it, and how it is put back into its Pipeline.
+    """The classifier to train, its input, and a function that puts it back into its Pipeline.
 
-    The earlier steps of a Pipeline are fitted, and a search is done, unless they are already.
+    The earlier steps of a Pipeline and a parameter search are fitted, unless they are already.
     """
     fitted = is_fitted(estimator)
     if isinstance(estimator, FrozenEstimator):
         if not fitted:
-            raise ValueError(f"{estimator!r} is frozen before it was fitted; fit it first.")
+            raise ValueError(f"{estimator!r} was frozen before it was fitted. Fit it first.")
         return _prepare(estimator.estimator, X, y, sample_weight)
     if isinstance(estimator, BaseSearchCV):
         recording_method(estimator)
@@ -195,7 +197,7 @@ def _prepare(estimator, X, y, sample_weight):
             return _prepare(estimator.best_estimator_, X, y, sample_weight)
         found = fit_with_weight(estimator, X, y, sample_weight).best_estimator_
         if recording_method(clone(found)) != "stages":
-            found = clone(found)  # to be trained once more: only boosters tell afterwards
+            found = clone(found)  # trained again: only boosting has the outputs afterwards
         return _prepare(found, X, y, sample_weight)
     if isinstance(estimator, Pipeline):
         before, (name, last) = estimator[:-1], estimator.steps[-1]
@@ -207,7 +209,7 @@ def _prepare(estimator, X, y, sample_weight):
 
 
 def _record_response(record, model, X, rows, epoch):
-    """Ask about all rows of `X`, which are `rows` of the whole table."""
+    """Record the outputs for all samples of `X`, which have the indices `rows`."""
 
     def predict(at):
         return model.predict(take(X, at))
@@ -216,7 +218,7 @@ def _record_response(record, model, X, rows, epoch):
 
 
 def _response(model, X, predict):
-    """`predict` goes by the decision values where there are any, so they say what is right."""
+    """Outputs of `model`; the decision function, if there is one, determines the prediction."""
     proba, values = None, None
     if hasattr(model, "predict_proba"):
         proba = Response.from_values(response_values(model, X, "predict_proba"), "proba", predict)
@@ -230,9 +232,10 @@ def _response(model, X, predict):
 
 
 def squared_input_norms(model, X):
-    """Squared norm of what the last layer sees, its bias included, for each row.
+    """Squared norm of the input of the last layer, with the constant of the bias, for each sample.
 
-    1 where there is no last layer, as of trees and naive Bayes: gradients in the outputs.
+    It is 1 for models without last layer, such as trees and naive Bayes: the gradient is that with
+    respect to the outputs.
     """
     h, bias = None, True
     if isinstance(model, MLPClassifier) or hasattr(model, "coef_"):
@@ -252,7 +255,7 @@ def _record_partial_fit(
         for start in range(0, len(y), batch_size):
             rows = order[start : start + batch_size]
             batch = take(X, rows)
-            was_fitted = is_fitted(model)  # before its very first batch it cannot
+            was_fitted = is_fitted(model)  # not before the very first batch
             if not per_epoch and was_fitted:
                 _record_response(record, model, batch, rows, epoch)
             weight = {} if sample_weight is None else {"sample_weight": sample_weight[rows]}
@@ -285,15 +288,15 @@ class _OnlyExpectingThreads(type):
 
 
 class _ExpectedWarning(Warning, metaclass=_OnlyExpectingThreads):
-    """ConvergenceWarning, for a filter that holds in threads that expect one and in no other.
+    """ConvergenceWarning, for a filter that has an effect only in threads that expect the warning.
 
-    The filters are those of the whole process, and `warnings.catch_warnings` in two threads at
-    once, of which scikit-learn makes use too, can leave the filters of one behind for good.
+    Warning filters belong to the whole process. If two threads use `warnings.catch_warnings` at the
+    same time, as scikit-learn does too, the filters of one of them can stay in effect afterwards.
     """
 
 
 _FILTER = ("ignore", None, _ExpectedWarning, None, 0)
-_threads, _lock = set(), threading.Lock()  # the threads that expect the warning
+_threads, _lock = set(), threading.Lock()  # threads that expect the warning
 
 
 @contextmanager
@@ -313,11 +316,11 @@ def _convergence_warning_expected():
 
 
 def _fit_one_step(model, X, y, weight):
-    # Where warnings are errors, another thread may put back the filters as they were before ours
-    # was set. The model is as it was then, so the step can be made again.
+    # If warnings are errors, another thread may restore the filters of a time before ours was set.
+    # The error leaves the model unchanged, so that the step can be repeated.
     for _ in range(10):
         try:
-            with _convergence_warning_expected():  # one step at a time never converges
+            with _convergence_warning_expected():  # a single iteration does not converge
                 return model.fit(X, y, **weight)
         except ConvergenceWarning as error:
             warning = error
@@ -333,7 +336,7 @@ def _record_stages(model, X, y, record, n_epochs, first_stages, sample_weight):
 
 
 def staged_responses(model, X, n_stages, first_stages=False):
-    """What a fitted booster said at `n_stages` of its stages."""
+    """Outputs of a fitted boosting classifier at `n_stages` of its stages."""
     package = _package(model)
     if package == "xgboost":
         for stage in _stage_numbers(
@@ -361,7 +364,7 @@ def _staged_predict(model, X, stage):
 
 
 def _stage_numbers(total, n_stages, first_stages):
-    """Which of `total` stages: the first, or evenly spaced ones with the last among them."""
+    """Indices of the recorded stages: the first of `total`, or evenly spaced with the last one."""
     n_stages = min(n_stages, total)
     if first_stages:
         return np.arange(n_stages)
@@ -369,5 +372,5 @@ def _stage_numbers(total, n_stages, first_stages):
 
 
 def _package(model):
-    """Name of the package a model comes from."""
+    """Name of the package of a model."""
     return type(model).__module__.partition(".")[0]

@@ -111,7 +111,7 @@ class Lightweight(NumericSensitivity):
 class KMeans(NumericSensitivity):
     """For k-means: the distance from centers that are drawn by D^2 sampling."""
 
-    cpu_only = "sensitivity='kmeans' is computed on the CPU only"
+    cpu_only = "sensitivity='kmeans' is computed by the host only"
     depends_on_scale = False
 
     def check(self, table, sampler):

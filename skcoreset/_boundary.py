@@ -253,7 +253,7 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
     def _check_target(self, table):
         super()._check_target(table)
         n = len(table.sample_weight)
-        _models.check_affordable(self.max_predict_rows, n, "predict every sample once")
+        _models.check_prediction_budget(self.max_predict_rows, n, "predict every sample once")
 
     def _scores(self, table):
         self._fit_estimator(table)
@@ -261,15 +261,16 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
         present = np.flatnonzero(table.sample_weight > 0)
         X = table.X if _models.is_linear(self.estimator_) else _array(table.X)
         known = X if len(present) == _num_samples(X) else take(X, present)
-        decisions = _models.Decisions(self.estimator_, known, container=table.X)
-        labels, others = None, None if decisions.route == "linear" else _models.Others(known)
-        if decisions.route == "bisection":
-            labels = self._labels(decisions, X)
-            others.labels = labels[present]
-        found = self._search(decisions, X, others, labels)
-        self._decisions, self._others = decisions, others
-        self.route_ = decisions.route
-        self.n_predict_rows_ = decisions.n_rows
+        function = _models.DecisionFunction(self.estimator_, known, container=table.X)
+        linear = function.route == "linear"
+        labels, candidates = None, None if linear else _models.BisectionCandidates(known)
+        if function.route == "bisection":
+            labels = self._labels(function, X)
+            candidates.labels = labels[present]
+        found = self._search(function, X, candidates, labels)
+        self._function, self._candidates = function, candidates
+        self.route_ = function.route
+        self.n_predict_rows_ = function.n_predicted
         self.distances_, self.n_iter_ = found.distances, found.n_iter
         self.converged_ = np.isfinite(found.distances)
         self.__dict__.pop("perturbations_", None)
@@ -294,33 +295,36 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
         """
         check_is_fitted(self)
         X = check_table(self, X, reset=False)
-        decisions, others = copy.copy(self._decisions), copy.copy(self._others)
-        decisions.n_rows = 0
-        X = X if decisions.route == "linear" else _array(X)
-        labels = self._labels(decisions, X) if decisions.route == "bisection" else None
-        return _minus_to_digits(self._search(decisions, X, others, labels).distances)
+        function, candidates = copy.copy(self._function), copy.copy(self._candidates)
+        function.n_predicted = 0
+        X = X if function.route == "linear" else _array(X)
+        labels = self._labels(function, X) if function.route == "bisection" else None
+        return _minus_to_digits(self._search(function, X, candidates, labels).distances)
 
-    def _labels(self, decisions, X):
+    def _labels(self, function, X):
         to = "predict every sample and one point between it and another sample"
-        _models.check_affordable(self.max_predict_rows, decisions.n_rows + 2 * X.shape[0], to)
-        return _models.predict_in_blocks(decisions, X)
+        _models.check_prediction_budget(
+            self.max_predict_rows, function.n_predicted + 2 * X.shape[0], to
+        )
+        return _models.predict_in_blocks(function, X)
 
-    def _search(self, decisions, X, others, labels):
-        limits = _models.Limits(
+    def _search(self, function, X, candidates, labels):
+        params = _models.SearchParameters(
             self.max_iter,
             self.overshoot,
             self.n_neighbors,
             self.max_predict_rows,
             self.store_perturbations,
         )
-        found = _models.nearest_crossing(decisions, X, others, limits, labels)
-        if found.cut.any():
-            lost = np.count_nonzero(found.cut & np.isinf(found.distances))
+        found = _models.nearest_crossing(function, X, candidates, params, labels)
+        if found.exhausted.any():
+            lost = np.count_nonzero(found.exhausted & np.isinf(found.distances))
             warnings.warn(
                 f"max_predict_rows={self.max_predict_rows} was exhausted before the search ended "
-                f"for {np.count_nonzero(found.cut)} of {len(found.cut)} samples. {lost} of them "
-                "have not converged: no point that is predicted differently was found. For the "
-                "others, a nearer point may exist. Increase max_predict_rows, or set it to None.",
+                f"for {np.count_nonzero(found.exhausted)} of {len(found.exhausted)} samples. "
+                f"{lost} of them have not converged: no point that is predicted differently was "
+                "found. For the others, a nearer point may exist. Increase max_predict_rows, or "
+                "set it to None.",
                 UserWarning,
                 stacklevel=2,
             )

@@ -50,7 +50,7 @@ class _CoresetEstimator(DocumentationLinkMixin, ClearDefaults, MetaEstimatorMixi
     """Base of classifier and regressor: select, fit on the selection, delegate the predictions."""
 
     _parameter_constraints = {
-        "estimator": [_models.WillHaveMethods(["fit", "predict"]), None],
+        "estimator": [_models.HasMethodsOnceFitted(["fit", "predict"]), None],
         "sampler": [HasMethods("fit_resample"), None],
         "use_weights": [StrOptions({"auto"}), "boolean"],
     }
@@ -165,7 +165,7 @@ class _CoresetEstimator(DocumentationLinkMixin, ClearDefaults, MetaEstimatorMixi
     def _ask(self, method, X):
         check_is_fitted(self)
         X = check_table(self, X, reset=False)
-        return getattr(self.estimator_, method)(_models.host(X))
+        return getattr(self.estimator_, method)(_models.classifier_input(X))
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimator_")

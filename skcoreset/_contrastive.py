@@ -243,7 +243,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         """(features, probabilities) of the samples in `X`."""
         estimator = self.estimator_
         space = self._numbers(X) if self.features == "input" else _model_features(estimator, X)
-        return canonical(space), _models.outputs(estimator, X, self._method(estimator))
+        return canonical(space), _models.response_values(estimator, X, self._method(estimator))
 
     def _numbers(self, X):
         if is_foreign(X):
@@ -283,7 +283,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
 
 def _model_features(estimator, X):
     seen, _ = _models.last_layer_input(estimator, X)
-    return _models.features(estimator, X) if seen is None else seen
+    return _models.last_step_features(estimator, X) if seen is None else seen
 
 
 def _in_range(X):

@@ -56,7 +56,7 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
 
     def _classifier(self):
         if self.estimator is None:
-            return _models.default_classifier_to_watch()
+            return _models.default_classifier_to_record()
         return self.estimator
 
     def _check_X(self, X):
@@ -66,7 +66,7 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
 
     def _check_target(self, table):
         if self.dynamics is None:
-            _models.training_route(self._classifier())
+            _models.recording_method(self._classifier())
             super()._check_target(table)
             return
         record = of_present_rows(self.dynamics, table)

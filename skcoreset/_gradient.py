@@ -37,7 +37,7 @@ class _GradientCoreset(BaseModelCoreset):
 
     def _factors(self, X, y):
         if self.gradient == "features":
-            return _models.features(self.estimator_, X), None, None
+            return _models.last_step_features(self.estimator_, X), None, None
         return _models.gradient_factors(self.estimator_, X, y, self.gradient)
 
 

@@ -193,7 +193,7 @@ class BlackBoxTeaching(BaseModelCoreset):
 
     _parameter_constraints = {
         **BaseModelCoreset._parameter_constraints,
-        "estimator": [_models.WillHaveMethods(["fit", "predict"]), None],
+        "estimator": [_models.HasMethodsOnceFitted(["fit", "predict"]), None],
         "coreset_size": [*BaseCoreset._parameter_constraints["coreset_size"], None],
         "delta": [Interval(Real, 0, 1, closed="neither")],
         "log_n_hypotheses": [Interval(Real, 0, None, closed="left")],
@@ -247,7 +247,7 @@ class BlackBoxTeaching(BaseModelCoreset):
 
     def _represent(self, table):
         """Run all rounds; return the order of addition of the samples, and which were added."""
-        X, y = _models.host(table.X), table.classes[table.codes]
+        X, y = _models.classifier_input(table.X), table.classes[table.codes]
         present = table.sample_weight > 0
         # Not divided by the total: sums of doubled integers have no rounding errors. Sums of scaled
         # weights have.
@@ -305,7 +305,7 @@ class BlackBoxTeaching(BaseModelCoreset):
         """The learner, fitted on the samples `taught`, and its predictions for all samples."""
         try:
             learner = _models.fit_with_weight(clone(untaught), take(X, taught), y[taught])
-            return learner, _models.predicted(learner, X)
+            return learner, _models.predicted_labels(learner, X)
         except InvalidParameterError:
             raise
         except ValueError as error:

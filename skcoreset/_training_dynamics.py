@@ -274,7 +274,7 @@ class TrainingDynamics:
             caller_name="TrainingDynamics.from_estimator",
         )
         check_consistent_length(X, y)
-        _models.training_route(estimator)
+        _models.recording_method(estimator)
         dynamics = cls(y, early_epoch=early_epoch)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
@@ -284,13 +284,13 @@ class TrainingDynamics:
 
         for repeat in range(n_repeats):
 
-            def record(rows, said, epoch, squares=1.0, repeat=repeat):
-                dynamics._take_in(rows, said, epoch, squares)
+            def record(rows, response, epoch, squared_norms=1.0, repeat=repeat):
+                dynamics._take_in(rows, response, epoch, squared_norms)
                 if progress is not None:
                     progress((repeat + min(epoch / n_epochs, 1)) / n_repeats)
 
             dynamics.new_run()
-            dynamics.estimator_ = _models.watch(
+            dynamics.estimator_ = _models.record_training(
                 _to_train(estimator, random_state),
                 X,
                 dynamics.classes_[dynamics._codes],
@@ -298,7 +298,7 @@ class TrainingDynamics:
                 n_epochs=n_epochs,
                 batch_size=batch_size,
                 per_epoch=count == "epoch",
-                first=stages == "first",
+                first_stages=stages == "first",
                 sample_weight=sample_weight,
                 random_state=random_state,
             )
@@ -352,7 +352,7 @@ class TrainingDynamics:
             epoch = _epoch(epoch, "epoch")
         outputs = self._check_outputs(outputs, rows)
         kind = self._kind_of(outputs, kind)
-        squares = None
+        squared_norms = None
         if features is not None:
             features = check_array(
                 to_numpy(features),
@@ -366,8 +366,8 @@ class TrainingDynamics:
                     f"features have {len(features)} rows, but {len(rows)} samples are recorded. "
                     "Pass one row of features for each sample."
                 )
-            squares = np.vecdot(features, features) + 1
-        self._take_in(rows, _models.Said.of(outputs, kind), epoch, squares)
+            squared_norms = np.vecdot(features, features) + 1
+        self._take_in(rows, _models.Response.from_values(outputs, kind), epoch, squared_norms)
 
     def _check_outputs(self, outputs, rows):
         outputs = check_array(
@@ -413,24 +413,24 @@ class TrainingDynamics:
             )
         return kind
 
-    def _take_in(self, rows, said, epoch, squares):
-        """Add valid outputs of some samples to the statistics; `squares` is None if not known."""
+    def _take_in(self, rows, response, epoch, squared_norms):
+        """Add valid outputs of some samples to the statistics; `squared_norms` may be unknown."""
         at, codes = np.arange(len(rows)), self._codes[rows]
-        right = said.right(codes, self.classes_)
-        values = said.logits
+        correct = response.is_correct(codes, self.classes_)
+        values = response.logits
         if values is None:
-            values = np.log(np.maximum(said.proba, LEAST_PROBABILITY))
+            values = np.log(np.maximum(response.proba, LEAST_PROBABILITY))
         others = values.copy()
         others[at, codes] = -np.inf
         margin = values[at, codes] - others.max(axis=1)
         epochs = self._seen[rows] if epoch is None else np.full(len(rows), epoch)
         if len(rows):
-            self._kind = said.kind
-        self._count(rows, right, epochs)
+            self._kind = response.kind
+        self._count(rows, correct, epochs)
         self._margin[rows] += margin
-        if said.proba is None:
+        if response.proba is None:
             return
-        error = said.proba.copy()
+        error = response.proba.copy()
         own = error[at, codes]
         step = own - self._mean[rows]  # Welford: no cancellation
         self._mean[rows] += step / self._total[rows]
@@ -438,7 +438,7 @@ class TrainingDynamics:
         error[at, codes] -= 1
         early = slice(None) if self.early_epoch is None else epochs <= self.early_epoch
         error = np.linalg.norm(error, axis=1)
-        gradient = error * (np.nan if squares is None else np.sqrt(squares))
+        gradient = error * (np.nan if squared_norms is None else np.sqrt(squared_norms))
         self._error_now[rows[early]] = error[early]
         self._gradient_now[rows[early]] = gradient[early]
 

@@ -85,7 +85,7 @@ class GradientEmbedding(
     (150, 15)
     """
 
-    _parameter_constraints = {"estimator": [_models.WillHaveMethods(["fit", "predict"]), None]}
+    _parameter_constraints = {"estimator": [_models.HasMethodsOnceFitted(["fit", "predict"]), None]}
 
     _defaults = {"estimator": "_classifier"}
 
@@ -134,7 +134,7 @@ class GradientEmbedding(
                     f"Unknown label type: {type_of_target(to_numpy(y))}. GradientEmbedding "
                     "requires class labels; discretize a continuous target first."
                 )
-            _models.output_method(estimator, "any", "GradientEmbedding")
+            _models.response_method(estimator, "any", "GradientEmbedding")
             estimator = clone(estimator)
             estimator = _models.fit_with_weight(estimator, X, classes[codes], sample_weight)
         self.estimator_ = estimator
@@ -160,7 +160,7 @@ class GradientEmbedding(
         return self._embed(X)
 
     def _embed(self, X):
-        y = _models.predicted(self.estimator_, X)
+        y = _models.predicted_labels(self.estimator_, X)
         # The inputs of a kernel SVM are its kernel values with all support vectors: too many.
         gradient = "logits" if _models.is_kernel_svm(self.estimator_) else "last_layer"
         a, h, bias = _models.gradient_factors(self.estimator_, X, y, gradient)

@@ -42,7 +42,9 @@ class _Uncertainty(BaseScoreCoreset, BaseModelCoreset):
         """
         check_is_fitted(self)
         X = check_table(self, X, reset=False)
-        return self._score(_models.outputs(self.estimator_, X, self._method(self.estimator_)))
+        return self._score(
+            _models.response_values(self.estimator_, X, self._method(self.estimator_))
+        )
 
 
 @fill_docstring

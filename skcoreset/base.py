@@ -528,16 +528,16 @@ class BaseModelCoreset(ClearDefaults, BaseCoreset):
 
     def _method(self, estimator):
         """Name of the method that the classifier is asked by; raises if it has none."""
-        return _models.output_method(estimator, self._needs, type(self).__name__)
+        return _models.response_method(estimator, self._needs, type(self).__name__)
 
     def _model_outputs(self, table):
         """What the classifier says of the rows, out of fold if there is a `cv`."""
         self._fit_estimator(table)
         method = self._method(self.estimator_)
         if self.cv is None:
-            return _models.outputs(self.estimator_, table.X, method)
+            return _models.response_values(self.estimator_, table.X, method)
         # Folds are drawn over all rows, those of weight 0 too: `cv` may name them by their numbers.
-        return _models.outputs_out_of_fold(
+        return _models.cross_val_response(
             self._classifier(),
             table.X,
             table.classes[table.codes],

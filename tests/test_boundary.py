@@ -50,7 +50,7 @@ from sklearn.svm import SVC, LinearSVC, NuSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from skcoreset import DeepFool
-from skcoreset._models._input_gradients import Decisions
+from skcoreset._models._input_gradients import DecisionFunction
 from skcoreset._models._votes import vote_gaps
 
 
@@ -164,7 +164,7 @@ def differences(function, X, h=1e-4):
 
 def check_gradients(model, X, n_classes, route, rng, h=1e-4):
     points = X[:40] + 0.3 * X.std(axis=0) * rng.standard_normal((40, X.shape[1]))
-    decisions = Decisions(model, X)
+    decisions = DecisionFunction(model, X)
     assert decisions.route == route
     point = decisions.at(points)
     start = point.codes()
@@ -255,7 +255,7 @@ def test_gradients_through_linear_steps(steps, rng):
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_gradients_by_differences(model, n_classes):
     model, X, _ = fitted(model, n_classes)
-    decisions = Decisions(model, X)
+    decisions = DecisionFunction(model, X)
     assert decisions.route == "differences"
     points = X[:10]
     start = decisions.at(points).codes()

@@ -761,7 +761,7 @@ def test_a_record_in_cross_validation_says_what_to_do(blobs):
     record = TrainingDynamics.from_estimator(GaussianNB(), X, y, n_epochs=2, random_state=0)
     model = CoresetClassifier(SVC(), EL2N(dynamics=record, coreset_size=50))
     assert len(model.fit(X, y).sampler_.sample_indices_) == 50
-    with pytest.raises(ValueError, match=r"has 300 rows, X has 200.*dynamics=None"):
+    with pytest.raises(ValueError, match=r"has 300 samples, X has 200.*dynamics=None"):
         cross_validate(model, X, y, cv=3, error_score="raise")
 
 

@@ -23,7 +23,7 @@ from sklearn.svm import SVC, LinearSVC
 from skcoreset import CRAIG, FacilityLocation, GradMatch
 from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.omp import matching_pursuit
-from skcoreset._models import _gradient_factors, features, gradient_factors
+from skcoreset._models import _gradient_factors, gradient_factors, last_step_features
 
 few = pytest.mark.filterwarnings("ignore:.*match the gradient as well as more would:UserWarning")
 
@@ -151,7 +151,7 @@ def test_many_support_vectors_are_thinned(blobs, monkeypatch):
     model = SVC(C=0.1).fit(X, y)
     n = len(model.support_)
     assert n > 50
-    monkeypatch.setattr(_gradient_factors, "MOST_SUPPORT_VECTORS", 20)
+    monkeypatch.setattr(_gradient_factors, "MAX_SUPPORT_VECTORS", 20)
     _, h, _ = gradient_factors(model, X, y)
     vectors = model.support_vectors_[np.linspace(0, n - 1, 20).astype(int)]
     np.testing.assert_allclose(h, rbf_kernel(X, vectors, gamma=model._gamma))
@@ -164,7 +164,7 @@ def test_pipeline_has_the_features_that_reach_its_last_step(blobs):
     a, h, _ = gradient_factors(model, X, y)
     np.testing.assert_allclose(h, StandardScaler().fit_transform(X))
     np.testing.assert_allclose(a, model.predict_proba(X) - np.eye(3)[y])
-    np.testing.assert_array_equal(features(model, X), h)
+    np.testing.assert_array_equal(last_step_features(model, X), h)
 
 
 def test_labels_may_be_strings(blobs):

@@ -32,6 +32,7 @@ from skcoreset._kernels.sampling import (
     leverage,
     ranking,
 )
+from skcoreset._sensitivities import SENSITIVITIES
 
 LABEL_FREE = ["lightweight", "kmeans", "leverage", "logistic"]
 
@@ -276,6 +277,12 @@ def test_seeds(blobs):
 
 
 # sensitivities -----------------------------------------------------------------------------
+
+
+def test_every_sensitivity_is_documented():
+    assert set(SENSITIVITIES) == {*LABEL_FREE, "loss", "gradient"}
+    for name in SENSITIVITIES:
+        assert f'- "{name}"' in ImportanceSampling.__doc__
 
 
 @pytest.mark.parametrize("as_sparse", [False, True])
@@ -754,13 +761,13 @@ def test_weights_need_a_classifier_that_takes_them(blobs):
     ("sensitivity", "message"),
     [
         ("entropy", "The 'sensitivity' parameter of ImportanceSampling must be a str among"),
-        (np.ones(299), r"sensitivity has shape \(299,\); one value a row is \(300,\)"),
+        (np.ones(299), r"sensitivity has shape \(299,\), but .* for each sample: shape \(300,\)"),
         (np.ones((300, 1)), r"sensitivity has shape \(300, 1\)"),
         (np.r_[np.ones(299), -0.5], r"sensitivity\[299\] = -0.5 is negative"),
-        (np.zeros(300), "sensitivity is zero for every row"),
+        (np.zeros(300), "sensitivity is zero for all samples"),
         (np.r_[np.nan, np.ones(299)], "sensitivity contains NaN"),
         (np.r_[np.inf, np.ones(299)], "sensitivity contains infinity"),
-        (np.r_[np.ones(20), np.zeros(280)], "30 rows are to be drawn, and 20 have a sensitivity"),
+        (np.r_[np.ones(20), np.zeros(280)], "30 samples are to be drawn, but only 20 samples have"),
     ],
 )
 @pytest.mark.parametrize("as_callable", [False, True])
@@ -776,7 +783,7 @@ def test_a_class_without_sensitivity_is_named(blobs):
     X, y = blobs
     for replace in (False, True):
         sampler = ImportanceSampling(30, sensitivity=(y != 1) * 1.0, replace=replace)
-        message = f"of the class 1 .*, and 0 have a .* of row {np.argmax(y == 1)} is 0"
+        message = f"of the class 1 .*, but only 0 .* of sample {np.argmax(y == 1)} is 0"
         with pytest.raises(ValueError, match=message):
             sampler.fit(X, y)
 
@@ -805,13 +812,13 @@ def test_rows_without_loss_are_never_drawn(blobs):
         30, sensitivity="loss", estimator=forest, stratify=None, random_state=0
     ).fit(X, y)
     assert (sampler.sensitivity_[sampler.sample_indices_] > 0).all()
-    with pytest.raises(ValueError, match="have a sensitivity above 0"):
+    with pytest.raises(ValueError, match="have a positive sensitivity"):
         sampler.set_params(coreset_size=299).fit(X, y)
 
 
 def test_as_many_clusters_as_rows(blobs):
     X, _ = blobs
     w = np.r_[np.ones(10), np.zeros(290)]
-    with pytest.raises(ValueError, match="n_clusters=11 is larger than the number of rows"):
+    with pytest.raises(ValueError, match="n_clusters=11 is larger than the number of samples"):
         sensitivity_of(X, sensitivity="kmeans", n_clusters=11, sample_weight=w)
     assert len(sensitivity_of(X, sensitivity="kmeans", n_clusters=10, sample_weight=w)) == 300

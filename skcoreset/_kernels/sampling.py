@@ -1,7 +1,7 @@
-"""Random rows with unequal chances, and the sensitivities that the chances are made from.
+"""Sampling with unequal probabilities, and sensitivities of numeric features.
 
-Sensitivities are those of one copy of each row: a row of weight w counts as w rows that are
-alike, so its chance is proportional to w times its sensitivity.
+A sensitivity is that of one copy of a sample: a sample of weight w is equivalent to w copies of it,
+so its inclusion probability is proportional to w times its sensitivity.
 """
 
 import numpy as np
@@ -26,16 +26,18 @@ __all__ = [
 
 
 class Sizes:
-    """Rows by size, a product of positive `factors`, and which are certain in a sample of m rows.
+    """The sizes of n units, and the units that are certain in a sample of m units.
 
-    With the sizes in ascending order and their running sums T, row j (from 0) is certain as soon
-    as its chance ``(m - others that are certain) s_j / T_j`` reaches 1, which is at
-    ``m = n - (j + 1) + T_j / s_j``. The larger row is certain earlier.
+    The size of a unit is the product of positive `factors`. A sample of m units contains unit i
+    with the probability ``min(1, c s_i)``; a unit of probability 1 is certain. With the sizes in
+    ascending order and their cumulative sums T, unit j (from 0) is certain as soon as
+    ``(m - number of larger units) s_j / T_j`` reaches 1, which is at ``m = n - (j + 1) + T_j /
+    s_j``. A larger unit is certain at a smaller m.
 
-    Sizes are taken to 32 binary digits, so that those that are equal up to rounding are equal.
-    Otherwise the last digit of one of them, which depends on the block it was computed in, could
-    change places with another's, and with it the rows that are drawn. They may lie further apart
-    than float64 reaches: each has a `level`, and a number that counts times ``2 ** (512 level)``.
+    Sizes are rounded to 32 binary digits, so that sizes that differ by rounding errors are equal.
+    Otherwise the order of two of them, and with it the sample, would depend on the blocks in which
+    they were computed. Their range may exceed that of float64: a size is a number in float64 times
+    ``2 ** (512 level)``.
     """
 
     def __init__(self, *factors):
@@ -60,20 +62,20 @@ class Sizes:
             carried, before = self.total[mine][-1], one
         certain_from = n - np.arange(1, n + 1) + self.total / self.sorted
         # Sizes of few digits often make these whole numbers, which rounding must not move to either
-        # side: on one of them a row is certain in a sample of m rows, on the other it is not.
+        # side: on one of them a unit is certain in a sample of m units, on the other it is not.
         whole = np.rint(certain_from)
         certain_from = np.where(abs(certain_from - whole) <= n * 2.0**-30, whole, certain_from)
-        # In a sample of n rows all are certain, whatever rounding says.
+        # In a sample of n units all are certain, despite rounding errors.
         self.certain_from = np.minimum.accumulate(np.minimum(certain_from, n))
 
     def not_certain(self, m):
-        """How many rows are not certain in a sample of `m` rows: the smallest ones."""
+        """Number of units that are not certain in a sample of `m` units: the smallest ones."""
         return len(self.order) - np.searchsorted(self.certain_from[::-1], m, side="right")
 
     def chance(self, at, m):
-        """``c s`` of ``min(1, c s)`` in samples of `m` rows, in which the rows are not certain.
+        """``c s`` for samples of `m` units, in which the given units are not certain.
 
-        `at` says which rows, by their places in ascending order.
+        `at` are positions of units in ascending order of size.
         """
         unsure = self.not_certain(m)
         share = self.sorted[at] / self.total[unsure - 1]
@@ -86,12 +88,12 @@ def _sizes(sizes):
 
 
 def inclusion_probabilities(sizes, m):
-    """``min(1, c s_i)``, with c such that they add up to `m`.
+    """Inclusion probabilities ``min(1, c s_i)``, with c such that their sum is `m`.
 
     Parameters
     ----------
     sizes : array of shape (n,), or Sizes
-        Positive; taken to 32 binary digits.
+        Positive; rounded to 32 binary digits.
     m : int
         From 1 to n.
 
@@ -101,7 +103,7 @@ def inclusion_probabilities(sizes, m):
 
     Notes
     -----
-    Time: O(n log n). Memory: a few vectors of n.
+    Time: O(n log n). Memory: a few vectors of length n.
     """
     of = _sizes(sizes)
     out = np.ones(len(of.order))
@@ -112,21 +114,22 @@ def inclusion_probabilities(sizes, m):
 
 
 def ranking(sizes, random_state):
-    """Random order whose first m rows are, for every m, a sample that has row i with pi_i(m).
+    """Random order of units whose first m units are a sample with probabilities pi(m), for all m.
 
-    ``pi_i(m) = min(1, c_m s_i)``, exactly, as in :func:`inclusion_probabilities`. This is the
-    elimination procedure of Tillé (1996): start with all rows; to get from m + 1 rows to m, put
-    out one of them, row i with probability ``1 - pi_i(m) / pi_i(m + 1)``. These add up to 1 over
-    any sample that can occur, because rows that are certain always are in it and for all others
-    the ratio is the same. The rows in the reverse order in which they were put out are the answer.
+    The probabilities are exactly ``pi_i(m) = min(1, c_m s_i)`` of :func:`inclusion_probabilities`.
+    This is the elimination procedure of Tillé (1996): it starts with all units; from a sample of
+    m + 1 units, unit i is eliminated with probability ``1 - pi_i(m) / pi_i(m + 1)``. The sum of
+    these probabilities over any sample that can occur is 1, because the sample contains all units
+    that are certain, and the ratio is the same for all others. The returned order is the reverse
+    order of elimination.
 
-    Systematic and pivotal sampling have the same inclusion probabilities, but the sample of m rows
-    is not part of that of m + 1.
+    Systematic and pivotal sampling have the same inclusion probabilities, but their sample of m
+    units is not a subset of that of m + 1 units.
 
     Parameters
     ----------
     sizes : array of shape (n,), or Sizes
-        Positive; taken to 32 binary digits.
+        Positive; rounded to 32 binary digits.
     random_state : RandomState
 
     Returns
@@ -135,20 +138,20 @@ def ranking(sizes, random_state):
 
     Notes
     -----
-    Time: O(n log n), and a plain loop over the sizes of sample in which some row is certain.
-    Memory: about twenty vectors of n.
+    Time: O(n log n), and a Python loop over the sample sizes for which some unit is certain.
+    Memory: about twenty vectors of length n.
     """
     of = _sizes(sizes)
     n = len(of.order)
-    # As samples shrink, rows cease to be certain, in ascending order of size. Row j does so in
-    # the step to `step[j]` rows, and may be put out right there.
+    # With decreasing sample size, units stop being certain, in ascending order of size. Unit j is
+    # not certain any more from the sample of `step[j]` units, and may be eliminated in that step.
     step = np.ceil(of.certain_from).astype(np.intp) - 1
     chance = np.maximum(1 - of.chance(np.arange(n), step), 0)
     upto = np.concatenate([[0.0], np.cumsum(chance)])
 
-    m = np.arange(n - 1, step[-1] - 1, -1)  # from step[-1] rows on none is certain
+    m = np.arange(n - 1, step[-1] - 1, -1)  # from step[-1] units on, none is certain
     before, after = of.not_certain(m + 1), of.not_certain(m)
-    pool = m + 1 - (n - before)  # rows of the sample that were not certain before
+    pool = m + 1 - (n - before)  # units of the sample that were not certain before
     ticket = upto[before] + random_state.random_sample(n)[: len(m)]
     out = np.searchsorted(upto, ticket, side="right") - 1
     out = np.where(pool == 0, np.minimum(out, after - 1), out)
@@ -162,10 +165,10 @@ def ranking(sizes, random_state):
 
 
 def _eliminate(n, m, before, after, out, from_pool, answer):
-    """Put rows out one by one into ``answer[m]``; those that are left at the end.
+    """Eliminate units one by one into ``answer[m]``; return the units that remain.
 
-    Those that ceased to be certain and are still in make up the pool. Each of it has the same
-    chance, so it is enough to say at which place of the pool the row to put out stands.
+    The pool contains the units of the sample that are not certain any more. They are eliminated
+    with equal probabilities, so a random position in the pool determines the unit.
     """
     pool, size, put_out = memoryview(np.empty(n, dtype=np.intp)), 0, memoryview(answer)
     for at, start, stop, row, of_pool in zip(
@@ -185,30 +188,30 @@ def _eliminate(n, m, before, after, out, from_pool, answer):
 
 
 def draw_with_replacement(sizes, m, random_state):
-    """`m` independent draws, each row with a probability proportional to its size.
+    """`m` independent draws of units, with probabilities proportional to size.
 
     Parameters
     ----------
     sizes : array of shape (n,), or Sizes
-        Positive; taken to 32 binary digits.
+        Positive; rounded to 32 binary digits.
     m : int
     random_state : RandomState
 
     Returns
     -------
     positions : ndarray of int
-        The distinct rows drawn, in the order of their first draw. Those of fewer draws by an equal
-        `random_state` are a prefix.
+        The distinct units drawn, in the order of their first draw. With an equal `random_state`,
+        the units of fewer draws are a prefix.
     counts : ndarray of int
-        How often each was drawn; they add up to `m`.
+        Number of draws of each of these units; their sum is `m`.
 
     Notes
     -----
-    Time: O(n + m log n). Memory: a vector of n.
+    Time: O(n + m log n). Memory: a vector of length n.
     """
     upto = np.cumsum(_sizes(sizes).relative)
     drawn = np.searchsorted(upto, random_state.random_sample(m) * upto[-1], side="right")
-    drawn = np.minimum(drawn, len(upto) - 1)  # a product may round up to the sum of all
+    drawn = np.minimum(drawn, len(upto) - 1)  # a product may be rounded up to the total
     rows, first, counts = np.unique(drawn, return_index=True, return_counts=True)
     order = np.argsort(first)
     return rows[order], counts[order]
@@ -229,27 +232,27 @@ def lightweight_sensitivity(X, weight):
     Returns
     -------
     ndarray of shape (n,)
-        Times the weights it adds up to 1.
+        Its sum weighted by `weight` is 1.
 
     Notes
     -----
-    Time: n d, X is read twice. Memory: a few vectors of n, and blocks.
+    Time: O(n d), with two passes over X. Memory: a few vectors of length n, and blocks.
     """
     around = CentredRows(X)
     squares = around.distances(around.mean(weight)) ** 2
     spread = weight @ squares
-    if spread == 0:  # all rows are alike
+    if spread == 0:  # all samples are equal
         return np.full(len(squares), 1 / weight.sum())
     return 1 / (2 * weight.sum()) + squares / (2 * spread)
 
 
 def kmeans_sensitivity(X, weight, n_clusters, random_state):
-    """Bound of the sensitivity for k-means by one D^2 sample of centres.
+    """Upper bound of the sensitivity for k-means, from one D^2 sample of centers.
 
-    With c the mean squared distance to the nearest centre, B the rows of the cell of x, and
-    ``alpha = 16 (log2 k + 2)``,
-    ``s(x) = alpha d(x)^2 / c + 2 alpha sum_B d^2 / (|B| c) + 4 n / |B|``; sums, means and numbers
-    of rows are weighted.
+    With d(x) the distance to the nearest center, c the mean of its square, B the samples that have
+    the same nearest center as x, and ``alpha = 16 (log2 k + 2)``, the bound is
+    ``s(x) = alpha d(x)^2 / c + 2 alpha sum_B d^2 / (|B| c) + 4 n / |B|``. Sums, means and numbers
+    of samples are weighted.
 
     Parameters
     ----------
@@ -266,7 +269,7 @@ def kmeans_sensitivity(X, weight, n_clusters, random_state):
 
     Notes
     -----
-    Time: n k d. Memory: blocks.
+    Time: O(n k d). Memory: a few vectors of length n, and blocks.
     """
     around, n = CentredRows(to_numpy(X)), X.shape[0]
     closest, cell = np.full(n, np.inf), np.zeros(n, dtype=np.intp)
@@ -277,7 +280,7 @@ def kmeans_sensitivity(X, weight, n_clusters, random_state):
             mass = np.cumsum(weight * (closest / (closest.max() or 1.0)) ** 2)
             center = min(np.searchsorted(mass, random_state.uniform() * mass[-1]), n - 1)
         distances = around.distances(around.row(center))
-        # A row that is as near to two centres up to rounding is of the first.
+        # If two centers are at the same distance up to rounding errors, the first one counts.
         closer = distances < closest * (1 - around.rounding)
         closest[closer], cell[closer] = distances[closer], cluster
     squares = (closest / (closest.max() or 1.0)) ** 2
@@ -295,9 +298,9 @@ def kmeans_sensitivity(X, weight, n_clusters, random_state):
 def leverage(X, weight):
     """``x_i (X^T W X)^+ x_i``: the diagonal of ``Q Q^T`` for an orthonormal basis Q of the columns.
 
-    By QR factors of blocks of rows, one after the other, and a singular value decomposition of the
-    last: columns that are combinations of others are left out. Columns are scaled before, so their
-    units do not matter.
+    The R factor of the QR decomposition is updated block by block of rows, and its singular value
+    decomposition gives the rank: columns that are linear combinations of others do not count.
+    Columns are scaled before, so that the result does not depend on their units.
 
     Parameters
     ----------
@@ -308,16 +311,16 @@ def leverage(X, weight):
     Returns
     -------
     ndarray of shape (n,)
-        Times the weights it adds up to the rank.
+        Its sum weighted by `weight` is the rank.
 
     Notes
     -----
-    Time: n d^2, X is read three times. Memory: d^2, and blocks of dense rows.
+    Time: O(n d^2), with three passes over X. Memory: d^2, and blocks of dense rows.
     """
     rows, d = _Rows(X, may_copy=False), X.shape[1]
     xp, device = rows.xp, rows.device
     root = xp.asarray(np.sqrt(weight), dtype=xp.float64, device=device)
-    # A block of fewer rows than columns would cost as much as one of more.
+    # The cost of a block with fewer rows than columns would be that of a larger one.
     blocks = block_slices(X.shape[0], min(6 * 8 * d, 2**23 // (4 * d)))
 
     def dense(block):
@@ -333,13 +336,14 @@ def leverage(X, weight):
     R = xp.zeros((0, d), dtype=xp.float64, device=device)
     for block in blocks:
         R = xp.concat([R, dense(block) / scale * root[block][:, None]])
-        # Without Q it takes half of the time, but the array API knows no such mode.
+        # Without Q it takes half of the time, but the array API has no such mode.
         R = np.linalg.qr(R, mode="r") if isinstance(R, np.ndarray) else xp.linalg.qr(R).R
     _, singular, V = xp.linalg.svd(R, full_matrices=False)
     relative = to_numpy(singular / xp.max(singular)) if singular[0] > 0 else to_numpy(singular)
     is_rank = relative > 16 * d * 2.0**-52
-    # What float32 columns lost when they were rounded is no rank: in no row is the combination
-    # larger than that. In a column that is far from zero in most rows it is larger in the others.
+    # A linear combination of float32 columns that does not exceed their rounding errors in any row
+    # does not count for the rank. If a column is far from zero in most rows only, the combination
+    # exceeds the rounding errors in the other rows.
     eps = 2.0**-23 if "float32" in str(X.dtype) else 2.0**-52
     unsure = np.flatnonzero(is_rank & (relative <= 16 * d * eps))
     if len(unsure):
@@ -348,7 +352,7 @@ def leverage(X, weight):
         for block in blocks:
             scaled = dense(block) / scale
             values = to_numpy(xp.abs(scaled @ combinations))
-            # Columns made from others in float32 were off by about one eps at most.
+            # A column that is computed from others in float32 has an error of about one eps.
             lost = 4 * eps * to_numpy(xp.abs(scaled) @ xp.abs(combinations))
             seen |= (values > lost).any(axis=0)
         is_rank[unsure] = seen

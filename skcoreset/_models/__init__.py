@@ -1,23 +1,9 @@
-"""What a classifier is asked. The only room that looks inside classifiers."""
+"""Responses, gradients and training of classifiers: the only package that inspects them."""
 
-from skcoreset._models._asking import (
-    WillHaveMethods,
-    default_classifier,
-    features,
-    fit_with_weight,
-    has_method,
-    host,
-    is_fitted,
-    last_step,
-    output_method,
-    outputs,
-    outputs_out_of_fold,
-    predicted,
-)
 from skcoreset._models._boundary_search import (
-    Limits,
-    Others,
-    check_affordable,
+    BisectionCandidates,
+    SearchParameters,
+    check_prediction_budget,
     nearest_crossing,
     predict_in_blocks,
 )
@@ -26,41 +12,55 @@ from skcoreset._models._gradient_factors import (
     is_kernel_svm,
     last_layer_input,
 )
-from skcoreset._models._input_gradients import Decisions, is_linear
+from skcoreset._models._input_gradients import DecisionFunction, is_linear
+from skcoreset._models._response import (
+    HasMethodsOnceFitted,
+    classifier_input,
+    cross_val_response,
+    default_classifier,
+    fit_with_weight,
+    has_method,
+    is_fitted,
+    last_step,
+    last_step_features,
+    predicted_labels,
+    response_method,
+    response_values,
+)
 from skcoreset._models._training import (
-    Said,
-    default_classifier_to_watch,
-    training_route,
-    watch,
+    Response,
+    default_classifier_to_record,
+    record_training,
+    recording_method,
 )
 from skcoreset._models._weights import weight_keyword
 
 __all__ = [
-    "Decisions",
-    "Limits",
-    "Others",
-    "Said",
-    "WillHaveMethods",
-    "check_affordable",
+    "BisectionCandidates",
+    "DecisionFunction",
+    "HasMethodsOnceFitted",
+    "Response",
+    "SearchParameters",
+    "check_prediction_budget",
+    "classifier_input",
+    "cross_val_response",
     "default_classifier",
-    "default_classifier_to_watch",
-    "features",
+    "default_classifier_to_record",
     "fit_with_weight",
     "gradient_factors",
     "has_method",
-    "host",
     "is_fitted",
     "is_kernel_svm",
     "is_linear",
     "last_layer_input",
     "last_step",
+    "last_step_features",
     "nearest_crossing",
-    "output_method",
-    "outputs",
-    "outputs_out_of_fold",
     "predict_in_blocks",
-    "predicted",
-    "training_route",
-    "watch",
+    "predicted_labels",
+    "record_training",
+    "recording_method",
+    "response_method",
+    "response_values",
     "weight_keyword",
 ]

@@ -1,7 +1,7 @@
 """Smallest perturbation of a sample after which another class is predicted.
 
 It is computed in closed form, by gradients (DeepFool), or by bisection between the sample and
-others that are predicted differently; the attribute `route` of `Decisions` selects the algorithm.
+others that are predicted differently; `route` of `DecisionFunction` selects the algorithm.
 """
 
 from typing import NamedTuple
@@ -13,10 +13,10 @@ from sklearn.metrics.pairwise import euclidean_distances
 from skcoreset._backend import block_slices
 
 __all__ = [
+    "BisectionCandidates",
     "Crossing",
-    "Limits",
-    "Others",
-    "check_affordable",
+    "SearchParameters",
+    "check_prediction_budget",
     "nearest_crossing",
     "predict_in_blocks",
 ]
@@ -24,10 +24,10 @@ __all__ = [
 BLOCK_BYTES = 2**26  # matrix products of small blocks are slow
 # The length of the first step is the distance for a linear classifier. Where the distance found
 # differs from it by more than this factor, the gradient is not reliable.
-DOUBTFUL = 1.25
+MAX_STEP_RATIO = 1.25
 
 
-class Limits(NamedTuple):
+class SearchParameters(NamedTuple):
     """Parameters of `DeepFool` that limit the search."""
 
     max_iter: int
@@ -37,7 +37,7 @@ class Limits(NamedTuple):
     store_perturbations: bool
 
 
-class Others:
+class BisectionCandidates:
     """End points of the bisection; their predictions are computed when they are first needed."""
 
     def __init__(self, rows, labels=None):
@@ -49,19 +49,19 @@ class Crossing(NamedTuple):
 
     distances: np.ndarray  # infinite where no point that is predicted differently was found
     n_iter: np.ndarray
-    cut: np.ndarray  # where `max_predict_rows` ended the search
+    exhausted: np.ndarray  # where `max_predict_rows` ended the search
     perturbations: np.ndarray | None
 
 
-def nearest_crossing(decisions, X, others, limits, labels=None):
+def nearest_crossing(function, X, candidates, params, labels=None):
     """Distance of each sample from the nearest point found that is predicted differently.
 
     Parameters
     ----------
-    decisions : Decisions
+    function : DecisionFunction
     X : ndarray or csr of shape (n, n_features); on the route "linear" any container
-    others : Others
-    limits : Limits
+    candidates : BisectionCandidates
+    params : SearchParameters
     labels : ndarray of shape (n,), default=None
         Predicted labels of `X`; only for the route "bisection".
 
@@ -69,18 +69,18 @@ def nearest_crossing(decisions, X, others, limits, labels=None):
     -------
     found : Crossing
     """
-    if decisions.route == "linear":
-        return _closed_form(decisions, X, limits)
-    if decisions.route == "bisection":
-        return _bisect(decisions, X, labels, others, limits)
-    found, doubtful = _descend(decisions, X, limits)
-    rows = np.flatnonzero(np.isinf(found.distances) | doubtful)
+    if function.route == "linear":
+        return _closed_form(function, X, params)
+    if function.route == "bisection":
+        return _bisect(function, X, labels, candidates, params)
+    found, unreliable = _descend(function, X, params)
+    rows = np.flatnonzero(np.isinf(found.distances) | unreliable)
     if len(rows):
-        _fall_back(decisions, X, rows, others, limits, found)
+        _bisect_unreliable(function, X, rows, candidates, params, found)
     return found
 
 
-def check_affordable(max_predict_rows, needed, to):
+def check_prediction_budget(max_predict_rows, needed, to):
     if max_predict_rows is not None and needed > max_predict_rows:
         raise ValueError(
             f"max_predict_rows={max_predict_rows} is too small: to {to}, {needed} predictions are "
@@ -88,25 +88,25 @@ def check_affordable(max_predict_rows, needed, to):
         )
 
 
-def predict_in_blocks(decisions, X):
-    blocks = block_slices(X.shape[0], decisions.predict_bytes(X.shape[1]), BLOCK_BYTES)
-    return np.concatenate([decisions.predict(_dense(X, block)) for block in blocks])
+def predict_in_blocks(function, X):
+    blocks = block_slices(X.shape[0], function.predict_bytes(X.shape[1]), BLOCK_BYTES)
+    return np.concatenate([function.predict(_dense(X, block)) for block in blocks])
 
 
 # in closed form ---------------------------------------------------------------------------------
 
 
-def _closed_form(decisions, X, limits):
+def _closed_form(function, X, params):
     """Distances for linear decision values: to the nearest hyperplane on which two are equal.
 
     Time: that of one prediction per sample, and O(n C + C^2 d).
     """
-    point = decisions.at(X)
-    start, weights = point.codes(), decisions.weights
+    point = function.at(X)
+    start, weights = point.codes(), function.weights
     norms = np.stack([np.linalg.norm(weights - w, axis=1) for w in weights])
     distances, nearest = _nearest(point.gaps(start), norms[start])
     perturbations = None
-    if limits.store_perturbations:
+    if params.store_perturbations:
         found = np.isfinite(distances)
         share = np.full(len(distances), np.nan)
         share[found] = distances[found] / norms[start, nearest][found]
@@ -129,36 +129,36 @@ def _nearest(gaps, norms):
 # by gradients -----------------------------------------------------------------------------------
 
 
-def _descend(decisions, X, limits):
+def _descend(function, X, params):
     """DeepFool for all samples of a block at once; then each perturbation is shortened.
 
     Each sample has an equal share of `max_predict_rows`, so that the result does not depend on the
     blocks. The second value returned is a mask of the samples whose gradients are not reliable.
 
     Time: for each step, the gaps and their gradients at the samples that have not crossed the
-    boundary. Memory: blocks of ``decisions.row_bytes(d)`` per sample.
+    boundary. Memory: blocks of ``function.row_bytes(d)`` per sample.
     """
-    (n, d), overshoot = X.shape, limits.overshoot
-    n_steps, allowance, a_step = limits.max_iter, np.inf, decisions.rows_a_step(d)
-    if limits.max_predict_rows is not None:
-        besides = decisions.n_rows + (2 * n if decisions.route == "differences" else 0)
-        to = f"take one step per sample on the route {decisions.route!r}"
-        check_affordable(limits.max_predict_rows, besides + n * a_step, to)
-        allowance = (limits.max_predict_rows - besides) // n
-        n_steps = min(n_steps, allowance // a_step)
+    (n, d), overshoot = X.shape, params.overshoot
+    n_steps, allowance, per_step = params.max_iter, np.inf, function.predictions_per_step(d)
+    if params.max_predict_rows is not None:
+        besides = function.n_predicted + (2 * n if function.route == "differences" else 0)
+        to = f"take one step per sample on the route {function.route!r}"
+        check_prediction_budget(params.max_predict_rows, besides + n * per_step, to)
+        allowance = (params.max_predict_rows - besides) // n
+        n_steps = min(n_steps, allowance // per_step)
     distances, n_iter = np.full(n, np.inf), np.zeros(n, dtype=np.intp)
-    cut, doubtful = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
-    perturbations = np.full((n, d), np.nan) if limits.store_perturbations else None
+    exhausted, unreliable = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    perturbations = np.full((n, d), np.nan) if params.store_perturbations else None
     # A step this much longer than the spread of the data means that the gradient is practically 0.
-    far = 1e10 * np.linalg.norm(decisions.widths)
-    for block in block_slices(n, decisions.row_bytes(d), BLOCK_BYTES):
+    far = 1e10 * np.linalg.norm(function.feature_scales)
+    for block in block_slices(n, function.row_bytes(d), BLOCK_BYTES):
         x = _dense(X, block)
         r, done = np.zeros_like(x), np.zeros(len(x), dtype=bool)
-        point, active = decisions.at(x), np.arange(len(x))
+        point, active = function.at(x), np.arange(len(x))
         start = point.codes()
         for step in range(n_steps):
             if step > 0:
-                point = decisions.at(x[active] + r[active])
+                point = function.at(x[active] + r[active])
             slopes = point.slopes(start[active])
             norms = np.sqrt(np.einsum("ikj,ikj->ik", slopes, slopes))
             size, nearest = _nearest(point.gaps(start[active]), norms)
@@ -174,68 +174,70 @@ def _descend(decisions, X, limits):
                 break
             r[active] += (size[rows] / norms[rows, nearest])[:, None] * slopes[rows, nearest]
             n_iter[block.start + active] += 1
-            beyond = decisions.at(x[active] + (1 + overshoot) * r[active])
+            beyond = function.at(x[active] + (1 + overshoot) * r[active])
             crossed = beyond.codes() != start[active]
             done[active[crossed]] = True
             active = active[~crossed]
             if not len(active):
                 break
-        cut[block.start + active] = n_steps < limits.max_iter
+        exhausted[block.start + active] = n_steps < params.max_iter
         moved = np.flatnonzero(done & r.any(axis=1))
-        before = decisions.labels_of(start[moved])
-        if decisions.route == "differences" and len(moved):
+        before = function.labels_of(start[moved])
+        if function.route == "differences" and len(moved):
             # The head's classes may differ from those of `predict`.
-            before = decisions.predict(x[moved])
-            done[moved] = decisions.predict(x[moved] + (1 + overshoot) * r[moved]) != before
+            before = function.predict(x[moved])
+            done[moved] = function.predict(x[moved] + (1 + overshoot) * r[moved]) != before
             before, moved = before[done[moved]], moved[done[moved]]
-        left = allowance - n_iter[block.start + moved] * a_step
-        share, short = _shorten(decisions, x[moved], r[moved], before, left, limits)
+        remaining = allowance - n_iter[block.start + moved] * per_step
+        share, short = _shorten(function, x[moved], r[moved], before, remaining, params)
         r[moved] *= share[:, None]
-        cut[block.start + moved] |= short
+        exhausted[block.start + moved] |= short
         length = np.linalg.norm(r, axis=1)
         distances[block] = np.where(done, length, np.inf)
-        doubtful[block] = done & ((length < first / DOUBTFUL) | (length > first * DOUBTFUL))
+        unreliable[block] = done & (
+            (length < first / MAX_STEP_RATIO) | (length > first * MAX_STEP_RATIO)
+        )
         if perturbations is not None:
             perturbations[block] = np.where(done[:, None], r, np.nan)
-    return Crossing(distances, n_iter, cut, perturbations), doubtful
+    return Crossing(distances, n_iter, exhausted, perturbations), unreliable
 
 
-def _shorten(decisions, x, r, before, left, limits):
+def _shorten(function, x, r, before, remaining, params):
     """Fraction of each perturbation r at which the prediction changes.
 
     The steps assume a linear boundary, so a curved one may have been crossed long before the end.
     A perturbation that is correct up to the overshoot is not changed. The second value returned
-    is a mask of the perturbations for which `left`, the budget of predictions, did not suffice.
+    is a mask of the perturbations for which `remaining`, the budget of predictions, was too small.
     """
-    beyond, left = 1 + limits.overshoot, left.copy()
+    beyond, remaining = 1 + params.overshoot, remaining.copy()
     ratio = beyond * beyond
 
     def differ(rows, share):
-        left[rows] -= 1
+        remaining[rows] -= 1
         points = x[rows] + beyond * (share[:, None] * r[rows])
-        return decisions.predict(points) != before[rows]
+        return function.predict(points) != before[rows]
 
-    share, cut = np.ones(len(x)), left < 1
-    rows = np.flatnonzero(~cut)
+    share, exhausted = np.ones(len(x)), remaining < 1
+    rows = np.flatnonzero(~exhausted)
     if not len(rows):
-        return share, cut
+        return share, exhausted
     rows = rows[differ(rows, np.full(len(rows), 1 / ratio))]
-    high, short = _halve(
+    high, short = _bisect_shares(
         np.full(len(rows), 1 / ratio),
         lambda some, at: differ(rows[some], at),
-        lambda some: left[rows[some]] >= 1,
+        lambda some: remaining[rows[some]] >= 1,
         ratio,
-        limits.max_iter,
-        leap=ratio**2,
+        params.max_iter,
+        divisor=ratio**2,
     )
-    share[rows], cut[rows] = high, short
-    return share, cut
+    share[rows], exhausted[rows] = high, short
+    return share, exhausted
 
 
 # by bisection -----------------------------------------------------------------------------------
 
 
-def _halve(high, differ, may_ask, ratio, max_iter, leap=2.0):
+def _bisect_shares(high, differ, may_predict, ratio, max_iter, divisor=2.0):
     """Bisection on line segments: at 0 the prediction is unchanged, at `high` it is different.
 
     Returns fractions of the segments at which it is different, at most `ratio` times a fraction at
@@ -246,49 +248,49 @@ def _halve(high, differ, may_ask, ratio, max_iter, leap=2.0):
     high : ndarray of shape (n,)
     differ : callable
         ``differ(rows, share)``: whether the points at these fractions are predicted differently.
-    may_ask : callable
-        ``may_ask(rows)``: mask of the segments whose budget allows one more prediction.
-    leap : float
+    may_predict : callable
+        ``may_predict(rows)``: mask of the segments whose budget allows one more prediction.
+    divisor : float
         Divisor of `high` for the first trial, its square for the second and so on, until the
         prediction is unchanged. Small if the change is likely to be close to `high`.
     """
     high, low = high.copy(), np.zeros(len(high))
-    cut = np.zeros(len(high), dtype=bool)
+    exhausted = np.zeros(len(high), dtype=bool)
     for _ in range(max_iter):
-        wide = np.flatnonzero((high > ratio * low) & ~cut)
+        wide = np.flatnonzero((high > ratio * low) & ~exhausted)
         if len(wide):
-            cut[wide] = ~may_ask(wide)
-            wide = wide[~cut[wide]]
+            exhausted[wide] = ~may_predict(wide)
+            wide = wide[~exhausted[wide]]
         if not len(wide):
             break
-        middle = np.where(low[wide] > 0, (low[wide] + high[wide]) / 2, high[wide] / leap)
-        leap = min(leap**2, 2.0)
+        middle = np.where(low[wide] > 0, (low[wide] + high[wide]) / 2, high[wide] / divisor)
+        divisor = min(divisor**2, 2.0)
         other = differ(wide, middle)
         high[wide[other]], low[wide[~other]] = middle[other], middle[~other]
-    return high, cut
+    return high, exhausted
 
 
-def _fall_back(decisions, X, rows, others, limits, found):
+def _bisect_unreliable(function, X, rows, candidates, params, found):
     """Bisection for samples with unreliable gradients; updates `found` where it is shorter."""
-    unknown = others.rows.shape[0] if others.labels is None else 0
-    needed = decisions.n_rows + unknown + 2 * len(rows)  # their labels, and one round
-    if limits.max_predict_rows is not None and needed > limits.max_predict_rows:
-        found.cut[rows] = True
+    unknown = candidates.rows.shape[0] if candidates.labels is None else 0
+    needed = function.n_predicted + unknown + 2 * len(rows)  # their labels, and one round
+    if params.max_predict_rows is not None and needed > params.max_predict_rows:
+        found.exhausted[rows] = True
         return
-    if others.labels is None:
-        others.labels = predict_in_blocks(decisions, others.rows)
+    if candidates.labels is None:
+        candidates.labels = predict_in_blocks(function, candidates.rows)
     some = X[rows]
-    labels = predict_in_blocks(decisions, some)
-    beyond, known = 1 + limits.overshoot, found.distances[rows]
-    got = _bisect(decisions, some, labels, others, limits, beyond, known)
-    found.cut[rows] |= got.cut
-    shorter = got.distances < known
-    found.distances[rows[shorter]] = got.distances[shorter]
+    labels = predict_in_blocks(function, some)
+    beyond, known = 1 + params.overshoot, found.distances[rows]
+    bisected = _bisect(function, some, labels, candidates, params, beyond, known)
+    found.exhausted[rows] |= bisected.exhausted
+    shorter = bisected.distances < known
+    found.distances[rows[shorter]] = bisected.distances[shorter]
     if found.perturbations is not None:
-        found.perturbations[rows[shorter]] = got.perturbations[shorter]
+        found.perturbations[rows[shorter]] = bisected.perturbations[shorter]
 
 
-def _bisect(decisions, X, labels, others, limits, beyond=1.0, known=np.inf):
+def _bisect(function, X, labels, candidates, params, beyond=1.0, known=np.inf):
     """Bisection between each sample and the nearest samples that are predicted differently.
 
     Finds r, shorter than `known`, such that ``x + beyond * r`` is predicted differently. One round
@@ -297,38 +299,40 @@ def _bisect(decisions, X, labels, others, limits, beyond=1.0, known=np.inf):
 
     Time: n n_others d for the neighbors; then predictions. Memory: O(n n_neighbors), blocks.
     """
-    n, budget = X.shape[0], limits.max_predict_rows
-    targets, lengths = _nearest_others(X, labels, others, limits.n_neighbors)
+    n, budget = X.shape[0], params.max_predict_rows
+    targets, lengths = _nearest_candidates(X, labels, candidates, params.n_neighbors)
     share, chosen = np.full(n, np.nan), np.zeros(n, dtype=np.intp)
     best, n_iter = np.full(n, known), np.zeros(n, dtype=np.intp)
-    cut = np.zeros(n, dtype=bool)
-    row_bytes = decisions.predict_bytes(X.shape[1])
+    exhausted = np.zeros(n, dtype=bool)
+    row_bytes = function.predict_bytes(X.shape[1])
 
     def differ(rows, target, at):
         out = np.zeros(len(rows), dtype=bool)
         for block in block_slices(len(rows), row_bytes, BLOCK_BYTES):
             some = rows[block]
             x = _dense(X, some)
-            points = x + beyond * (at[block, None] * (_dense(others.rows, target[block]) - x))
-            out[block] = decisions.predict(points) != labels[some]
+            points = x + beyond * (at[block, None] * (_dense(candidates.rows, target[block]) - x))
+            out[block] = function.predict(points) != labels[some]
         n_iter[rows] += 1
         return out
 
     def affordable(rows):
-        return not cut.any() and (budget is None or decisions.n_rows + len(rows) <= budget)
+        return not exhausted.any() and (
+            budget is None or function.n_predicted + len(rows) <= budget
+        )
 
     def halve(rows, target, high):
-        def may_ask(some):
-            cut[rows[some]] = not affordable(some)
-            return ~cut[rows[some]]
+        def may_predict(some):
+            exhausted[rows[some]] = not affordable(some)
+            return ~exhausted[rows[some]]
 
-        ratio = (1 + limits.overshoot) * beyond
-        high, _ = _halve(
+        ratio = (1 + params.overshoot) * beyond
+        high, _ = _bisect_shares(
             high,
             lambda some, at: differ(rows[some], target[some], at),
-            may_ask,
+            may_predict,
             ratio,
-            limits.max_iter,
+            params.max_iter,
         )
         return high
 
@@ -336,7 +340,7 @@ def _bisect(decisions, X, labels, others, limits, beyond=1.0, known=np.inf):
         rows = np.flatnonzero(np.isfinite(length))
         high = np.minimum(1 / beyond, best[rows] / length[rows])
         if not affordable(rows):
-            cut[rows] = True
+            exhausted[rows] = True
             break
         # Also for the nearest, whose fraction is 1 up to rounding: samples can lie on thresholds.
         other = differ(rows, target[rows], high)
@@ -345,15 +349,15 @@ def _bisect(decisions, X, labels, others, limits, beyond=1.0, known=np.inf):
         best[rows] = high * length[rows]
         share[rows], chosen[rows] = high, target[rows]
     perturbations = None
-    if limits.store_perturbations:
+    if params.store_perturbations:
         perturbations = np.full(X.shape, np.nan)
         for block in block_slices(n, 4 * 8 * X.shape[1], BLOCK_BYTES):
             x = _dense(X, block)
-            perturbations[block] = share[block, None] * (_dense(others.rows, chosen[block]) - x)
-    return Crossing(best, n_iter, cut, perturbations)
+            perturbations[block] = share[block, None] * (_dense(candidates.rows, chosen[block]) - x)
+    return Crossing(best, n_iter, exhausted, perturbations)
 
 
-def _nearest_others(X, labels, others, n_neighbors):
+def _nearest_candidates(X, labels, candidates, n_neighbors):
     """The nearest of the others that have a different label, in ascending order of distance.
 
     Among those at equal distance, up to rounding errors, the lowest indices are taken.
@@ -364,8 +368,8 @@ def _nearest_others(X, labels, others, n_neighbors):
     lengths : ndarray of shape (n, k)
         Distances; infinite where there are fewer than k.
     """
-    reference = others.rows
-    _, codes = np.unique(np.concatenate([labels, others.labels]), return_inverse=True)
+    reference = candidates.rows
+    _, codes = np.unique(np.concatenate([labels, candidates.labels]), return_inverse=True)
     codes, theirs = codes[: X.shape[0]], codes[X.shape[0] :]
     n, (m, d), k = X.shape[0], reference.shape, min(n_neighbors, reference.shape[0])
     targets, lengths = np.zeros((n, k), dtype=np.intp), np.full((n, k), np.inf)

@@ -10,11 +10,11 @@ from sklearn.neural_network._base import ACTIVATIONS
 from sklearn.svm._base import BaseSVC
 from sklearn.utils.extmath import safe_sparse_dot
 
-from skcoreset._models._asking import features, last_step, outputs
+from skcoreset._models._response import last_step, last_step_features, response_values
 
 __all__ = ["gradient_factors", "is_kernel_svm", "last_layer_input"]
 
-MOST_SUPPORT_VECTORS = 1000  # of a kernel SVM, whose kernel values are inputs of its last layer
+MAX_SUPPORT_VECTORS = 1000  # of a kernel SVM, whose kernel values are inputs of its last layer
 
 
 def gradient_factors(estimator, X, y, gradient="last_layer"):
@@ -32,7 +32,7 @@ def gradient_factors(estimator, X, y, gradient="last_layer"):
       other classes.
     * h is the last hidden layer of an MLPClassifier, and otherwise the features that are passed to
       the classifier. A kernel SVM is linear in the kernel values of a sample with the support
-      vectors, which are its h (of more than `MOST_SUPPORT_VECTORS`, that many at regular
+      vectors, which are its h (of more than `MAX_SUPPORT_VECTORS`, that many at regular
       intervals).
 
     Parameters
@@ -58,48 +58,48 @@ def gradient_factors(estimator, X, y, gradient="last_layer"):
     rows = np.flatnonzero(codes >= 0)  # the others: weight 0, a class unknown to the classifier
     codes = codes[rows]
     if hasattr(estimator, "predict_proba"):
-        a = outputs(estimator, X, "predict_proba")
+        a = response_values(estimator, X, "predict_proba")
         a[rows, codes] -= 1
     elif isinstance(last_step(estimator), BaseSVC):
-        a = _errors_of_pairs(estimator, X, rows, codes)
+        a = _pairwise_loss_slopes(estimator, X, rows, codes)
     else:
-        values = outputs(estimator, X, "decision_function")
+        values = response_values(estimator, X, "decision_function")
         values = np.column_stack([-values, values]) if values.ndim == 1 else values
         sign = np.full(values.shape, -1.0)
         sign[rows, codes] = 1
-        a = _errors(values, sign)
+        a = _loss_slopes(values, sign)
     h, bias = (None, True) if gradient == "logits" else last_layer_input(estimator, X)
     if gradient != "logits" and is_kernel_svm(estimator):
         h = _kernel_values(estimator, X)
     return (a if h is None else a.astype(h.dtype, copy=False)), h, bias
 
 
-def _errors(values, sign):
+def _loss_slopes(values, sign):
     """Derivative of ``log(1 + exp(-sign * values))`` with respect to `values`."""
     return -sign * expit(-sign * values)
 
 
-def _errors_of_pairs(estimator, X, rows, codes):
+def _pairwise_loss_slopes(estimator, X, rows, codes):
     """Derivatives for an SVC, whose decision values are those of pairs of classes."""
     model = copy.copy(last_step(estimator))
     model.decision_function_shape = "ovo"
     n_classes = len(model.classes_)
-    values = model.decision_function(features(estimator, X))
+    values = model.decision_function(last_step_features(estimator, X))
     if values.ndim == 1:  # positive for the second of two classes
         values = -values[:, None]
     first, second = np.triu_indices(n_classes, 1)
     sign = np.zeros(values.shape)
     sign[rows] = (codes[:, None] == first) * 1.0 - (codes[:, None] == second)
-    return _errors(values, sign)
+    return _loss_slopes(values, sign)
 
 
 def _kernel_values(estimator, X):
     """Kernel values of each sample with the support vectors of a kernel SVM."""
-    model, X = last_step(estimator), features(estimator, X)
+    model, X = last_step(estimator), last_step_features(estimator, X)
     n_vectors = len(model.support_)
     some = np.arange(n_vectors)
-    if n_vectors > MOST_SUPPORT_VECTORS:
-        some = np.linspace(0, n_vectors - 1, MOST_SUPPORT_VECTORS).astype(int)
+    if n_vectors > MAX_SUPPORT_VECTORS:
+        some = np.linspace(0, n_vectors - 1, MAX_SUPPORT_VECTORS).astype(int)
     if callable(model.kernel) or model.kernel == "precomputed":
         return model._compute_kernel(X)[:, model.support_[some]]
     params = {"gamma": model._gamma, "degree": model.degree, "coef0": model.coef0}
@@ -118,7 +118,7 @@ def last_layer_input(estimator, X):
     model = last_step(estimator)
     if is_kernel_svm(model):
         return None, True
-    h = features(estimator, X)
+    h = last_step_features(estimator, X)
     if isinstance(model, MLPClassifier):
         h = _last_hidden_layer(model, h)
     return h, bool(getattr(model, "fit_intercept", True))

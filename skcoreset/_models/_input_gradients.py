@@ -55,17 +55,22 @@ from sklearn.tree import BaseDecisionTree
 from sklearn.utils.validation import _num_samples
 
 from skcoreset._backend import block_slices
-from skcoreset._models._asking import features, last_step, outputs, predicted
+from skcoreset._models._response import (
+    last_step,
+    last_step_features,
+    predicted_labels,
+    response_values,
+)
 from skcoreset._models._votes import signed_pairs, vote_gaps, winners
 
-__all__ = ["Decisions", "is_linear"]
+__all__ = ["DecisionFunction", "is_linear"]
 
 # Their decision values are X @ W.T + b.
 LINEAR = (LinearClassifierMixin, MultinomialNB, ComplementNB)
 SCALERS = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
 LINEAR_STEPS = (*SCALERS, PCA, IncrementalPCA, TruncatedSVD, SelectorMixin)
 # Their predictions are piecewise constant or discontinuous: gradients do not lead to the boundary.
-JUMPS = (
+PIECEWISE_CONSTANT = (
     BaseDecisionTree,
     HistGradientBoostingClassifier,
     KNeighborsClassifier,
@@ -86,7 +91,7 @@ JUMPS = (
 )
 
 
-class Decisions:
+class DecisionFunction:
     """The gaps of a fitted classifier and their gradients, at arbitrary points.
 
     Parameters
@@ -104,46 +109,46 @@ class Decisions:
         How gradients are computed; "bisection" if there are none, only predictions.
     weights : ndarray of shape (n_values, n_features) or None
         Gradient of each decision value, if it is constant.
-    widths : ndarray of shape (n_features,) or None
+    feature_scales : ndarray of shape (n_features,) or None
         Standard deviation of each feature, 1 where it is 0; None for "linear".
-    n_rows : int
+    n_predicted : int
         Number of samples passed to the classifier so far.
     """
 
     def __init__(self, estimator, X, container=None):
-        self.estimator, self._frame = estimator, _Frame(container)
-        self.n_rows = 0
-        self.route = self.weights = self.widths = None
-        self._steps = _steps(estimator)
-        known = _is_linear_chain(self._steps)
-        heads = [] if _jumps(estimator) else _heads(estimator, last_step(estimator))
+        self.estimator, self._to_container = estimator, _ToContainer(container)
+        self.n_predicted = 0
+        self.route = self.weights = self.feature_scales = None
+        self._transformers = _transformers(estimator)
+        known = _is_linear_chain(self._transformers)
+        heads = [] if _is_discontinuous(estimator) else _heads(estimator, last_step(estimator))
         if heads and known and heads[0].weights is not None:
             self.route, self._head = "linear", heads[0]
-            self.weights = self._back(self._head.weights)
+            self.weights = self._backpropagate(self._head.weights)
         elif heads and known and hasattr(heads[0], "gradients"):
             self.route, self._head = "analytic", heads[0]
-            self.widths = _widths(X)
+            self.feature_scales = _feature_scales(X)
         else:
-            self.widths = _widths(X)
-            self._head = self._agreeing(heads, X)
-            smooth = self._head is not None and self._moves_smoothly(X)
+            self.feature_scales = _feature_scales(X)
+            self._head = self._best_head(heads, X)
+            smooth = self._head is not None and self._is_smooth(X)
             self.route = "differences" if smooth else "bisection"
 
     def predict(self, X):
         """Predicted labels of an array; from decision values where these are cheaper."""
         if self.route == "analytic":
             return self.labels_of(self.at(X).codes())
-        self.n_rows += X.shape[0]
-        return predicted(self.estimator, self._frame(X))
+        self.n_predicted += X.shape[0]
+        return predicted_labels(self.estimator, self._to_container(X))
 
     def labels_of(self, codes):
         return np.asarray(self.estimator.classes_)[codes]
 
     def at(self, X):
-        """The `Point` of the samples in an array or in the user's own container."""
-        self.n_rows += _num_samples(X)
-        values, cache = self._head.forward(self._frame(X))
-        return Point(self, X, values, cache)
+        """The `EvaluatedPoints` of the samples in an array or in the user's own container."""
+        self.n_predicted += _num_samples(X)
+        values, cache = self._head.forward(self._to_container(X))
+        return EvaluatedPoints(self, X, values, cache)
 
     def row_bytes(self, n_features):
         """Memory in bytes of the gradients at one sample."""
@@ -156,20 +161,20 @@ class Decisions:
         n_inner = self._head.n_inner if self.route == "analytic" else 0
         return 8 * (4 * n_features + 6 * C * C + 3 * n_inner)
 
-    def rows_a_step(self, n_features):
+    def predictions_per_step(self, n_features):
         """Number of predictions for one step of one sample: gaps, gradients and end of the step."""
         return 2 + 2 * n_features if self.route == "differences" else 2
 
-    def _back(self, gradient):
+    def _backpropagate(self, gradient):
         """Gradients with respect to X, from those with respect to the classifier's input."""
-        for step in reversed(self._steps):
-            gradient = _through(step, gradient)
+        for step in reversed(self._transformers):
+            gradient = _backpropagate_step(step, gradient)
         return gradient
 
     def _differences(self, X, start):
         """Central differences of the gaps, (n, n_classes, n_features)."""
         (n, d), C = X.shape, self._head.n_classes
-        width = np.cbrt(np.finfo(float).eps) * self.widths
+        width = np.cbrt(np.finfo(float).eps) * self.feature_scales
         width = 2.0 ** np.round(np.log2(np.maximum(width, 4 * np.spacing(np.abs(X)))))
         slopes = np.empty((n, C, d))
         for columns in block_slices(d, 8 * n * (6 * d + 3 * self._head.n_inner)):
@@ -186,28 +191,28 @@ class Decisions:
             slopes[:, :, columns] = np.where(np.isfinite(slope), slope, 0).transpose(0, 2, 1)
         return slopes
 
-    def _agreeing(self, heads, X, n_rows=128, enough=0.98):
+    def _best_head(self, heads, X, n_rows=128, enough=0.98):
         """The head whose classes agree best with `predict`; None if on fewer than `enough`."""
-        X = _evenly(X, n_rows)
+        X = _evenly_spaced(X, n_rows)
         # Midpoints of samples are nearer to the boundary, where heads are more likely to disagree.
         X = np.vstack([X, (X + np.roll(X, len(X) // 2, axis=0)) / 2])
         labels = self.predict(X) if heads else None
         best, agreement = None, enough
         for head in heads:
-            self.n_rows += len(X)
-            codes = head.codes(head.forward(self._frame(X))[0])
+            self.n_predicted += len(X)
+            codes = head.codes(head.forward(self._to_container(X))[0])
             share = (self.labels_of(codes) == labels).mean()
             if share > agreement or (best is None and share == agreement):
                 best, agreement = head, share
         return best
 
-    def _moves_smoothly(self, X, n_rows=16, n_directions=4):
+    def _is_smooth(self, X, n_rows=16, n_directions=4):
         """Whether a small step changes the gaps, and half of it half as much, at most samples."""
-        X = _evenly(X, n_rows)
+        X = _evenly_spaced(X, n_rows)
         start = self.at(X).codes()
         signs = np.random.RandomState(0).choice([-1.0, 1.0], size=(n_directions, X.shape[1]))
         smooth = np.zeros(len(X), dtype=bool)
-        for direction in signs * np.cbrt(np.finfo(float).eps) * self.widths:
+        for direction in signs * np.cbrt(np.finfo(float).eps) * self.feature_scales:
             moves = []
             for share in (1, 0.5):
                 ends = [self.at(X + s * share * direction).gaps(start) for s in (1, -1)]
@@ -219,12 +224,12 @@ class Decisions:
         return bool(smooth.mean() > 0.5)
 
 
-class Point:
+class EvaluatedPoints:
     """Samples, their decision values, and the intermediate values that gradients need."""
 
-    def __init__(self, decisions, X, values, cache):
-        self.decisions, self.X, self.values, self.cache = decisions, X, values, cache
-        self.head = decisions._head
+    def __init__(self, function, X, values, cache):
+        self.function, self.X, self.values, self.cache = function, X, values, cache
+        self.head = function._head
 
     def codes(self):
         """Predicted class of each sample, as a position in `classes_`."""
@@ -236,13 +241,13 @@ class Point:
 
     def slopes(self, start):
         """Gradients of the gaps, (n, n_classes, n_features); 0 for `start` itself."""
-        if self.decisions.route == "differences":
-            return self.decisions._differences(self.X, start)
+        if self.function.route == "differences":
+            return self.function._differences(self.X, start)
         _, choice = self.head.gaps(self.values, start)
-        return self.decisions._back(self.head.gradients(self.cache, start, choice))
+        return self.function._backpropagate(self.head.gradients(self.cache, start, choice))
 
 
-class _Frame:
+class _ToContainer:
     """Converts arrays to dataframes like `container`, as steps may select columns by name."""
 
     def __init__(self, container):
@@ -262,7 +267,7 @@ class _Frame:
 # heads: decision values of the classifier itself ----------------------------------------------
 
 
-class _OneAClass:
+class _ClassValues:
     """Decision values from a method of the estimator, one per class."""
 
     weights = None
@@ -273,11 +278,11 @@ class _OneAClass:
         self.n_classes = len(estimator.classes_)
 
     def forward(self, X):
-        values = outputs(self.estimator, X, self.method)
+        values = response_values(self.estimator, X, self.method)
         if self.method == "predict_proba":
             with np.errstate(divide="ignore"):
                 values = np.log(values)
-        return _two_columns(values), ()
+        return _one_per_class(values), ()
 
     def codes(self, values):
         return values.argmax(axis=1)
@@ -291,7 +296,7 @@ class _OneAClass:
         return gaps, None
 
 
-class _Linear(_OneAClass):
+class _Linear(_ClassValues):
     def __init__(self, estimator, method, weights):
         super().__init__(estimator, method)
         weights = np.atleast_2d(_dense(weights))
@@ -303,7 +308,7 @@ class _Linear(_OneAClass):
         return self.weights - self.weights[start][:, None, :]
 
 
-class _MLP(_OneAClass):
+class _MLP(_ClassValues):
     """Logits of an MLPClassifier."""
 
     def __init__(self, estimator, model):
@@ -313,7 +318,7 @@ class _MLP(_OneAClass):
         self._coefs = [np.asarray(w, dtype=np.float64) for w in model.coefs_]
 
     def forward(self, X):
-        h = _dense(features(self.estimator, X))
+        h = _dense(last_step_features(self.estimator, X))
         hidden = []
         activate = {"relu": lambda z: np.maximum(z, 0), "logistic": expit, "tanh": np.tanh}
         activate = activate.get(self.model.activation, lambda z: z)
@@ -321,7 +326,7 @@ class _MLP(_OneAClass):
             h = activate(h @ weight + intercept)
             hidden.append(h)
         values = h @ self._coefs[-1] + self.model.intercepts_[-1]
-        return _two_columns(values[:, 0] if values.shape[1] == 1 else values), tuple(hidden)
+        return _one_per_class(values[:, 0] if values.shape[1] == 1 else values), tuple(hidden)
 
     def gradients(self, cache, start, choice):
         last = self._coefs[-1].T
@@ -337,7 +342,7 @@ class _MLP(_OneAClass):
         return gradient
 
 
-class _ByJacobian(_OneAClass):
+class _ByJacobian(_ClassValues):
     """Base of heads with analytic gradients of their values. Subclasses define ``jacobian``."""
 
     def gradients(self, cache, start, choice):
@@ -354,7 +359,7 @@ class _GaussianNB(_ByJacobian):
         self.n_inner = self.n_classes * model.n_features_in_
 
     def forward(self, X):
-        Z = _dense(features(self.estimator, X))
+        Z = _dense(last_step_features(self.estimator, X))
         return self.model.predict_joint_log_proba(Z), (Z,)
 
     def jacobian(self, cache):
@@ -370,8 +375,8 @@ class _QDA(_ByJacobian):
         self.n_inner = self.n_classes * model.n_features_in_
 
     def forward(self, X):
-        Z = _dense(features(self.estimator, X))
-        return _two_columns(self.model.decision_function(Z)), (Z,)
+        Z = _dense(last_step_features(self.estimator, X))
+        return _one_per_class(self.model.decision_function(Z)), (Z,)
 
     def jacobian(self, cache):
         parts = zip(self.model.means_, self.model.rotations_, self.model.scalings_, strict=True)
@@ -404,7 +409,7 @@ class _SVM:
             self.parts.append([(own[i], mine), (own[j], theirs)])
 
     def forward(self, X):
-        Z = _dense(features(self.estimator, X))
+        Z = _dense(last_step_features(self.estimator, X))
         K, derivative = _kernel(self.model, Z, self.vectors)
         values = np.empty((len(Z), len(self.pairs)))
         for p, parts in enumerate(self.parts):
@@ -470,28 +475,34 @@ def _heads(estimator, model):
     """
     if isinstance(model, (SVC, NuSVC)):
         two, linear = len(model.classes_) == 2, model.kernel == "linear"
-        if _own(model, (SVC, NuSVC)) and model.kernel in ("linear", "poly", "rbf", "sigmoid"):
+        if _is_sklearn(model, (SVC, NuSVC)) and model.kernel in (
+            "linear",
+            "poly",
+            "rbf",
+            "sigmoid",
+        ):
             if two and linear:
                 return [_Linear(estimator, "decision_function", model.coef_)]
             if two or not model.break_ties:
                 return [_SVM(estimator, model)]
-        return [_OneAClass(estimator, "decision_function")] if two else []  # votes are discrete
+        # The votes of more than two classes are discontinuous.
+        return [_ClassValues(estimator, "decision_function")] if two else []
     analytic = {
         MLPClassifier: _MLP,
         GaussianNB: _GaussianNB,
         QuadraticDiscriminantAnalysis: _QDA,
     }
     for kind, head in analytic.items():
-        if _own(model, kind):
+        if _is_sklearn(model, kind):
             return [head(estimator, model)]
-    if _own(model, LinearClassifierMixin):
+    if _is_sklearn(model, LinearClassifierMixin):
         return [_Linear(estimator, "decision_function", model.coef_)]
-    if _own(model, (MultinomialNB, ComplementNB)):
+    if _is_sklearn(model, (MultinomialNB, ComplementNB)):
         return [_Linear(estimator, "predict_log_proba", model.feature_log_prob_)]
     methods = ["decision_function", "predict_proba"]
     if isinstance(model, BaggingClassifier):  # has both, and predicts from the probabilities
         methods.reverse()
-    return [_OneAClass(estimator, method) for method in methods if hasattr(estimator, method)]
+    return [_ClassValues(estimator, method) for method in methods if hasattr(estimator, method)]
 
 
 # properties of classifiers by their class ------------------------------------------------------
@@ -499,51 +510,51 @@ def _heads(estimator, model):
 
 def is_linear(estimator):
     """Whether decision values are known to be linear in the features, fitted or not."""
-    return _own(last_step(estimator), LINEAR) and _is_linear_chain(_steps(estimator))
+    return _is_sklearn(last_step(estimator), LINEAR) and _is_linear_chain(_transformers(estimator))
 
 
-def _own(thing, kinds):
+def _is_sklearn(thing, kinds):
     return isinstance(thing, kinds) and type(thing).__module__.startswith("sklearn.")
 
 
 def _is_linear_chain(steps):
-    return all(_own(s, LINEAR_STEPS) and not getattr(s, "clip", False) for s in steps)
+    return all(_is_sklearn(s, LINEAR_STEPS) and not getattr(s, "clip", False) for s in steps)
 
 
-def _steps(estimator):
+def _transformers(estimator):
     """The transformers before the classifier itself, in order, without nested Pipelines."""
     model, steps = last_step(estimator), []
     while estimator is not model:
         if isinstance(estimator, Pipeline):
-            steps += [inner for _, step in estimator.steps[:-1] for inner in _flat(step)]
+            steps += [inner for _, step in estimator.steps[:-1] for inner in _flatten(step)]
             estimator = estimator.steps[-1][1]
         else:
             estimator = getattr(estimator, "best_estimator_", None) or estimator.estimator
     return steps
 
 
-def _flat(step):
+def _flatten(step):
     if step in (None, "passthrough") or hasattr(step, "fit_resample"):  # samplers act only in fit
         return []
     if isinstance(step, FrozenEstimator):
-        return _flat(step.estimator)
+        return _flatten(step.estimator)
     if isinstance(step, Pipeline):
-        return [inner for _, part in step.steps for inner in _flat(part)]
+        return [inner for _, part in step.steps for inner in _flatten(part)]
     return [step]
 
 
-def _jumps(thing, seen=None):
+def _is_discontinuous(thing, seen=None):
     """Whether `thing` is or contains, at any depth, a model with discontinuous predictions."""
     seen = set() if seen is None else seen
     if id(thing) in seen:
         return False
     seen.add(id(thing))
-    if isinstance(thing, JUMPS):
+    if isinstance(thing, PIECEWISE_CONSTANT):
         return True
     if isinstance(thing, (list, tuple)):
-        return any(_jumps(inner, seen) for inner in thing)
+        return any(_is_discontinuous(inner, seen) for inner in thing)
     if isinstance(thing, np.ndarray) and thing.dtype == object:
-        return any(_jumps(inner, seen) for inner in thing.ravel())
+        return any(_is_discontinuous(inner, seen) for inner in thing.ravel())
     asked = ("predict", "predict_proba", "transform")
     if isinstance(thing, type) or not any(hasattr(thing, name) for name in asked):
         return False
@@ -553,10 +564,10 @@ def _jumps(thing, seen=None):
     ):
         parameters = thing.get_params(deep=False)  # not fitted, and possibly not used
         inside = {name: value for name, value in inside.items() if name not in parameters}
-    return any(_jumps(value, seen) for value in inside.values())
+    return any(_is_discontinuous(value, seen) for value in inside.values())
 
 
-def _through(step, gradient):
+def _backpropagate_step(step, gradient):
     """Gradients with respect to the input of a linear step, from those for its output."""
     if isinstance(step, MinMaxScaler):
         return gradient * step.scale_
@@ -573,7 +584,7 @@ def _through(step, gradient):
     return gradient @ step.components_
 
 
-def _widths(X):
+def _feature_scales(X):
     """Spread of each feature, to which the steps of finite differences are proportional."""
     if sparse.issparse(X):
         mean = np.asarray(X.mean(axis=0), dtype=np.float64).ravel()
@@ -584,12 +595,12 @@ def _widths(X):
     return np.where(spread > 0, spread, 1.0)
 
 
-def _evenly(X, n_rows):
+def _evenly_spaced(X, n_rows):
     """At most `n_rows` evenly spaced rows of `X`, dense."""
     return _dense(X[np.unique(np.linspace(0, X.shape[0] - 1, n_rows).astype(int))])
 
 
-def _two_columns(values):
+def _one_per_class(values):
     """One value per class; a single value is that of the second class against the first."""
     return values if values.ndim == 2 else np.column_stack([np.zeros_like(values), values])
 

@@ -19,7 +19,7 @@ from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-__all__ = ["final_estimator", "routing", "weight_keyword"]
+__all__ = ["stacking_final_estimator", "weight_keyword", "weight_routing"]
 
 
 def weight_keyword(estimator):
@@ -29,59 +29,61 @@ def weight_keyword(estimator):
     Meta-estimators that pass all arguments of `fit` to other estimators take weights if these do.
     A Pipeline with a sampler takes none: the weights would not be resampled with the samples.
     """
-    return _own_keyword(estimator) or ("sample_weight" if _routes_weight(estimator) else None)
+    return _keyword_without_routing(estimator) or (
+        "sample_weight" if _is_routed(estimator) else None
+    )
 
 
-def routing(estimator):
+def weight_routing(estimator):
     """Context in which ``estimator.fit`` takes weights by its `weight_keyword`.
 
     With metadata routing, every step would have to request the weights. It is therefore disabled
     where the keyword is known without it.
     """
-    if _own_keyword(estimator) is None and _routes_weight(estimator):
+    if _keyword_without_routing(estimator) is None and _is_routed(estimator):
         return nullcontext()
     return sklearn.config_context(enable_metadata_routing=False)
 
 
-def final_estimator(stacking):
+def stacking_final_estimator(stacking):
     """The final estimator of a stacking estimator; the default if it is None."""
     if stacking.final_estimator is not None:
         return stacking.final_estimator
     return LogisticRegression() if isinstance(stacking, StackingClassifier) else RidgeCV()
 
 
-def _own_keyword(estimator):
+def _keyword_without_routing(estimator):
     """The keyword without metadata routing."""
     if isinstance(estimator, FrozenEstimator):
         return "sample_weight"  # its fit accepts all arguments and does nothing
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
         nothing = _resamples(estimator) or last in (None, "passthrough")
-        inner = None if nothing else _own_keyword(last)
+        inner = None if nothing else _keyword_without_routing(last)
         return inner and f"{name}__{inner}"
     if isinstance(estimator, BaseSearchCV) or type(estimator) is RFE:
-        return _own_keyword(estimator.estimator)
+        return _keyword_without_routing(estimator.estimator)
     if isinstance(estimator, TransformedTargetRegressor):
-        return _own_keyword(_or_linear(estimator.regressor))
-    inside = _must_take_weight(estimator)
+        return _keyword_without_routing(_default_regressor(estimator.regressor))
+    inside = _weighted_inner_estimators(estimator)
     if inside is None:
         takes = "sample_weight" in inspect.signature(estimator.fit).parameters
     else:
-        takes = all(_own_keyword(one) == "sample_weight" for one in inside)
+        takes = all(_keyword_without_routing(one) == "sample_weight" for one in inside)
     return "sample_weight" if takes else None
 
 
-def _must_take_weight(estimator):
+def _weighted_inner_estimators(estimator):
     """The inner estimators that must all take weights; None if the outer one alone decides."""
     if isinstance(estimator, (VotingClassifier, VotingRegressor)):
         return _not_dropped(estimator)
     if isinstance(estimator, (StackingClassifier, StackingRegressor)):
         fitted = estimator.cv == "prefit" if isinstance(estimator.cv, str) else False
-        return [*([] if fitted else _not_dropped(estimator)), final_estimator(estimator)]
+        return [*([] if fitted else _not_dropped(estimator)), stacking_final_estimator(estimator)]
     if isinstance(estimator, (MultiOutputClassifier, MultiOutputRegressor)):
         return [estimator.estimator]
     if isinstance(estimator, RANSACRegressor):
-        return [_or_linear(estimator.estimator)]
+        return [_default_regressor(estimator.estimator)]
     return None
 
 
@@ -89,7 +91,7 @@ def _not_dropped(ensemble):
     return [one for _, one in ensemble.estimators if not isinstance(one, str)]  # "drop"
 
 
-def _or_linear(regressor):
+def _default_regressor(regressor):
     return LinearRegression() if regressor is None else regressor
 
 
@@ -97,7 +99,7 @@ def _resamples(pipeline):
     return any(hasattr(step, "fit_resample") for _, step in pipeline.steps)
 
 
-def _routes_weight(estimator):
+def _is_routed(estimator):
     """Whether metadata routing is on and passes weights to an estimator that requests them."""
     if not sklearn.get_config()["enable_metadata_routing"]:
         return False

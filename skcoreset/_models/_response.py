@@ -27,27 +27,27 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset._backend import is_foreign, to_numpy
 from skcoreset._models._votes import gaps_to_the_winner
-from skcoreset._models._weights import final_estimator, routing, weight_keyword
+from skcoreset._models._weights import stacking_final_estimator, weight_keyword, weight_routing
 
 __all__ = [
-    "WillHaveMethods",
+    "HasMethodsOnceFitted",
+    "classifier_input",
+    "cross_val_response",
     "default_classifier",
-    "features",
     "fit_with_weight",
     "has_method",
-    "host",
     "is_fitted",
     "last_step",
-    "output_method",
-    "outputs",
-    "outputs_out_of_fold",
-    "predicted",
+    "last_step_features",
+    "predicted_labels",
+    "response_method",
+    "response_values",
 ]
 
 # Tolerances for rounding errors of probabilities: networks compute them in float32 or float16, and
 # those of GaussianProcessClassifier can be -5e-13. Negative values within the tolerance become 0.
-OFF_ONE = 1e-3
-BELOW_ZERO = 1e-6
+SUM_TOLERANCE = 1e-3
+NEGATIVE_TOLERANCE = 1e-6
 
 
 def default_classifier():
@@ -66,7 +66,7 @@ def is_fitted(estimator):
     return True
 
 
-def host(X):
+def classifier_input(X):
     """`X` in host memory, unless array API dispatch is on: the container that classifiers take."""
     dispatch = sklearn.get_config()["array_api_dispatch"]
     return to_numpy(X) if is_foreign(X) and not dispatch else X
@@ -83,7 +83,7 @@ def has_method(estimator, method):
     if not hasattr(type(estimator), method) or is_fitted(estimator):
         return False
     if isinstance(estimator, (StackingClassifier, StackingRegressor)):
-        inner = final_estimator(estimator)
+        inner = stacking_final_estimator(estimator)
     elif isinstance(estimator, Pipeline):
         inner = estimator.steps[-1][1]
     else:
@@ -91,7 +91,7 @@ def has_method(estimator, method):
     return bool(getattr(estimator, "refit", True)) and has_method(inner, method)
 
 
-class WillHaveMethods(HasMethods):
+class HasMethodsOnceFitted(HasMethods):
     """Constraint on a parameter: an estimator that has these methods, or has them once fitted."""
 
     def is_satisfied_by(self, val):
@@ -101,46 +101,48 @@ class WillHaveMethods(HasMethods):
 def fit_with_weight(estimator, X, y, sample_weight=None):
     """Fit `estimator` in place, with sample weights if they are given."""
     if sample_weight is None:
-        return estimator.fit(host(X), host(y))
+        return estimator.fit(classifier_input(X), classifier_input(y))
     keyword = weight_keyword(estimator)
     if keyword is None:
         raise ValueError(
             f"sample_weight was given, but {estimator!r} takes no sample_weight in fit. Use an "
             "estimator that does, or one that is already fitted."
         )
-    with routing(estimator):
-        return estimator.fit(host(X), host(y), **{keyword: host(sample_weight)})
+    with weight_routing(estimator):
+        return estimator.fit(
+            classifier_input(X), classifier_input(y), **{keyword: classifier_input(sample_weight)}
+        )
 
 
-def output_method(estimator, needs, asked_by):
+def response_method(estimator, required, caller):
     """Name of the prediction method: "predict_proba" if it exists, else "decision_function".
 
     Parameters
     ----------
     estimator : estimator instance
-    needs : "proba" or "any"
+    required : "proba" or "any"
         Whether the predictions must be probabilities.
-    asked_by : str
+    caller : str
         Name of the class that needs the predictions, for the error.
     """
     if has_method(estimator, "predict_proba"):
         return "predict_proba"
     if not has_method(estimator, "decision_function"):
         raise TypeError(
-            f"{asked_by} requires a classifier with predict_proba"
-            f"{' or decision_function' if needs == 'any' else ''}; {estimator!r} has neither "
+            f"{caller} requires a classifier with predict_proba"
+            f"{' or decision_function' if required == 'any' else ''}; {estimator!r} has neither "
             "predict_proba nor decision_function."
         )
-    if needs == "proba":
+    if required == "proba":
         raise TypeError(
-            f"{asked_by} requires probabilities, but {estimator!r} has only decision_function. "
+            f"{caller} requires probabilities, but {estimator!r} has only decision_function. "
             "Wrap it in sklearn.calibration.CalibratedClassifierCV, or use Margin, which accepts "
             "decision values."
         )
     return "decision_function"
 
 
-def outputs(estimator, X, method):
+def response_values(estimator, X, method):
     """Predictions of a fitted classifier: (n, n_classes), or (n,) for a binary decision function.
 
     Parameters
@@ -154,37 +156,39 @@ def outputs(estimator, X, method):
         others).
     """
     if method == "pairs":
-        if _votes_by_pairs(estimator):
-            return gaps_to_the_winner(_pair_values(estimator, X), len(estimator.classes_))
+        if _is_one_vs_one(estimator):
+            return gaps_to_the_winner(_pairwise_values(estimator, X), len(estimator.classes_))
         method = "decision_function"
     if method == "decision_function":
-        estimator = _shaped(estimator, "ovr")
+        estimator = _with_shape(estimator, "ovr")
     if not hasattr(estimator, "classes_"):
         raise TypeError(
             f"{estimator!r} has no attribute classes_, so the columns of its {method} cannot be "
             "assigned to classes."
         )
-    with _no_class_at_all():
-        values = getattr(estimator, method)(host(X))
-    return _checked(values, estimator, method, _num_samples(X), len(estimator.classes_))
+    with _ignore_invalid():
+        values = getattr(estimator, method)(classifier_input(X))
+    return _check_values(values, estimator, method, _num_samples(X), len(estimator.classes_))
 
 
-def outputs_out_of_fold(estimator, X, y, method, cv, sample_weight=None):
+def cross_val_response(estimator, X, y, method, cv, sample_weight=None):
     """Out-of-fold predictions, by cross-validation with clones of `estimator`."""
     params = None if sample_weight is None else {weight_keyword(estimator): sample_weight}
-    asked, known_as = clone(estimator), method
+    cloned, sklearn_method = clone(estimator), method
     if method == "pairs":
-        asked, known_as = _ByPairs(asked), "decision_function"
+        cloned, sklearn_method = _PairwiseDecisions(cloned), "decision_function"
     # Its check of `estimator` requires `predict`, which stacking may have only once it is fitted.
     unchecked = sklearn.config_context(skip_parameter_validation=True)
-    with routing(estimator), unchecked, _no_class_at_all():
-        values = cross_val_predict(asked, host(X), y, cv=cv, method=known_as, params=params)
-    return _checked(values, estimator, known_as, _num_samples(X), len(np.unique(y)))
+    with weight_routing(estimator), unchecked, _ignore_invalid():
+        values = cross_val_predict(
+            cloned, classifier_input(X), y, cv=cv, method=sklearn_method, params=params
+        )
+    return _check_values(values, estimator, sklearn_method, _num_samples(X), len(np.unique(y)))
 
 
-def predicted(estimator, X):
+def predicted_labels(estimator, X):
     """Class labels predicted by a fitted classifier, (n,)."""
-    labels = np.asarray(to_numpy(estimator.predict(host(X))))
+    labels = np.asarray(to_numpy(estimator.predict(classifier_input(X))))
     n = _num_samples(X)
     if labels.shape not in ((n,), (n, 1)):
         raise ValueError(
@@ -203,7 +207,7 @@ def predicted(estimator, X):
     return labels
 
 
-class _ByPairs(ClassifierMixin, BaseEstimator):
+class _PairwiseDecisions(ClassifierMixin, BaseEstimator):
     """Classifier whose decision function is the method "pairs", for cross-validation."""
 
     def __init__(self, estimator):
@@ -215,29 +219,30 @@ class _ByPairs(ClassifierMixin, BaseEstimator):
         return self
 
     def decision_function(self, X):
-        if _votes_by_pairs(self.estimator_):
-            return outputs(self.estimator_, X, "pairs")
-        return self.estimator_.decision_function(X)  # checked once for all folds together
+        if _is_one_vs_one(self.estimator_):
+            return response_values(self.estimator_, X, "pairs")
+        # Checked by cross_val_response, for all folds together.
+        return self.estimator_.decision_function(X)
 
     def predict(self, X):  # required by cross_val_predict
-        return predicted(self.estimator_, X)
+        return predicted_labels(self.estimator_, X)
 
     def __sklearn_tags__(self):
         return get_tags(self.estimator)
 
 
-def _votes_by_pairs(estimator):
+def _is_one_vs_one(estimator):
     model = last_step(estimator)
     return isinstance(model, (BaseSVC, OneVsOneClassifier)) and len(model.classes_) > 2
 
 
-def _pair_values(estimator, X):
+def _pairwise_values(estimator, X):
     """Decision value of each pair of classes, positive where the first wins, (n, n_pairs)."""
     model = last_step(estimator)
     if isinstance(model, BaseSVC):
-        values = _shaped(estimator, "ovo").decision_function(host(X))
+        values = _with_shape(estimator, "ovo").decision_function(classifier_input(X))
     else:
-        Z = _reaching(estimator, X)
+        Z = _last_step_input(estimator, X)
         Z = Z if sparse.issparse(Z) else np.asarray(to_numpy(Z))
         columns = model.pairwise_indices_ or [slice(None)] * len(model.estimators_)
         values = np.column_stack(
@@ -247,21 +252,21 @@ def _pair_values(estimator, X):
             ]
         )
     n_pairs = len(model.classes_) * (len(model.classes_) - 1) // 2
-    return _checked(values, estimator, "decision_function", _num_samples(X), n_pairs, "pair")
+    return _check_values(values, estimator, "decision_function", _num_samples(X), n_pairs, "pair")
 
 
-def _shaped(estimator, shape):
+def _with_shape(estimator, shape):
     """A shallow copy in which SVC has one value per class ("ovr") or per pair ("ovo")."""
     if getattr(last_step(estimator), "decision_function_shape", shape) == shape:
         return estimator
     if isinstance(estimator, FrozenEstimator):
-        return FrozenEstimator(_shaped(estimator.estimator, shape))
+        return FrozenEstimator(_with_shape(estimator.estimator, shape))
     estimator = copy.copy(estimator)
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
-        estimator.steps = [*estimator.steps[:-1], (name, _shaped(last, shape))]
+        estimator.steps = [*estimator.steps[:-1], (name, _with_shape(last, shape))]
     elif hasattr(estimator, "best_estimator_"):
-        estimator.best_estimator_ = _shaped(estimator.best_estimator_, shape)
+        estimator.best_estimator_ = _with_shape(estimator.best_estimator_, shape)
     else:
         estimator.decision_function_shape = shape
     return estimator
@@ -269,28 +274,28 @@ def _shaped(estimator, shape):
 
 # For samples whose probabilities of all classes underflow to 0, SGDClassifier divides 0 by 0 before
 # scikit-learn 1.9; since then it returns equal probabilities. OneVsRestClassifier returns zeros.
-_ZERO_BY_ZERO = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < (1, 9)
+_SGD_DIVIDES_BY_ZERO = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < (1, 9)
 
 
-def _no_class_at_all():
-    return np.errstate(invalid="ignore") if _ZERO_BY_ZERO else nullcontext()
+def _ignore_invalid():
+    return np.errstate(invalid="ignore") if _SGD_DIVIDES_BY_ZERO else nullcontext()
 
 
-def _checked(values, estimator, method, n_samples, n_columns, column="class"):
+def _check_values(values, estimator, method, n_samples, n_columns, column="class"):
     """The predictions in float64; raises an error unless they are valid outputs of `method`."""
-    values, said = np.asarray(to_numpy(values)), f"{method} of {estimator!r}"
+    values, what = np.asarray(to_numpy(values)), f"{method} of {estimator!r}"
     shapes = [(n_samples, n_columns)]
     if method == "decision_function" and n_columns == 2:
         shapes.append((n_samples,))
     if values.shape not in shapes or values.dtype.kind not in "buif":
         raise ValueError(
-            f"{said} returned an array of shape {values.shape} and dtype {values.dtype}. For "
+            f"{what} returned an array of shape {values.shape} and dtype {values.dtype}. For "
             f"{n_samples} samples it must be numeric, of shape {' or '.join(map(str, shapes))}: "
             f"one row per sample and one column per {column}."
         )
     values = values.astype(np.float64)  # a copy: the classifier may store the original
     model = last_step(estimator)
-    if method == "predict_proba" and isinstance(model, SGDClassifier) and _ZERO_BY_ZERO:
+    if method == "predict_proba" and isinstance(model, SGDClassifier) and _SGD_DIVIDES_BY_ZERO:
         values[np.isnan(values).all(axis=1)] = 1 / values.shape[1]
     if method == "predict_proba" and isinstance(model, OneVsRestClassifier):
         values[~values.any(axis=1)] = 1 / values.shape[1]
@@ -298,15 +303,17 @@ def _checked(values, estimator, method, n_samples, n_columns, column="class"):
     if not finite.all():
         row = int(finite.argmin())
         raise ValueError(
-            f"{said} returned NaN or infinite values, first for sample {row}: {values[row]}. All "
+            f"{what} returned NaN or infinite values, first for sample {row}: {values[row]}. All "
             "values must be finite."
         )
     if method == "predict_proba":
-        wrong = (values < -BELOW_ZERO).any(axis=1) | (np.abs(values.sum(axis=1) - 1) > OFF_ONE)
+        wrong = (values < -NEGATIVE_TOLERANCE).any(axis=1) | (
+            np.abs(values.sum(axis=1) - 1) > SUM_TOLERANCE
+        )
         if wrong.any():
             row = int(wrong.argmax())
             raise ValueError(
-                f"{said} returned values that are not probabilities, first for sample {row}: "
+                f"{what} returned values that are not probabilities, first for sample {row}: "
                 f"{values[row]}, with sum {values[row].sum():.6g}. Probabilities must be "
                 "non-negative and sum to 1. To obtain them from decision values, wrap the "
                 "classifier in sklearn.calibration.CalibratedClassifierCV. Margin, CRAIG and "
@@ -332,7 +339,7 @@ def last_step(estimator):
             return estimator
 
 
-def features(estimator, X):
+def last_step_features(estimator, X):
     """Input of the classifier itself: `X`, transformed by the earlier steps of a Pipeline.
 
     Returns
@@ -340,20 +347,20 @@ def features(estimator, X):
     ndarray or csr of shape (n_samples, n_features), finite floats
     """
     return check_array(
-        _reaching(estimator, X),
+        _last_step_input(estimator, X),
         accept_sparse="csr",
         dtype=[np.float64, np.float32],
         input_name="features",
     )
 
 
-def _reaching(estimator, X):
+def _last_step_input(estimator, X):
     model = last_step(estimator)
     while estimator is not model:
         if isinstance(estimator, Pipeline):
             if len(estimator.steps) > 1:
-                X = estimator[:-1].transform(host(X))
+                X = estimator[:-1].transform(classifier_input(X))
             estimator = estimator.steps[-1][1]
         else:
             estimator = getattr(estimator, "best_estimator_", None) or estimator.estimator
-    return host(X)
+    return classifier_input(X)

@@ -276,35 +276,6 @@ PARAGRAPHS = {
         sample whose features are all 0 has distance 0 to itself and distance 1 to all other
         samples.
         """,
-    # Sections ----------------------------------------------------------------------------------
-    "cost_training": """
-        The time is that of the training, plus that of one prediction for each sample in each epoch.
-        The memory is O(n), plus a copy of the data if the estimator is a Pipeline that transforms
-        them, as the default estimator does.
-        """,
-    "reference_data_diet": """
-        .. [1] Paul, M., Ganguli, S., Dziugaite, G. K. "Deep learning on a data diet: finding
-           important examples early in training." NeurIPS 2021.
-        """,
-    "X_val": """
-        X_val : {array-like, sparse matrix, dataframe} of shape (n_val, n_features), default=None
-            Validation samples whose gradient is matched instead of that of `X`. The target of
-            each class is the mean gradient of its validation samples, times the total weight of
-            the class in `X`.
-        """,
-    "y_val": """
-        y_val : array-like of shape (n_val,), default=None
-            The class labels of `X_val`. `X_val` and `y_val` are given together.
-        """,
-    "X_transformed": """
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The samples to transform.
-        """,
-    "X_predicted": """
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The samples to predict.
-        """,
-    # Notes -----------------------------------------------------------------------------------
     "constant_times_sample_weight": """
         Multiplying `sample_weight` by a constant does not change the selected samples if the
         classifier is already fitted. An unfitted classifier is fitted with `sample_weight` as
@@ -321,6 +292,16 @@ PARAGRAPHS = {
     "scores": """
         scores : ndarray of shape (n_samples,)
             Score of each sample.
+        """,
+    # Sections ----------------------------------------------------------------------------------
+    "cost_training": """
+        The time is that of the training, plus that of one prediction for each sample in each epoch.
+        The memory is O(n), plus a copy of the data if the estimator is a Pipeline that transforms
+        them, as the default estimator does.
+        """,
+    "reference_data_diet": """
+        .. [1] Paul, M., Ganguli, S., Dziugaite, G. K. "Deep learning on a data diet: finding
+           important examples early in training." NeurIPS 2021.
         """,
     "X_val": """
         X_val : {array-like, sparse matrix, dataframe} of shape (n_val, n_features), default=None
@@ -355,20 +336,6 @@ PARAGRAPHS = {
     "settles_2009": """
         .. [1] Settles, B. "Active learning literature survey." University of Wisconsin-Madison,
            Computer Sciences Technical Report 1648 (2009).
-        """,
-    "constant_times_sample_weight": """
-        Multiplying `sample_weight` by a constant does not change the selected samples if the
-        classifier is already fitted. An unfitted classifier is fitted with `sample_weight` as
-        given, and for most classifiers the scale of the weights changes the fit.
-        """,
-    "cost_training": """
-        The time is that of the training, plus that of one prediction for each sample in each epoch.
-        The memory is O(n), plus a copy of the data if the estimator is a Pipeline that transforms
-        them, as the default estimator does.
-        """,
-    "reference_data_diet": """
-        .. [1] Paul, M., Ganguli, S., Dziugaite, G. K. "Deep learning on a data diet: finding
-           important examples early in training." NeurIPS 2021.
         """,
 }
 PARAGRAPHS = {name: _written(text) for name, text in PARAGRAPHS.items()}

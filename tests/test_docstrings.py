@@ -34,7 +34,6 @@ def public_objects():
                     yield f"{name}.{method}", function
 
 
-@pytest.mark.xfail(reason="not all docstrings use the shared paragraphs yet", strict=False)
 def test_no_paragraph_is_written_twice():
     places = defaultdict(list)
     for where, text in written_docstrings():
@@ -53,7 +52,6 @@ def test_no_placeholder_is_left(name, documented):
     assert not re.search(r"^\s*\{\w+\}\s*$", text or "", flags=re.MULTILINE), name
 
 
-@pytest.mark.xfail(reason="not all docstrings use the shared paragraphs yet", strict=False)
 def test_every_shared_paragraph_is_used_more_than_once():
     uses = re.findall(r"^\s*\{(\w+)\}\s*$", "\n".join(t for _, t in written_docstrings()), re.M)
     counts = {name: uses.count(name) for name in PARAGRAPHS}

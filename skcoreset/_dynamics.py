@@ -7,7 +7,7 @@ from sklearn.utils._param_validation import Interval
 
 from skcoreset import _models
 from skcoreset._training_dynamics import TrainingDynamics
-from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, present
+from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, rows_with_weight
 
 __all__ = ["EL2N", "Dynamic", "Forgetting", "GraNd", "of_all_rows", "of_present_rows"]
 
@@ -58,10 +58,10 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
             return _models.default_classifier_to_watch()
         return self.estimator
 
-    def _check_target(self, table):
+    def _check_params(self, table):
         if self.dynamics is None:
             _models.training_route(self._classifier())
-            super()._check_target(table)
+            super()._check_params(table)
             return
         record = of_present_rows(self.dynamics, table)
         if table.classes is None:
@@ -88,7 +88,7 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
         return of_all_rows(self._score(of_present_rows(self.dynamics_, table)), table)
 
     def _watched(self, table):
-        X, y, weight = present(table)
+        X, y, weight = rows_with_weight(table)
         dynamics = TrainingDynamics.from_estimator(
             self._classifier(),
             X,

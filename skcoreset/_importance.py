@@ -7,7 +7,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skcoreset import _models
-from skcoreset._backend import take, to_numpy
+from skcoreset._backend import check_device, take, to_numpy
 from skcoreset._kernels.centre import CentredRows
 from skcoreset._kernels.sampling import (
     Sizes,
@@ -18,7 +18,8 @@ from skcoreset._kernels.sampling import (
     lightweight_sensitivity,
     ranking,
 )
-from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks, check_numbers
+from skcoreset._validation import check_numbers
+from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks
 
 __all__ = ["ImportanceSampling"]
 
@@ -238,10 +239,6 @@ class ImportanceSampling(BaseModelCoreset):
     def _needs(self):
         return "proba" if self._is("loss") else "any"
 
-    @property
-    def _uses_device(self):
-        return self._is(*_OF_NUMBERS)
-
     def _host_only(self):
         if self._is("kmeans"):
             return "sensitivity='kmeans' is computed by the host only"
@@ -249,20 +246,22 @@ class ImportanceSampling(BaseModelCoreset):
     def _is(self, *names):
         return isinstance(self.sensitivity, str) and self.sensitivity in names
 
-    def _looks_at_labels(self):
+    def _uses_classes(self):
         return self._is(*_OF_CLASSIFIER)
 
-    def _instead(self):
+    def _non_numeric_hint(self):
         if self._is(*_OF_CLASSIFIER):
-            return super()._instead()
+            return super()._non_numeric_hint()
         return "sensitivity='loss' and 'gradient' ask a classifier, which can be a Pipeline."
 
     def _check_X(self, X):
         return check_numbers(self, X) if self._is(*_OF_NUMBERS) else super()._check_X(X)
 
-    def _check_target(self, table):
+    def _check_params(self, table):
         if self._is(*_OF_CLASSIFIER):
-            super()._check_target(table)
+            super()._check_params(table)
+        if self._is(*_OF_NUMBERS):
+            check_device(table.X, self._host_only())
         present = np.count_nonzero(table.sample_weight)
         if self._is("kmeans") and self.n_clusters > present:
             raise ValueError(
@@ -272,7 +271,7 @@ class ImportanceSampling(BaseModelCoreset):
         if not isinstance(self.sensitivity, str) and not callable(self.sensitivity):
             check_sensitivity(self.sensitivity, table.sample_weight)
 
-    def _represent(self, table):
+    def _represent(self, table, groups):
         if not self._is(*_OF_CLASSIFIER):
             self.__dict__.pop("estimator_", None)
         if isinstance(self.sensitivity, str):
@@ -323,19 +322,19 @@ class ImportanceSampling(BaseModelCoreset):
             else np.sqrt(values / weight) + 1 / weight.sum()
         )
 
-    def _pick(self, sensitivity, contest):
-        own = contest.sample_weight
-        sensitivity = sensitivity if contest.rows is None else sensitivity[contest.rows]
+    def _pick(self, sensitivity, group):
+        own = group.sample_weight
+        sensitivity = group.rows_of(sensitivity)
         drawable = np.flatnonzero(sensitivity)
-        self._check_drawable(len(drawable), sensitivity, contest)
-        size, sizes = contest.size, Sizes(sensitivity[drawable], own[drawable])
+        self._check_drawable(len(drawable), sensitivity, group)
+        size, sizes = group.size, Sizes(sensitivity[drawable], own[drawable])
         if self.replace:
-            picks, counts = draw_with_replacement(sizes, size, contest.random_state)
+            picks, counts = draw_with_replacement(sizes, size, group.random_state)
             q = sizes.relative[picks] / sizes.relative.sum()
             expected = size * q
             inclusion = 1 - (1 - q) ** size
         else:
-            picks = ranking(sizes, contest.random_state)[:size]
+            picks = ranking(sizes, group.random_state)[:size]
             counts = np.ones(size, dtype=np.intp)
             expected = inclusion = inclusion_probabilities(sizes, size)[picks]
         picks = drawable[picks]
@@ -346,17 +345,16 @@ class ImportanceSampling(BaseModelCoreset):
             scale="group" if self.normalize else None,
         )
 
-    def _check_drawable(self, n_drawable, sensitivity, contest):
-        least = 1 if self.replace else contest.size
+    def _check_drawable(self, n_drawable, sensitivity, group):
+        least = 1 if self.replace else group.size
         if n_drawable >= least:
             return
-        of = "" if contest.label is None else f" of the class {contest.label}"
         at = int(np.argmin(sensitivity))
-        row = at if contest.rows is None else int(contest.rows[at])
+        row = at if group.rows is None else int(group.rows[at])
         raise ValueError(
-            f"{least} rows{of} are to be drawn, and {n_drawable} have a sensitivity above 0: that "
-            f"of row {row} is 0. Ask for at most {n_drawable} rows, or give sensitivities that "
-            "are all positive, such as these plus a positive number, as an array or a callable."
+            f"{least} rows{group.of_the_class} are to be drawn, and {n_drawable} have a "
+            f"sensitivity above 0: that of row {row} is 0. Ask for at most {n_drawable} rows, or "
+            "give sensitivities that are all positive, such as these plus a positive number, as an array or a callable."
         )
 
     def __sklearn_tags__(self):

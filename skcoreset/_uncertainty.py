@@ -5,7 +5,8 @@ from scipy.special import entr
 from sklearn.utils.validation import check_is_fitted
 
 from skcoreset import _models
-from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, check_table
+from skcoreset._validation import check_table
+from skcoreset.base import BaseModelCoreset, BaseScoreCoreset
 
 __all__ = ["Entropy", "LeastConfidence", "Margin"]
 

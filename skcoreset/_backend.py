@@ -27,13 +27,18 @@ __all__ = [
     "canonical",
     "check_device",
     "clip_below_zero",
+    "columns",
     "device_name",
     "device_of",
     "device_scope",
+    "first_row",
     "free_bytes",
     "holds_objects",
+    "host_target",
     "is_foreign",
     "is_lazy",
+    "is_table",
+    "missing_values",
     "namespace",
     "on_device",
     "put",
@@ -204,6 +209,55 @@ def holds_objects(X):
     )
 
 
+def is_table(X):
+    """Whether `X` is known to be two-dimensional with rows: a dataframe or an array of a device."""
+    return is_foreign(X) or hasattr(X, "columns")
+
+
+def first_row(X):
+    """The first row of a dataframe as an array; anything else as it is."""
+    return np.asarray(take(X, [0])) if hasattr(X, "columns") and len(X) else X
+
+
+def columns(X):
+    """(name, values) for each column: the position in an array, None for a list of objects."""
+    if holds_objects(X):
+        yield None, X
+    elif hasattr(X, "columns"):
+        for j, name in enumerate(getattr(X, "column_names", X.columns)):  # pyarrow, pandas
+            yield name, _safe_indexing(X, j, axis=1)
+    else:
+        rows = to_numpy(X)
+        rows = np.asarray(rows, dtype=None if hasattr(rows, "dtype") else object)
+        if rows.ndim == 2:
+            yield from enumerate(rows.T)
+
+
+def host_target(y):
+    """`y` as an array of NumPy, except pandas objects, whose types NumPy does not all have."""
+    return np.asarray(y) if hasattr(y, "__array__") and not hasattr(y, "iloc") else y
+
+
+def missing_values(values):
+    """Mask of the missing values (NaN, NaT, None, NA) of a column or target; None if unknown.
+
+    Floats of NumPy are not searched: scikit-learn checks these.
+    """
+    if hasattr(values, "isna"):  # pandas, which has more of them than NaN
+        return np.asarray(values.isna())
+    dtype = getattr(values, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind == "O":
+        flat = [_is_missing(value) for value in np.ravel(values)]
+        return np.array(flat, dtype=bool).reshape(np.shape(values))
+    if isinstance(dtype, np.dtype) and dtype.kind in "mM":
+        return np.isnat(values)
+    return None
+
+
+def _is_missing(value):
+    return value is None or (isinstance(value, float) and value != value)
+
+
 def block_slices(n_rows, row_bytes, most_bytes=2**23):
     """Slices over `n_rows` rows whose temporaries keep within scikit-learn's `working_memory`.
 
@@ -328,15 +382,20 @@ class _Place:
 
     def _moved(self, arrays, library):
         self.library = library
-        needed = sum(0 if array is None else array.nbytes for array in arrays)
+        on_host = [isinstance(array, np.ndarray) for array in arrays]
+        needed = sum(a.nbytes for a, moves in zip(arrays, on_host, strict=True) if moves)
+
+        def all_by(move):
+            return tuple(move(a) if m else a for a, m in zip(arrays, on_host, strict=True))
+
         if not self.streamed and needed <= MOST_OF_MEMORY * library.free_bytes():
             try:
-                return tuple(None if a is None else library.asarray(a) for a in arrays)
+                return all_by(library.asarray)
             except Exception as error:
                 if not _is_out_of_memory(error):
                     raise
             library.free_pool()
-        return tuple(None if a is None else Streamed(a, library.xp, library.device) for a in arrays)
+        return all_by(lambda a: Streamed(a, library.xp, library.device))
 
 
 def _without_torch(x):

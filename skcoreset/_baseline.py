@@ -2,7 +2,7 @@
 
 from sklearn.utils.validation import validate_data
 
-from skcoreset._backend import holds_objects, is_foreign
+from skcoreset._backend import holds_objects, is_table
 from skcoreset.base import BaseCoreset
 
 __all__ = ["Uniform"]
@@ -91,17 +91,14 @@ class Uniform(BaseCoreset):
 
     def _check_X(self, X):
         X = super()._check_X(X)
-        # A data frame is a table as it is; of what is left, lists may not be one.
-        if not (is_foreign(X) or hasattr(X, "columns") or holds_objects(X)):
+        # Lists, for example, may not have rows of equal length.
+        if not (is_table(X) or holds_objects(X)):
             any_values = {"dtype": None, "ensure_all_finite": False, "accept_sparse": True}
             validate_data(self, X, **any_values)
         return X
 
-    def _represent(self, table):
-        return None
-
-    def _pick(self, represented, contest):
-        return contest.random_state.permutation(len(contest.sample_weight))[: contest.size]
+    def _pick(self, X, group):
+        return group.random_state.permutation(group.n_samples)[: group.size]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -251,8 +251,8 @@ def test_integer_weights_are_repeated_rows(blobs, rng):
     ("weight", "message"),
     [
         (np.full(300, -1.0), r"sample_weight\[0\] = -1.0 is negative"),
-        (np.zeros(300), "sample_weight is zero for every row"),
-        (np.ones(299), r"shape \(299,\); one weight a row is \(300,\)"),
+        (np.zeros(300), "sample_weight is zero for every sample"),
+        (np.ones(299), r"shape \(299,\); one weight per sample is \(300,\)"),
         (np.full(300, np.nan), "sample_weight contains NaN"),
     ],
 )
@@ -395,7 +395,7 @@ def test_other_errors(sampler, blobs):
         fitted(sampler, X, np.column_stack([y, y]))
     with pytest.raises(ValueError, match=r"y contains (NaN|infinity)"):
         fitted(sampler, X, np.where(y == 0, np.nan, y))
-    with pytest.raises(ValueError, match="larger than the number of rows"):
+    with pytest.raises(ValueError, match="larger than the number of samples"):
         fitted(sampler, X, y, coreset_size=301)
 
 
@@ -504,7 +504,7 @@ def test_a_class_of_weight_zero_is_absent_for_the_classifier_too(blobs):
         got = Sampler(SVC(), 20).fit(X, y, sample_weight=w)
         assert got.estimator_.classes_.tolist() == [0, 1]
         assert set(y[got.sample_indices_]) == {0, 1}
-    with pytest.raises(ValueError, match="one class with rows of positive weight: 2"):
+    with pytest.raises(ValueError, match="one class with samples of positive weight: 2"):
         Margin(coreset_size=4).fit(X, y, sample_weight=(y == 2).astype(float))
 
 
@@ -543,7 +543,7 @@ def test_more_errors_before_any_work(blobs):
     X, y = blobs
     first = int(np.flatnonzero(y == 0)[0])
     for Sampler in (KCenterGreedy, FacilityLocation):
-        with pytest.raises(ValueError, match="classes of which coreset_size keeps none"):
+        with pytest.raises(ValueError, match="classes of which coreset_size selects none"):
             Sampler({0: 0, 1: 3, 2: 3}, init=[first]).fit(X, y)
     with pytest.raises(ValueError, match="frozen before it was fitted"):
         Margin(FrozenEstimator(SVC()), 6).fit(X, y)

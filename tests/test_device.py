@@ -540,11 +540,13 @@ def test_validation_rows_go_along(table, gpu, free):
 @pytest.mark.parametrize("in_reference", [False, True])
 def test_scores_of_new_rows(table, gpu, in_reference):
     X, y = table
-    sampler = ContrastiveActiveLearning(n_neighbors=3, reference=X[:50] if in_reference else None)
-    reference = clone(sampler).fit(X, y)
+    sampler, given = ContrastiveActiveLearning(n_neighbors=3), {}
+    if in_reference:
+        given["X_ref"] = X[:50]
+    reference = clone(sampler).fit(X, y, **given)
     wanted = reference.score_samples(X[:20] + 0.1)
     with config_context(device="cuda"):
-        got = sampler.fit(X, y)
+        got = sampler.fit(X, y, **given)
         assert got.device_ == NAME
         assert_same(got, reference)
         asked = len(gpu.asked)

@@ -175,7 +175,7 @@ def test_initial_rows_go_to_their_class(blobs):
         ([[1]], "row indices"),
         ([], "row indices"),
         ("middle", "init"),
-        (list(range(12)), "only 10 are to be picked"),
+        (list(range(12)), "only 10 are to be selected"),
     ],
 )
 def test_bad_initial_rows(init, message, blobs):

@@ -199,7 +199,7 @@ def test_start_set(rng):
     covered = S[:, [7, 0]].max(axis=1)
     third = np.maximum(S - covered[:, None], 0).sum(axis=0).argmax()
     assert sampler.sample_indices_[2] == third
-    with pytest.raises(ValueError, match="only 1 are to be picked"):
+    with pytest.raises(ValueError, match="only 1 are to be selected"):
         FacilityLocation(1, init=[7, 0]).fit(X)
 
 

@@ -41,7 +41,6 @@ __all__ = [
     "FacilityLocation",
     "GraphCut",
     "GraphFacilityLocation",
-    "by_mean",
     "cover",
 ]
 
@@ -49,17 +48,6 @@ __all__ = [
 def noise_of(left, most=0.0):
     """Rounding of gains: differences of what rows are covered by, `left` in all, and at `most`."""
     return NOISE * (left + max(left, most))
-
-
-def by_mean(weight):
-    """Sample weights by their mean, and the mean: weights times a constant are the same weights.
-
-    By the largest first, so that none overflows and few digits are lost where all are tiny.
-    """
-    most = weight.max()
-    share = weight / most
-    mean = share.mean()
-    return share / mean, most * mean
 
 
 class FacilityLocation:

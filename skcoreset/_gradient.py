@@ -443,7 +443,10 @@ class GradMatch(_GradientCoreset):
 
     def _check_auxiliary(self, table, X_val, y_val):
         if (X_val is None) != (y_val is None):
-            raise ValueError("X_val and y_val go together: give both or none.")
+            raise ValueError(
+                f"Only {'X_val' if y_val is None else 'y_val'} was given. Give X_val and y_val "
+                "together, or neither of them."
+            )
         if X_val is None:
             return {}
         check_consistent_length(X_val, y_val)

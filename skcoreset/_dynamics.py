@@ -7,6 +7,7 @@ from sklearn.utils._param_validation import Interval
 
 from skcoreset import _models
 from skcoreset._training_dynamics import TrainingDynamics
+from skcoreset._validation import check_numbers
 from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, rows_with_weight
 
 __all__ = ["EL2N", "Dynamic", "Forgetting", "GraNd", "of_all_rows", "of_present_rows"]
@@ -57,6 +58,12 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
         if self.estimator is None:
             return _models.default_classifier_to_watch()
         return self.estimator
+
+    def _check_numbers(self, X):
+        if self.estimator is None and self.dynamics is None:
+            # PolynomialFeatures, the first step of the default, takes dates as numbers. NaN and
+            # infinity are found by the classifier.
+            check_numbers(self, X, finite=False)
 
     def _check_params(self, table):
         if self.dynamics is None:

@@ -354,7 +354,8 @@ class ImportanceSampling(BaseModelCoreset):
         raise ValueError(
             f"{least} rows{group.of_the_class} are to be drawn, and {n_drawable} have a "
             f"sensitivity above 0: that of row {row} is 0. Ask for at most {n_drawable} rows, or "
-            "give sensitivities that are all positive, such as these plus a positive number, as an array or a callable."
+            "give sensitivities that are all positive, such as these plus a positive number, as an "
+            "array or a callable."
         )
 
     def __sklearn_tags__(self):

@@ -234,16 +234,29 @@ def columns(X):
 
 
 def host_target(y):
-    """`y` as an array of NumPy, except pandas objects, whose types NumPy does not all have."""
-    return np.asarray(y) if hasattr(y, "__array__") and not hasattr(y, "iloc") else y
+    """`y` on the host, in a type that scikit-learn supports, and a mask of the missing targets.
+
+    The mask is None if there is none. Pandas objects keep their type if NumPy has no equivalent.
+    Floats of NumPy are not searched: scikit-learn checks these.
+    """
+    y = to_numpy(y)
+    missing = missing_values(y)
+    if hasattr(y, "__array__") and not hasattr(y, "iloc"):
+        y = np.asarray(y)
+        missing = missing_values(y) if missing is None else missing
+    if missing is not None and missing.any():
+        return y, missing.reshape(len(y), -1).any(axis=1)
+    dtype = getattr(y, "dtype", None)
+    if getattr(dtype, "numpy_dtype", None) is not None and dtype.numpy_dtype.kind in "iub":
+        y = y.to_numpy(dtype=dtype.numpy_dtype)  # as object or float it would lose its values
+    elif isinstance(dtype, np.dtype) and dtype.kind == "T":
+        y = y.astype(object)
+    return y, None
 
 
 def missing_values(values):
-    """Mask of the missing values (NaN, NaT, None, NA) of a column or target; None if unknown.
-
-    Floats of NumPy are not searched: scikit-learn checks these.
-    """
-    if hasattr(values, "isna"):  # pandas, which has more of them than NaN
+    """Mask of the missing values (NaN, NaT, None, NA) of a column; None for floats of NumPy."""
+    if hasattr(values, "isna"):  # pandas, where also NA is missing
         return np.asarray(values.isna())
     dtype = getattr(values, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind == "O":

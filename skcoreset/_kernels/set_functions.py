@@ -480,7 +480,12 @@ class GraphCut:
         """As for `FacilityLocation`."""
         if self.nearest is None:
             near = cover(self.similar, weight)
-            near.on_gpu().cover(self.picks)
+            on_gpu = near.on_gpu()
+            if on_gpu is not None:
+                on_gpu.cover(self.picks)
+            else:  # similarities on a GPU that are made on demand
+                for pick in self.picks:
+                    near.add(pick)
             return near.cells(weight)
         return _cells(self.nearest, weight, self.picks)
 

@@ -1,66 +1,55 @@
-"""The baseline that every other method is compared with: a random sample."""
+"""The baseline of all methods: samples drawn uniformly at random."""
 
 from sklearn.utils.validation import validate_data
 
 from skcoreset._backend import holds_objects, is_table
+from skcoreset._docstrings import fill_docstring
 from skcoreset.base import BaseCoreset
 
 __all__ = ["Uniform"]
 
 
+@fill_docstring
 class Uniform(BaseCoreset):
-    """Random rows, each with the same chance: the baseline.
+    """Select samples uniformly at random, without replacement.
 
-    Of each class k_c rows are drawn without replacement; a row that is drawn stands for
-    ``n_c / k_c`` rows. The table itself is not looked at: it may hold strings, missing values or
-    anything else that has rows.
+    This is the baseline for all other methods. Of the ``n_c`` samples of class c, ``k_c`` are drawn
+    without replacement, each with the same probability. The values of `X` are not used: they may
+    be strings, missing values or any other objects.
 
-    At large fractions (above 20 % or so) hardly any method beats this one on average; compare
-    with it before you pay for another.
+    For large fractions (above about 20 %) hardly any method is better on average. Compare a method
+    with this one before you accept its cost.
 
     Parameters
     ----------
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number or fraction for each class ``{class: int or float}``, with None as
-        key for all that are not named.
+    {coreset_size}
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None). Without classes (`y` absent or continuous) it is None.
+    {stratify}
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the draw. A larger coreset with the same seed begins with the rows of the smaller,
-        class by class, as long as the same classes are drawn from.
+        Seed of the draw. With the same seed, a larger coreset contains the samples of a smaller
+        one, class by class, as long as the same classes are drawn from.
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion.
+    {sample_indices_}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        What each row kept stands for; sums to n_samples (or to the weight given). Rows that came
-        with weights keep their proportion.
+    {sample_weight_counts}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` has any.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    KCenterGreedy : Rows that cover the table.
-    Herding : Rows whose mean is the mean of the table.
+    KCenterGreedy : Covers the data with balls of the smallest radius.
+    Herding : Matches the mean of the data.
 
     Notes
     -----

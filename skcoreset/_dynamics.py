@@ -62,7 +62,9 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
 
     def _check_numbers(self, X):
         if self.estimator is None and self.dynamics is None:
-            check_numbers(self, X)  # the default classifier would turn dates into numbers
+            # PolynomialFeatures, the first step of the default, takes dates as numbers. NaN and
+            # infinity are found by the classifier.
+            check_numbers(self, X, finite=False)
 
     def _check_params(self, table):
         if self.dynamics is None:

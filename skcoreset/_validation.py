@@ -119,18 +119,10 @@ def _refuse_lazy(container, name):
 def check_finite_target(y):
     """Check that `y` has no missing and no infinite value; return it on the host."""
     _refuse_lazy(y, "y")
-    given = to_numpy(y)
-    y = host_target(given)
-    missing = missing_values(given)
-    missing = missing_values(y) if missing is None else missing
-    if missing is not None and missing.any():
-        sample = int(missing.reshape(len(y), -1).any(axis=1).argmax())
-        raise ValueError(f"Input y contains NaN: row {sample} has no label.")
+    y, missing = host_target(y)
+    if missing is not None:
+        raise ValueError(f"Input y contains NaN: row {int(missing.argmax())} has no label.")
     dtype = getattr(y, "dtype", None)
-    if getattr(dtype, "numpy_dtype", None) is not None and dtype.numpy_dtype.kind in "iub":
-        return y.to_numpy(dtype=dtype.numpy_dtype)  # as object or float it would lose its values
-    if isinstance(dtype, np.dtype) and dtype.kind == "T":
-        return y.astype(object)  # which scikit-learn supports
     if isinstance(dtype, np.dtype) and dtype.kind == "f":
         assert_all_finite(y, input_name="y")
     return y

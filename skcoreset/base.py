@@ -261,14 +261,15 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         seeds = [random_state.randint(2**31 - 1) for _ in groups]
 
         def pick_all(place):
-            progress.before = 0  # as this may be the second time
+            # Called twice if a GPU runs out of memory, hence the new random states.
+            progress.before = 0
             placed = self._placed(represented, groups, place)
+            states = map(np.random.RandomState, seeds)
             return [
-                self._pick_one(placed, replace(group, random_state=np.random.RandomState(seed)))
-                for group, seed in zip(with_report, seeds, strict=True)
+                self._pick_one(placed, replace(group, random_state=state, report=progress))
+                for group, state in zip(groups, states, strict=True)
             ]
 
-        with_report = [replace(group, report=progress) for group in groups]
         picked = self._on_device(pick_all, table.X)
         self._warn_if_fewer(groups, picked)
         self._publish(table, groups, picked)

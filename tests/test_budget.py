@@ -152,7 +152,7 @@ def test_dates_are_classes(unit):
         for target in (y, pd.Series(y), pd.Index(y)):
             sampler = Uniform({first: 1, None: 3}, random_state=0).fit(X, target)
             assert sampler.sampling_strategy_ == {days[0]: 1, days[1]: 3}
-    with pytest.raises(ValueError, match=r"class 'soon'; y has the classes"):
+    with pytest.raises(ValueError, match=r"class 'soon', but y has the classes"):
         Uniform({"soon": 1, None: 3}).fit(X, y)
     with pytest.raises(ValueError, match="row 2 has no label"):
         Uniform(4).fit(X, np.r_[y[:2], np.datetime64("NaT"), y[3:]])

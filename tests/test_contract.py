@@ -399,6 +399,36 @@ def test_other_errors(sampler, blobs):
         fitted(sampler, X, y, coreset_size=301)
 
 
+@label_free
+def test_X_is_searched_for_nan_once(sampler, blobs, monkeypatch):
+    X, y = blobs
+    sizes, plain = [], sklearn.utils.validation._assert_all_finite
+
+    def search(array, *args, **kwargs):
+        sizes.append(np.size(array))
+        return plain(array, *args, **kwargs)
+
+    monkeypatch.setattr(sklearn.utils.validation, "_assert_all_finite", search)
+    fitted(sampler, X, y)
+    assert sizes.count(X.size) == (0 if isinstance(sampler, Uniform) else 1)
+
+
+@deterministic
+def test_weights_times_a_constant(sampler, blobs, rng):
+    """They are the same weights, also where a class weighs next to nothing."""
+    X, y = blobs
+    if hasattr(sampler, "estimator"):
+        model = LogisticRegression(max_iter=1000).fit(X, y)
+        sampler = clone(sampler).set_params(estimator=FrozenEstimator(model))
+    if getattr(sampler, "cv", None) is not None:
+        pytest.skip("takes no fitted classifier")
+    w = (rng.integers(1, 5, 300)) * np.where(y == 1, 1e-30, 1.0)
+    params = {"stratify": "balanced", "coreset_size": 30}
+    here, there = (fitted(sampler, X, y, sample_weight=c * w, **params) for c in (1.0, 3e-40))
+    np.testing.assert_array_equal(here.sample_indices_, there.sample_indices_)
+    np.testing.assert_allclose(3e-40 * here.sample_weight_, there.sample_weight_)
+
+
 # where samplers go ---------------------------------------------------------------------------
 
 

@@ -265,7 +265,7 @@ def test_frozen_is_used_as_it_is(blobs):
     fitted = LogisticRegression(max_iter=1000).fit(X[:100], y[:100])
     sampler = Margin(FrozenEstimator(fitted), 30).fit(X, y)
     np.testing.assert_array_equal(sampler.scores_, Margin(fitted, 30).fit(X, y).scores_)
-    with pytest.raises(ValueError, match="fitted already"):
+    with pytest.raises(ValueError, match="already fitted"):
         Margin(FrozenEstimator(fitted), 30, cv=3).fit(X, y)
 
 

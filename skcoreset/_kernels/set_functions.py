@@ -437,6 +437,9 @@ class GraphCut:
         )
         self.noise = NOISE * float(self.xp.max(self.xp.abs(self.value)))
         self.picks = []
+        # Similarity of each row to its most similar pick, and that pick, for the cells. A loop on a
+        # GPU leaves both as they are.
+        self.covered = self.nearest = None
 
     def on_gpu(self):
         return cut_loop_on(self)
@@ -453,20 +456,38 @@ class GraphCut:
 
     def add(self, candidate):
         row = self.similar.rows(self.xp.asarray([candidate], device=self.device))[0, :]
-        row = self.xp.astype(row, self.xp.float64) - self.lowest
-        self.value = self.value - 2 * self.redundancy * row
+        row = self.xp.astype(row, self.xp.float64)
+        self._cover(row)
+        self.value = self.value - 2 * self.redundancy * (row - self.lowest)
         self.picks.append(candidate)
+
+    def _cover(self, row):
+        xp, size = self.xp, len(self.picks)
+        if isinstance(self.similar, GraphSimilarities):
+            if size == 0:
+                self.covered, self.nearest = xp.zeros(self.n), xp.full(self.n, -1)
+            better = row > self.covered
+        elif size == 0:
+            self.covered = row
+            self.nearest = xp.zeros(self.n, dtype=xp.int64, device=self.device)
+            return
+        else:
+            better = row > self.covered + self.rounding * xp.abs(self.covered)
+        self.nearest = xp.where(better, size, self.nearest)
+        self.covered = xp.maximum(self.covered, row)
 
     def cells(self, weight):
         """As for `FacilityLocation`."""
-        near = cover(self.similar, weight)
-        on_gpu = near.on_gpu()
-        if on_gpu is not None:
-            on_gpu.cover(self.picks)
+        if self.nearest is None:
+            near = cover(self.similar, weight)
+            on_gpu = near.on_gpu()
+            if on_gpu is not None:
+                on_gpu.cover(self.picks)
+            else:  # similarities on a GPU that are made on demand
+                for pick in self.picks:
+                    near.add(pick)
             return near.cells(weight)
-        for pick in self.picks:
-            near.add(pick)
-        return near.cells(weight)
+        return _cells(self.nearest, weight, self.picks)
 
 
 def _cells(nearest, weight, picks):

@@ -13,7 +13,7 @@ from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.set_functions import FacilityLocation, by_mean
-from skcoreset._kernels.similarities import near_similarities
+from skcoreset._kernels.similarities import near_similarities, precise_enough
 from skcoreset._warnings import warn
 from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks, check_table, encode
 
@@ -222,13 +222,12 @@ class CRAIG(_GradientCoreset):
 
     def _pick(self, factors, contest):
         a, h, bias = factors
-        # In float64 also for float32 gradients, as gains are small differences of their distances.
         if self.gradient == "features":
-            gradients = pairs(a, rows=contest.rows, wide=True)
+            gradients = pairs(a, rows=contest.rows)
         else:
-            gradients = Factored(a, h, bias, rows=contest.rows, wide=True)
+            gradients = Factored(a, h, bias, rows=contest.rows)
         relative, mean = by_mean(contest.sample_weight)
-        cover = FacilityLocation(near_similarities(gradients), relative)
+        cover = FacilityLocation(near_similarities(precise_enough(gradients)), relative)
         losses = []
 
         def stop():

@@ -101,17 +101,15 @@ class _SetFunction(BaseCoreset):
         if self.metric == "precomputed":
             X = X if rows is None else _square(X, rows)
             return similarities.given_similarities(X)
-        # In float64 also for float32 rows, as gains are small differences of these.
-        wide = pairs(X, self.metric, rows=rows, wide=True)
-        if self.n_neighbors is None:
-            return similarities.near_similarities(wide)
         near = pairs(X, self.metric, rows=rows)
+        if self.n_neighbors is None:
+            return similarities.near_similarities(similarities.precise_enough(near))
         if near.n == 1:
             return similarities.given_similarities(sparse.csr_array([[1.0]]))
         neighbors, distances = nearest_neighbors(near, min(self.n_neighbors, near.n - 1))
         if near.cancels:  # a search may have left some as their products gave them
             own = np.repeat(np.arange(near.n), neighbors.shape[1])
-            distances = _distances_of(wide, own, neighbors.ravel()).reshape(neighbors.shape)
+            distances = _distances_of(near, own, neighbors.ravel()).reshape(neighbors.shape)
         return similarities.graph_similarities(neighbors, distances)
 
     def __sklearn_tags__(self):

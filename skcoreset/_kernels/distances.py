@@ -37,10 +37,11 @@ from skcoreset._backend import (
     device_of,
     is_foreign,
     namespace,
+    put,
     row_products,
 )
 
-__all__ = ["gram", "lost_digits", "pairs"]
+__all__ = ["gram", "mend", "pairs"]
 
 NARROW = 32
 # Squared distances without cancellation that are relatively closer than this are equal.
@@ -59,6 +60,7 @@ class _Rows:
 
     def __init__(self, X, rows=None, may_copy=True, wide=False):
         self.xp, self.device, self.terms = namespace(X), device_of(X), X.shape[1]
+        self.given = X, rows
         # A few columns are copied, so that they can be shifted once and for all.
         whole = not sparse.issparse(X) and not isinstance(X, Streamed)
         self.narrow = may_copy and whole and X.shape[1] <= NARROW
@@ -479,13 +481,8 @@ class Euclidean(_Rows):
 
     def distances(self, columns, rows):
         """Distances, not squared: (len(columns), len(rows)); those that lost digits by `direct`."""
-        sq, xp = self.sq, self.xp
         D = self.rough(columns, rows)
-        lost = lost_digits(D, sq[columns][:, None] + sq[rows][None, :])
-        left, right = xp.nonzero(lost)
-        if left.shape[0]:
-            every = xp.arange(self.n, device=self.device)
-            D[lost] = self._cast(self.direct(every[columns][left], every[rows][right]))
+        mend(D, columns, rows, self.sq, self.n, self.direct)
         D **= 0.5
         return D
 
@@ -519,11 +516,15 @@ class Euclidean(_Rows):
         xp = namespace(values)
         return xp.sqrt(xp.clip(values, min=0))
 
+    def as_float64(self):
+        """The same distances, with all products in float64."""
+        return self if self.itemsize == 8 else Euclidean(*self.given, wide=True)
+
 
 class Cosine(_Rows):
     """``1 - cos(x, c)``; a row of zeros is at distance 1 from every row, as in scikit-learn."""
 
-    cancels = False
+    cancels, most_square = False, 1.0
 
     def __init__(self, X, rows=None, wide=False):
         super().__init__(X, rows, wide=wide)
@@ -578,13 +579,8 @@ class Cosine(_Rows):
 
     def distances(self, columns, rows):
         """Those near 0 by the difference of the two rows of length 1."""
-        xp = self.xp
         D = self.block(columns, rows)
-        lost = lost_digits(D, 1.0)
-        left, right = xp.nonzero(lost)
-        if left.shape[0]:
-            every = xp.arange(self.n, device=self.device)
-            D[lost] = self._cast(self.apart(every[columns][left], every[rows][right]))
+        mend(D, columns, rows, self.xp.full_like(self.scale, 0.5), self.n, self.apart)
         return D
 
     def apart(self, left, right):
@@ -614,6 +610,10 @@ class Cosine(_Rows):
 
     def distance(self, values):
         return namespace(values).clip(values, min=0)
+
+    def as_float64(self):
+        """The same distances, with all products in float64."""
+        return self if self.itemsize == 8 else Cosine(*self.given, wide=True)
 
 
 class Measured(_Rows):
@@ -663,7 +663,10 @@ class Measured(_Rows):
     width = most_width = slack
 
     def distances(self, columns, rows):
-        return self.block(columns, rows)
+        """A row is at distance 0 from itself, whatever the metric says of it."""
+        D = self.block(columns, rows)
+        put(D, _same(np.arange(self.n), columns, rows), 0.0)
+        return D
 
     def to_mean(self, weight=None):
         mean = (self.mean(weight)[0] + self.middle)[None, :]
@@ -681,6 +684,14 @@ class Measured(_Rows):
 
     def distance(self, values):
         return np.asarray(values)
+
+    def as_float64(self):
+        """The same distances, of rows in float64."""
+        return (
+            self
+            if self.itemsize == 8
+            else Measured(self.given[0], self.metric, self.given[1], wide=True)
+        )
 
 
 class Precomputed(Measured):
@@ -717,6 +728,40 @@ def pairs(X, metric="euclidean", rows=None, wide=False):
     if metric == "precomputed":
         return Precomputed(X, rows)
     return Measured(X, metric, rows, wide)
+
+
+def mend(D, columns, rows, sizes, n, exact):
+    """Replace values of a block that have lost their digits, in place, by those of ``exact``.
+
+    A value is a difference of what its column and its row add up to, both in `sizes`, (n,). Only
+    rows with a value that may be lost are read twice. A row is at distance 0 from itself.
+    """
+    if not (D.shape[0] and D.shape[1]):
+        return
+    xp, every = namespace(D), namespace(D).arange(n, device=device_of(D))
+    itself = _same(every, columns, rows)
+    put(D, itself, xp.inf)
+    of_columns, of_rows = sizes[columns], sizes[rows]
+    at = xp.nonzero(lost_digits(xp.min(D, axis=0), of_rows + xp.max(of_columns)))[0]
+    if at.shape[0]:
+        some = D if at.shape[0] == D.shape[1] else xp.take(D, at, axis=1)
+        lost = lost_digits(some, of_columns[:, None] + xp.take(of_rows, at)[None, :])
+        left, right = xp.nonzero(lost)
+        if left.shape[0]:
+            right = xp.take(at, right)
+            values = exact(every[columns][left], every[rows][right])
+            put(D, (left, right), xp.astype(values, D.dtype, copy=False))
+    put(D, itself, 0.0)
+
+
+def _same(every, columns, rows):
+    """Where a block of `columns` and `rows`, one of them a slice, has rows with themselves."""
+    xp = namespace(every)
+    if not isinstance(rows, slice):  # few: a block of some rows with some others
+        return xp.nonzero(every[columns][:, None] == every[rows][None, :])
+    mine, (start, stop, _) = every[columns], rows.indices(every.shape[0])
+    at = xp.nonzero((mine >= start) & (mine < stop))[0]
+    return at, xp.take(mine, at) - start
 
 
 def lost_digits(values, sizes):

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from skcoreset._backend import block_slices, row_products
-from skcoreset._kernels.distances import _Rows, lost_digits
+from skcoreset._kernels.distances import _Rows, mend
 
 __all__ = ["Factored"]
 
@@ -30,6 +30,7 @@ class Factored:
     """
 
     def __init__(self, a, h=None, bias=True, rows=None, wide=False):
+        self.given = a, h, bias, rows
         self.a = _Rows(a, rows, may_copy=False, wide=wide)
         self.h = None if h is None else _Rows(h, rows, may_copy=False, wide=wide)
         self.bias = 1.0 if bias or h is None else 0.0
@@ -41,6 +42,22 @@ class Factored:
         exact = min(sizes) == 8 or sizes != [part.itemsize for part in parts]
         self.dtype = self.xp.float64 if exact else self.xp.float32
         self.itemsize, self.eps = (8, 2.0**-52) if exact else (4, 2.0**-23)
+
+    def as_float64(self):
+        """The same rows, with all products in float64."""
+        parts = [self.a] if self.h is None else [self.a, self.h]
+        exact = all(part.itemsize == 8 for part in parts)
+        return self if exact else Factored(*self.given, wide=True)
+
+    @property
+    def terms(self):
+        """Multiplications for an inner product."""
+        return self.a.terms + (0 if self.h is None else self.h.terms)
+
+    @property
+    def most_square(self):
+        """The largest squared norm of a row."""
+        return float(self.xp.max(self.sq))
 
     @property
     def copied_bytes(self):
@@ -55,18 +72,12 @@ class Factored:
 
     def distances(self, columns, rows):
         """Euclidean distances, (len(columns), len(rows)); those that lost digits by `direct`."""
-        xp = self.xp
         D = self.inner(columns, rows)
         D *= -2
-        sums = xp.astype(self.sq[columns][:, None] + self.sq[rows][None, :], self.dtype)
-        D += sums
-        lost = lost_digits(D, sums)
-        del sums
-        left, right = xp.nonzero(lost)
-        if left.shape[0]:
-            every = xp.arange(self.n, device=self.device)
-            exact = self.direct(every[columns][left], every[rows][right])
-            D[lost] = xp.astype(exact, self.dtype)
+        sq = self.xp.astype(self.sq, self.dtype, copy=False)
+        D += sq[columns][:, None]
+        D += sq[rows][None, :]
+        mend(D, columns, rows, sq, self.n, self.direct)
         D **= 0.5
         return D
 

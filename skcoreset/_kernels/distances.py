@@ -291,7 +291,8 @@ class _Rows:
             tied = more - more[top] <= TIE * (width + width[top])
             return xp.argmax(xp.astype(tied, xp.int8), keepdims=True)
         # Squared distances less that of the target, how far they are off, and what a tie is.
-        values = squares - 2 * self.dot(target)
+        values = self.dot(-2 * target)
+        values += squares
         length, size = float(target @ target) ** 0.5, float(scale @ scale) ** 0.5
         most = 2 * (self.most_square**0.5 + length)
         error = self.rounding * most**2 + 4 * TIE * most * (2 * most + size)
@@ -490,6 +491,11 @@ class Euclidean(_Rows):
         """The most that rounding may have moved any doubtful value of ``rough``, for each row."""
         return 6 * self.rounding * self.xp.astype(self.sq[rows], self.xp.float64)
 
+    def upper_bound(self, values, rows):
+        """The largest value of ``rough`` that may be as small as `values` (infinite: no limit)."""
+        sq = self.xp.astype(self.sq[rows], self.xp.float64, copy=False)
+        return values * (1 + 4 * self.rounding) + sq * (10 * self.rounding)
+
     def error(self, columns, rows):
         """The most that it may have moved each value, (len(columns), len(rows))."""
         return self.rounding * (self.sq[columns][:, None] + self.sq[rows][None, :])
@@ -568,6 +574,9 @@ class Cosine(_Rows):
 
     def noise(self, rows):
         return 0.0
+
+    def upper_bound(self, values, rows):
+        return values + 4 * self.rounding
 
     def slack(self, values, rows=slice(None)):
         return 0 * values + self.rounding
@@ -656,6 +665,9 @@ class Measured(_Rows):
 
     def noise(self, rows):
         return 0.0
+
+    def upper_bound(self, values, rows):
+        return values + 4 * self.rounding * np.abs(values)
 
     def slack(self, values, rows=slice(None)):
         return self.rounding * np.abs(values)

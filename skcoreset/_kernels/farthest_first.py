@@ -301,7 +301,7 @@ def _update(state, new, rows):
         D = pairs.rough(new, part)
         closest, before = xp.min(D, axis=0), state.gap[part]
         # Nothing is nearer than 0, and there rounding would be all that is seen.
-        reach = before + pairs.noise(part) + 4 * _width(pairs, before, part)
+        reach = pairs.upper_bound(before, part)
         at = xp.nonzero((closest <= reach) & (before > 0))[0]
         if at.shape[0] == 0:
             continue

@@ -8,9 +8,10 @@ from sklearn.utils._param_validation import StrOptions
 
 from skcoreset._backend import is_foreign, namespace, to_numpy
 from skcoreset._budget import rows_in_words
-from skcoreset._kernels.distances import gram, pairs
+from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.farthest_first import farthest_first
 from skcoreset._kernels.herding import herd
+from skcoreset._kernels.kernels import gram
 from skcoreset._kernels.neighbors import TREE_COLUMNS
 from skcoreset.base import BaseCoreset, Picks, check_numbers
 

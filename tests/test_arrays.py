@@ -20,10 +20,11 @@ from sklearn.metrics import pairwise_distances
 import skcoreset
 from skcoreset import _backend
 from skcoreset._kernels import herding, neighbors, sampling
-from skcoreset._kernels.distances import gram, pairs
+from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.farthest_first import farthest_first
 from skcoreset._kernels.greedy import greedy
+from skcoreset._kernels.kernels import gram
 from skcoreset._kernels.neighbors import nearest_neighbors
 from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.set_functions import (

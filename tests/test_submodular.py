@@ -297,7 +297,7 @@ def test_awkward_tables_equal_the_loop_in_every_way(name, metric, dtype, rng):
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 @pytest.mark.parametrize("name", awkward(np.random.default_rng(0)))
 def test_float32_where_it_keeps_the_digits(name, metric, rng, monkeypatch):
-    """A large float32 table is worked on in float32 unless its small distances would lose digits."""
+    """A large float32 table stays in float32 unless small distances would lose their digits."""
     monkeypatch.setattr(similarities, "WORTH_SINGLE", 0)
     some = rng.random((1200, 6))
     table = {

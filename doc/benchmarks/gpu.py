@@ -17,11 +17,12 @@ import numpy as np
 import sklearn
 from threadpoolctl import threadpool_info
 
-from skcoreset._kernels.distances import gram, pairs
+from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.farthest_first import farthest_first
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.herding import herd
+from skcoreset._kernels.kernels import gram
 from skcoreset._kernels.neighbors import nearest_neighbors
 from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.set_functions import FacilityLocation

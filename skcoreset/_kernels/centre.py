@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.metrics import pairwise_distances
 
 from skcoreset._backend import is_foreign, row_products, to_numpy
-from skcoreset._kernels.distances import _Rows
+from skcoreset._kernels.stored_rows import StoredRows
 
 __all__ = ["CentredRows", "distances_to_mean"]
 
@@ -32,7 +32,7 @@ class CentredRows:
     """
 
     def __init__(self, X, rows=None, directions=False):
-        self.rows = _Rows(X, rows, may_copy=False)
+        self.rows = StoredRows(X, rows, may_copy=False)
         self.xp, self.device, self.n = self.rows.xp, self.rows.device, self.rows.n
         self.sparse = sparse.issparse(X)
         self.n_features = X.shape[1]

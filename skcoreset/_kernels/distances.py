@@ -1,397 +1,105 @@
-"""Distances and kernels between the rows of one table, on demand and in blocks.
+"""Distances between the rows of one table, on demand and in blocks."""
 
-The n x n matrix never exists: a selection kernel asks an object of this file for the few values
-it needs. Positions are those within the table (or within the `rows` of it that are in play).
-
-``block(columns, rows)``
-    matrix (len(columns), len(rows)) of values; `rows` may be a slice.
-``among(columns)``
-    function of positions within `columns`: their values with all `columns`, in float64 and as exact
-    as these can be had.
-
-Distances answer more questions, because products round and picks must not depend on that:
-
-``rough(columns, rows)``
-    as ``block``, but for pairs whose products have lost their digits: there it is anything.
-``direct(left, right)``
-    value of each pair (left[i], right[i]) without cancellation, float64.
-``slack(values, rows)``, ``width(values, rows)``
-    how far rounding may have moved values of ``rough``, and of ``block``.
-``tie``
-    (factor, term): values of ``direct`` that are closer than ``factor * value + term`` are equal.
-
-Euclidean distances stay squared until ``distance(values)`` makes real ones of them.
-"""
-
-from numbers import Real
+from abc import ABC, abstractmethod
 
 import numpy as np
-import sklearn
 from scipy import sparse
 from sklearn.metrics import pairwise_distances
-from sklearn.metrics.pairwise import pairwise_kernels
 
-from skcoreset._backend import (
-    Streamed,
-    block_slices,
-    device_of,
-    is_foreign,
-    namespace,
-    put,
-    row_products,
-)
+from skcoreset._backend import block_slices, device_of, is_foreign, namespace, put
+from skcoreset._kernels.stored_rows import TIE, StoredRows
 
-__all__ = ["gram", "mend", "pairs"]
-
-NARROW = 32
-# Squared distances without cancellation that are relatively closer than this are equal.
-TIE = 2.0**-40
-# Kernel values of which distances are known less exactly are computed from differences.
-KERNEL_ERROR = 2.0**-45
-# Squares of float32 rows are in its range, and so is what is a millionth of them or less.
-SINGLE_SQUARES = 1e-20, 1e30
+__all__ = ["Distances", "mend", "pairs"]
 
 
-class _Rows:
-    """Rows of `X` (all, or those at positions `rows`), shifted where products would lose digits.
+class Distances(StoredRows, ABC):
+    """Distances between the rows of one table; the n x n matrix never exists.
 
-    `wide` says that float32 rows become float64 as they are fetched.
+    Positions are those within the table, or within the `rows` of it that are used. A block of
+    `columns` and `rows` has the shape (len(columns), len(rows)); `columns` is an index array or a
+    slice, and so is `rows`.
+
+    "Values" are squared distances where `cancels` is True, and distances elsewhere. So they are
+    squared in ``block``, ``rough``, ``among``, ``direct``, ``to_mean`` and in all error bounds.
+    They are never squared in ``distances`` and in what ``distance`` returns.
+
+    Attributes
+    ----------
+    cancels : bool
+        Whether values are squared Euclidean distances, as sums of products that cancel. Only then
+        are there ``lost``, ``noise`` and ``error``.
+    refines : bool
+        Whether ``direct`` is more exact than ``block``.
+    tie : (factor, term)
+        Values of ``direct`` that are closer than ``factor * value + term`` are equal.
+    rounding : float
+        Relative error of an inner product of two rows, in the dtype of the products.
+    most_square : float
+        The largest squared norm of a row after the shift (not for metrics of scikit-learn).
     """
 
-    def __init__(self, X, rows=None, may_copy=True, wide=False):
-        self.xp, self.device, self.terms = namespace(X), device_of(X), X.shape[1]
-        self.given = X, rows
-        # A few columns are copied, so that they can be shifted once and for all.
-        whole = not sparse.issparse(X) and not isinstance(X, Streamed)
-        self.narrow = may_copy and whole and X.shape[1] <= NARROW
-        # Sparse rows are not shifted, so their products need the digits of float64.
-        self._work_in("float32" in str(X.dtype) and not sparse.issparse(X) and not wide)
-        self.X, self.rows, self.offset = X, None, None
-        self.n, self.numbers = X.shape[0], rows
-        if rows is not None:
-            self.n = len(rows)
-            self.rows = self.xp.asarray(rows, device=self.device)
-            if self.narrow or self._a_copy_fits():
-                self.X, self.rows = self.fetch(slice(0, self.n)), None
-        elif self.narrow:
-            self.X = self._cast(X)
-        # The rows as they are, for differences: a shift rounds what is small beside it.
-        self.source, self.middle, self.centred = self.X, 0.0, False
+    cancels = refines = False
 
-    def _work_in(self, single):
-        self.dtype = self.xp.float32 if single else self.xp.float64
-        self.itemsize, self.eps = (4, 2.0**-23) if single else (8, 2.0**-52)
-        # An inner product of d terms is off by a few eps, times sqrt(d) / 4 or less as measured.
-        terms = 8 + self.terms**0.5
-        self.rounding, self.rounding_wide = terms * self.eps, terms * 2.0**-52
+    @abstractmethod
+    def block(self, columns, rows):
+        """Values of a block, in the dtype of the products; those without digits by ``direct``."""
 
-    @property
-    def streamed(self):
-        """Whether each row fetched is a copy from the host to a device."""
-        return isinstance(self.X, Streamed)
+    def rough(self, columns, rows):
+        """The same, but arbitrary where the products have lost their digits (``doubtful``)."""
+        return self.block(columns, rows)
 
-    def _a_copy_fits(self):
-        row_bytes = self.X.shape[1] * self.itemsize
-        if sparse.issparse(self.X):
-            row_bytes = self.X.nnz / self.X.shape[0] * (self.itemsize + 8)
-        return self.n * row_bytes <= sklearn.get_config()["working_memory"] * 2**20
+    @abstractmethod
+    def distances(self, columns, rows):
+        """Distances of a block, not squared, all with their digits; 0 of a row from itself."""
 
-    @property
-    def copied_bytes(self):
-        """What the copy of a row takes that fetching makes; 0 where it is a view."""
-        if sparse.issparse(self.X):
-            return self.X.nnz / self.X.shape[0] * (self.itemsize + 8)
-        as_it_is = self.rows is None and self.offset is None and self.X.dtype == self.dtype
-        return 0 if as_it_is and not self.streamed else self.X.shape[1] * self.itemsize
+    @abstractmethod
+    def among(self, columns):
+        """Function of positions within `columns`: their values with all `columns`, float64."""
 
-    def vector(self, value, dtype=None):
-        return self.xp.full(self.n, value, dtype=dtype or self.dtype, device=self.device)
+    def direct(self, left, right):
+        """Value of each pair (left[i], right[i]) without cancellation, float64.
 
-    def number_of(self, position):
-        """The number of a row in the table, by its position among those that are in play."""
-        return int(position if self.numbers is None else self.numbers[int(position)])
-
-    def fetch(self, at):
-        """Rows at positions `at` (a slice or an index array), shifted by `offset`."""
-        rows = self._take(self.X, at)
-        if rows.dtype != self.dtype:
-            rows = self._cast(rows)
-        return rows if self.offset is None else rows - self.offset
-
-    def _finite(self, values, columns, rows, what):
-        """`values` of `columns` and `rows`, or an error that names two of them."""
-        if not np.isfinite(values).all():
-            left, right = (int(at[0]) for at in np.nonzero(~np.isfinite(values)))
-            every = np.arange(self.n)
-            left, right = (
-                self.number_of(every[at][i]) for at, i in ((columns, left), (rows, right))
-            )
-            raise ValueError(
-                f"{what} is {values[~np.isfinite(values)][0]} between rows {left} and {right} of "
-                "X; values must not be NaN or infinite. Leave out or change such rows, scale X, "
-                "or use another one."
-            )
-        return values
-
-    def _take(self, table, at):
-        if self.rows is not None:
-            at = self.rows[at]
-        if isinstance(at, slice) or sparse.issparse(table) or self.streamed:
-            return table[at, :]
-        return self.xp.take(table, at, axis=0)
-
-    def _cast(self, array):
-        if sparse.issparse(array):
-            return array.astype(self.dtype, copy=False)
-        return self.xp.astype(array, self.dtype, copy=False)
-
-    def fetch_source(self, at):
-        """The rows as they are, neither shifted nor of another type."""
-        return self._take(self.source, at)
-
-    def fetch_wide(self, at):
-        """The same in float64; sparse rows stay sparse."""
-        rows = self.fetch_source(at)
-        if sparse.issparse(rows):
-            return rows.astype(np.float64)
-        return self.xp.astype(rows, self.xp.float64, copy=False)
-
-    def fetch_shifted(self, at):
-        """The rows less `middle`, dense and in float64."""
-        rows = self.fetch_wide(at)
-        return (rows.toarray() if sparse.issparse(rows) else rows) - self.middle
-
-    def fetch_dense(self, at):
-        """The same as a dense array, for the few rows that products are taken with."""
-        rows = self.fetch(at)
-        return rows.toarray() if sparse.issparse(rows) else rows
-
-    def blocks(self, row_bytes=0, n=None):
-        """Slices over `n` (all) rows: `row_bytes` for what is computed of a row, and its copy."""
-        if not sparse.issparse(self.X) and (self.rows is not None or self.offset is not None):
-            row_bytes += self.X.shape[1] * self.itemsize
-        return block_slices(self.n if n is None else n, row_bytes)
-
-    def each(self, function):
-        """``function(rows)`` over all rows in blocks, as one float64 vector."""
-        out = self.vector(0.0, self.xp.float64)
-        for block in self.blocks(self.X.shape[1] * self.itemsize):
-            out[block] = self.xp.astype(function(self.fetch(block)), self.xp.float64)
-        return out
-
-    def dot(self, vector):
-        """Products of all rows with one dense float64 `vector`, float64."""
-        vector = self._cast(vector)
-        in_place = self.rows is None and self.offset is None and not self.streamed
-        if in_place and self.X.dtype == self.dtype:
-            return self.xp.astype(self.X @ vector, self.xp.float64, copy=False)
-        return self.each(lambda rows: rows @ vector)
-
-    def squares(self):
-        """Squared norms of the shifted rows, float64.
-
-        A float32 table whose squares leave the range of float32 is worked on in float64 from here
-        on.
+        Only for Euclidean and cosine distances; values of other metrics are exact in ``block``.
         """
-        squares = self.each(self._squares)
-        if self.itemsize == 4:
-            most = float(self.xp.max(squares))
-            if not SINGLE_SQUARES[0] < most < SINGLE_SQUARES[1]:
-                self._work_in(single=False)
-                self.X, self.offset = self._cast(self.source) if self.narrow else self.source, None
-                if self.centred:
-                    self.centre()
-                squares = self.each(self._squares)
-        finite = self.xp.isfinite(squares)
-        if not self.xp.all(finite):
-            row = self.number_of(self.xp.nonzero(~finite)[0][0])
-            raise ValueError(
-                f"Row {row} of X holds values whose squares are too large for {self.dtype}. Scale "
-                "X, mark missing values as NaN and fill them in."
-            )
-        return squares
+        raise NotImplementedError
 
-    def _squares(self, rows):
-        with np.errstate(over="ignore"):  # `squares` says so where it matters
-            return self._row_products(rows, rows)
+    def doubtful(self, values, columns, rows, grid=False):
+        """Whether `values` of ``rough`` have lost their digits.
 
-    def _row_products(self, left, right):
-        if sparse.issparse(left):
-            return np.asarray(left.multiply(right).sum(axis=1)).ravel()
-        return row_products(left, right)
-
-    def mean(self, weight=None):
-        """(Weighted) mean of the rows less `middle`, and of their absolute values; float64."""
-        xp = self.xp
-        if weight is None:
-            weight = self.vector(1.0, xp.float64)
-        else:
-            weight = xp.asarray(weight, dtype=xp.float64, device=self.device)
-            weight = weight / xp.max(weight)
-        total = xp.zeros(self.X.shape[1], dtype=xp.float64, device=self.device)
-        size = 0 * total
-        for block in self.blocks(3 * 8 * self.X.shape[1]):
-            rows = self.fetch_wide(block)
-            if not sparse.issparse(rows):
-                rows = rows - self.middle
-            total = total + rows.T @ weight[block]
-            size = size + abs(rows).T @ weight[block]
-        weight = xp.sum(weight)
-        return total / weight, size / weight
-
-    def to_vector(self, at, vector, exact=False):
-        """Squared distances of the rows at positions `at` from ``middle + vector``, float64.
-
-        By differences; of sparse rows only where products lose more than `TIE`, unless `exact`.
+        They are of pairs, or with `grid` of all `columns` with all `rows`.
         """
-        xp = self.xp
-        start, stop = at.indices(self.n)[:2] if isinstance(at, slice) else (0, at.shape[0])
-        out = xp.empty(stop - start, dtype=xp.float64, device=self.device)
-        for block in block_slices(stop - start, 3 * 8 * self.X.shape[1]):
-            whole = isinstance(at, slice)
-            part = slice(start + block.start, start + block.stop) if whole else at[block]
-            rows = self.fetch_wide(part)
-            if sparse.issparse(rows) and not exact:
-                out[block] = self._to_vector_by_products(rows, vector)
-            else:
-                rows = rows.toarray() if sparse.issparse(rows) else rows - self.middle
-                out[block] = self._squares(rows - vector)
-        return out
+        return self.xp.zeros_like(values, dtype=self.xp.bool)
 
-    def _to_vector_by_products(self, rows, vector):
-        sums = self._squares(rows) + vector @ vector
-        out = sums - 2 * (rows @ vector)
-        lost = np.flatnonzero(TIE * out < 2 * self.rounding_wide * sums)
-        out[lost] = self._squares(rows[lost].toarray() - vector)
-        return out
+    @abstractmethod
+    def slack(self, values, rows=slice(None)):
+        """Largest error of `values` of ``rough``, for the rows they belong to."""
 
-    def nearest_to(self, target, scale, squares):
-        """Position of the row nearest ``middle + target``, as an array of one; lowest of a tie.
+    def width(self, values, rows=slice(None)):
+        """Largest error of `values` of ``block``, for the rows they belong to."""
+        return self.slack(values, rows)
 
-        Parameters
-        ----------
-        target : array of shape (n_features,), float64
-        scale : array of shape (n_features,), float64
-            Size of the numbers that `target` was added up from, each of which was rounded.
-        squares : array of shape (n,), float64
-            Of the shifted rows; infinite for rows that are out of the question.
+    @abstractmethod
+    def most_width(self, value):
+        """Largest error of one value of ``block``, whichever row it belongs to."""
 
-        Notes
-        -----
-        Products say which rows it can be, and differences which of these it is. On a device all is
-        done by differences, as reading which rows it can be would make the host wait.
-        """
-        xp = self.xp
-        if is_foreign(self.X):
-            values = self.to_vector(slice(0, self.n), target)
-            first = xp.argmin(xp.where(xp.isfinite(squares), values, xp.inf), keepdims=True)
-            more, width = self._farther(slice(0, self.n), first, target, scale)
-            more = xp.where(xp.isfinite(squares), more, xp.inf)
-            top = xp.argmin(more, keepdims=True)
-            tied = more - more[top] <= TIE * (width + width[top])
-            return xp.argmax(xp.astype(tied, xp.int8), keepdims=True)
-        # Squared distances less that of the target, how far they are off, and what a tie is.
-        values = self.dot(-2 * target)
-        values += squares
-        length, size = float(target @ target) ** 0.5, float(scale @ scale) ** 0.5
-        most = 2 * (self.most_square**0.5 + length)
-        error = self.rounding * most**2 + 4 * TIE * most * (2 * most + size)
-        at = np.flatnonzero(values <= values.min() + 2 * error)
-        if len(at) > 1:
-            values, norm = values[at], squares[at] ** 0.5
-            error = self.rounding * norm * (norm + 2 * length)
-            reach = np.sqrt(np.maximum(values + length**2, 0) + error)
-            reach += reach.min()
-            error += 4 * TIE * reach * (2 * reach + size)
-            at = at[values - error <= (values + error).min()]
-        if len(at) > 1:
-            first = at[[int(self.to_vector(at, target, exact=True).argmin())]]
-            more, width = self._farther(at, first, target, scale)
-            top = int(more.argmin())
-            at = at[more - more[top] <= TIE * (width + width[top])]
-        return at[:1]
+    @abstractmethod
+    def upper_bound(self, values, rows):
+        """The largest value of ``rough`` that may be as small as `values`, which may be infinite."""
 
-    def _farther(self, at, first, target, scale):
-        """By how much the squared distances from `target` are over that of the row `first`.
+    @abstractmethod
+    def to_mean(self, weight=None):
+        """Value of each row and the (weighted) mean of all, (n,)."""
 
-        And what that was added up from, the rounding of `target` included. Columns in which two
-        rows are equal do not count, however far the target is from both.
-        """
-        xp = self.xp
-        start, stop = at.indices(self.n)[:2] if isinstance(at, slice) else (0, at.shape[0])
-        more, width = (
-            xp.empty(stop - start, dtype=xp.float64, device=self.device) for _ in range(2)
-        )
-        row = self.fetch_shifted(first)
-        apart = row - target
-        for block in block_slices(stop - start, 4 * 8 * self.X.shape[1]):
-            whole = isinstance(at, slice)
-            part = slice(start + block.start, start + block.stop) if whole else at[block]
-            rows = self.fetch_shifted(part)
-            sums = rows - target + apart
-            rows = rows - row
-            more[block] = row_products(rows, sums)
-            width[block] = row_products(abs(rows), abs(sums) + 2 * abs(apart) + scale)
-        return more, width
+    @abstractmethod
+    def distance(self, values):
+        """Distances of `values`: their square root where `cancels`."""
 
-    def nearest_to_mean(self, weight):
-        """Position of the row nearest the weighted mean; the lowest of a tie."""
-        values = self.to_mean(weight)
-        slack = self.slack(values)
-        tied = values - slack <= self.xp.min(values + slack)
-        return int(self.xp.nonzero(tied)[0][0])
-
-    def centre(self):
-        """Shift the rows to near the origin where products would drown their differences.
-
-        To the median of some rows, as one row far out would draw the mean away from all others.
-        """
-        if sparse.issparse(self.X):
-            return
-        self.centred, xp = True, self.xp
-        some = self.fetch(xp.arange(0, self.n, max(1, self.n // 256), device=self.device))
-        at = some.shape[0] // 2
-        centre = xp.sort(some, axis=0)[at, :]
-        norm, shifted = (float(xp.sort(self._squares(x))[at]) for x in (some, some - centre))
-        if self.narrow:
-            self.X = self._cast(self.X) - centre
-        elif norm > 4 * shifted:
-            self.offset = centre
-        else:
-            return
-        self.middle = xp.astype(centre, xp.float64)
-
-    def products(self, left, at):
-        """``left @ rows.T`` as (len(left), len(at)), for dense `left`."""
-        if self.streamed:
-            return self._products_in_parts(left, at)
-        rows = self.fetch(at)
-        return (rows @ left.T).T if sparse.issparse(rows) else left @ rows.T
-
-    def _products_in_parts(self, left, at):
-        """The same with few rows fetched at a time, as `at` may be all of them."""
-        start, stop = at.indices(self.n)[:2] if isinstance(at, slice) else (0, at.shape[0])
-        shape = left.shape[0], stop - start
-        out = self.xp.empty(shape, dtype=self.dtype, device=self.device)
-        for block in block_slices(stop - start, self.X.shape[1] * self.itemsize):
-            a_slice = slice(start + block.start, start + block.stop)
-            part = a_slice if isinstance(at, slice) else at[block]
-            out[:, block] = left @ self.fetch(part).T
-        return out
-
-    def products_among(self, rows, some):
-        """``rows[some] @ rows.T``, dense."""
-        if sparse.issparse(rows):
-            return (rows[some] @ rows.T).toarray()
-        return self.xp.take(rows, some, axis=0) @ rows.T
-
-    def most_columns(self):
-        """How many rows may be dense columns at once: those that a quarter of the memory holds."""
-        memory = sklearn.get_config()["working_memory"] * 2**20 / 4
-        return max(1, int(memory // (self.X.shape[1] * self.itemsize)))
+    @abstractmethod
+    def as_float64(self):
+        """The same distances, with all products in float64."""
 
 
-class Euclidean(_Rows):
+class Euclidean(Distances):
     """Squared Euclidean distances: ``|x|^2 + |c|^2 - 2 x.c``, so a block is one matrix product.
 
     A value that is small beside the squared norms it was computed from has lost its digits: it is
@@ -460,7 +168,6 @@ class Euclidean(_Rows):
         return of
 
     def doubtful(self, values, columns, rows, grid=False):
-        """Whether `values` of pairs, or with `grid` of all columns with all rows, are lost."""
         left, right = self.sq[columns], self.sq[rows]
         if grid:
             left, right = left[:, None], right[None, :]
@@ -492,7 +199,6 @@ class Euclidean(_Rows):
         return 6 * self.rounding * self.xp.astype(self.sq[rows], self.xp.float64)
 
     def upper_bound(self, values, rows):
-        """The largest value of ``rough`` that may be as small as `values` (infinite: no limit)."""
         sq = self.xp.astype(self.sq[rows], self.xp.float64, copy=False)
         return values * (1 + 4 * self.rounding) + sq * (10 * self.rounding)
 
@@ -523,14 +229,13 @@ class Euclidean(_Rows):
         return xp.sqrt(xp.clip(values, min=0))
 
     def as_float64(self):
-        """The same distances, with all products in float64."""
         return self if self.itemsize == 8 else Euclidean(*self.given, wide=True)
 
 
-class Cosine(_Rows):
+class Cosine(Distances):
     """``1 - cos(x, c)``; a row of zeros is at distance 1 from every row, as in scikit-learn."""
 
-    cancels, most_square = False, 1.0
+    most_square = 1.0
 
     def __init__(self, X, rows=None, wide=False):
         super().__init__(X, rows, wide=wide)
@@ -545,8 +250,6 @@ class Cosine(_Rows):
         D *= self.scale[rows][None, :]
         D += 1
         return D
-
-    rough = block
 
     def among(self, columns):
         rows, scale = self._fetch_scaled(columns)
@@ -569,19 +272,11 @@ class Cosine(_Rows):
             out[block] = 1 - self._row_products(x, y) * of_x * of_y
         return out
 
-    def doubtful(self, values, columns, rows):
-        return values < -1
-
-    def noise(self, rows):
-        return 0.0
-
     def upper_bound(self, values, rows):
         return values + 4 * self.rounding
 
     def slack(self, values, rows=slice(None)):
         return 0 * values + self.rounding
-
-    width = slack
 
     def most_width(self, value):
         return self.rounding
@@ -621,14 +316,11 @@ class Cosine(_Rows):
         return namespace(values).clip(values, min=0)
 
     def as_float64(self):
-        """The same distances, with all products in float64."""
         return self if self.itemsize == 8 else Cosine(*self.given, wide=True)
 
 
-class Measured(_Rows):
+class Measured(Distances):
     """Any metric of :func:`sklearn.metrics.pairwise_distances`, or a callable; host arrays only."""
-
-    cancels = refines = False
 
     def __init__(self, X, metric, rows=None, wide=False):
         super().__init__(X, rows, wide=wide)
@@ -651,28 +343,19 @@ class Measured(_Rows):
             values = np.where(itself & np.isnan(values), 0.0, values)
         return self._finite(values, columns, rows, f"metric={self.metric!r}")
 
-    def rough(self, columns, rows):
-        return self.block(columns, rows)
-
     def _values(self, left, right):
         return pairwise_distances(left, right, metric=self.metric)
 
     def among(self, columns):
         return lambda some: np.asarray(self.block(columns[some], columns), dtype=np.float64)
 
-    def doubtful(self, values, columns, rows):
-        return values < -np.inf
-
-    def noise(self, rows):
-        return 0.0
-
     def upper_bound(self, values, rows):
-        return values + 4 * self.rounding * np.abs(values)
+        return values + 4 * self.slack(np.where(np.isfinite(values), values, 0.0))
 
     def slack(self, values, rows=slice(None)):
         return self.rounding * np.abs(values)
 
-    width = most_width = slack
+    most_width = slack
 
     def distances(self, columns, rows):
         """A row is at distance 0 from itself, whatever the metric says of it."""
@@ -698,7 +381,6 @@ class Measured(_Rows):
         return np.asarray(values)
 
     def as_float64(self):
-        """The same distances, of rows in float64."""
         return (
             self
             if self.itemsize == 8
@@ -782,106 +464,3 @@ def lost_digits(values, sizes):
     In float64 what is not marked is right to about 1e-13, whichever blocks it came from.
     """
     return values < 2.0**-7 * sizes
-
-
-class Gram(_Rows):
-    """Inner products: a row's feature is the row itself, less `middle`, which changes no pick."""
-
-    def __init__(self, X, rows=None):
-        super().__init__(X, rows)
-        self.centre()
-        self.diagonal = self.squares()
-        self.most_square = float(self.xp.max(self.diagonal))
-
-    def feature(self, at):
-        """The feature of the one row at position ``at[0]``; `at` is an array."""
-        return self.fetch_shifted(at)[0, :]
-
-    def mean_feature(self, weight):
-        """The mean of all features, and that of their absolute values."""
-        return self.mean(weight)
-
-    def best(self, step, mean, size, total, cost):
-        """Position, as an array of one, of the row that brings the mean of the picks nearest.
-
-        `cost` is the diagonal, infinite for the picks.
-        """
-        target = (step + 1) * mean - total
-        return self.nearest_to(target, (step + 1) * size + abs(total), cost)
-
-
-class KernelGram(_Rows):
-    """A kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`, or a callable; host arrays.
-
-    The feature of a row stands as its kernel values with all rows, so that sums and means of
-    features are sums and means of kernel columns. Values are computed in float64; those of two
-    rows must not depend on which others are computed with them, so "rbf" takes its distances
-    from differences where products would lose their digits.
-    """
-
-    def __init__(self, X, kernel, params, rows=None):
-        super().__init__(X, rows, may_copy=False)
-        if is_foreign(X):
-            raise TypeError(
-                f"kernel={kernel!r} works on NumPy arrays, data frames and scipy.sparse; "
-                f"on {self.xp.__name__} arrays use kernel=None."
-            )
-        self.kernel, self.params = kernel, params or {}
-        self.apart = None
-        gamma = self.params.get("gamma")
-        if kernel == "rbf" and isinstance(gamma, Real | None) and set(self.params) <= {"gamma"}:
-            self.gamma = 1 / self.terms if gamma is None else float(gamma)
-            self.apart = Euclidean(X, rows, wide=True)
-        self.diagonal = np.concatenate(
-            [np.diagonal(self.block(b, b)) for b in block_slices(self.n, 2**15)]
-        )
-
-    def block(self, columns, rows):
-        if self.apart is not None:
-            K = self._rbf(columns, rows)
-        else:
-            left, right = self.fetch_wide(columns), self.fetch_wide(rows)
-            K = pairwise_kernels(left, right, metric=self.kernel, **self.params)
-            K = np.asarray(K.toarray() if sparse.issparse(K) else K, dtype=np.float64)
-        return self._finite(K, columns, rows, f"kernel={self.kernel!r}")
-
-    def _rbf(self, columns, rows):
-        K = self.apart.rough(columns, rows)
-        K *= -self.gamma
-        np.exp(K, out=K)
-        if abs(self.gamma) * 2 * self.apart.rounding * self.apart.most_square > KERNEL_ERROR:
-            error = self.apart.error(columns, rows)
-            error *= K
-            lost = abs(self.gamma) * error > KERNEL_ERROR
-            left, right = np.nonzero(lost)
-            every = np.arange(self.n)
-            K[lost] = np.exp(
-                -self.gamma * self.apart.direct(every[columns][left], every[rows][right])
-            )
-        return K
-
-    def feature(self, at):
-        return self.block(at, slice(None))[0]
-
-    def mean_feature(self, weight):
-        """By all n x n kernel values, a block of them at a time."""
-        weight = weight / weight.max()
-        blocks = block_slices(self.n, 3 * 8 * self.n, most_bytes=2**26)
-        values = [self.block(block, slice(None)) @ weight for block in blocks]
-        mean = np.concatenate(values) / weight.sum()
-        return mean, abs(mean)
-
-    def best(self, step, mean, size, total, cost):
-        """As of :class:`Gram`; values closer than `TIE` of what they were added up from tie."""
-        gain = 2 * ((step + 1) * mean - total) - cost
-        open_ = np.isfinite(cost)
-        width = TIE * (2 * (step + 1) * size + 2 * abs(total) + abs(self.diagonal))
-        least = (gain - width)[open_].max()
-        return np.flatnonzero(open_ & (gain + width >= least))[:1]
-
-
-def gram(X, kernel=None, params=None, rows=None):
-    """The object that answers for `kernel` (None: inner products) on the rows of `X`."""
-    if kernel is None or kernel == "linear":
-        return Gram(X, rows)
-    return KernelGram(X, kernel, params, rows)

@@ -8,7 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from skcoreset._backend import block_slices, row_products
-from skcoreset._kernels.distances import _Rows, mend
+from skcoreset._kernels.distances import mend
+from skcoreset._kernels.stored_rows import StoredRows
 
 __all__ = ["Factored"]
 
@@ -31,8 +32,8 @@ class Factored:
 
     def __init__(self, a, h=None, bias=True, rows=None, wide=False):
         self.given = a, h, bias, rows
-        self.a = _Rows(a, rows, may_copy=False, wide=wide)
-        self.h = None if h is None else _Rows(h, rows, may_copy=False, wide=wide)
+        self.a = StoredRows(a, rows, may_copy=False, wide=wide)
+        self.h = None if h is None else StoredRows(h, rows, may_copy=False, wide=wide)
         self.bias = 1.0 if bias or h is None else 0.0
         self.xp, self.device, self.n = self.a.xp, self.a.device, self.a.n
         parts = [self.a] if h is None else [self.a, self.h]

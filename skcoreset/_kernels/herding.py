@@ -15,7 +15,7 @@ def herd(gram, size, weight, *, report=None):
 
     Parameters
     ----------
-    gram : object of :func:`skcoreset._kernels.distances.gram`
+    gram : object of :func:`skcoreset._kernels.kernels.gram`
     size : int
     weight : array of shape (n,), float64
         What each row weighs in the mean.

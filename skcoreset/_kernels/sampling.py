@@ -9,7 +9,7 @@ from scipy import sparse
 
 from skcoreset._backend import block_slices, to_numpy
 from skcoreset._kernels.centre import CentredRows
-from skcoreset._kernels.distances import _Rows
+from skcoreset._kernels.stored_rows import StoredRows
 
 __all__ = [
     "Sizes",
@@ -310,7 +310,7 @@ def leverage(X, weight):
     -----
     Time: n d^2, X is read three times. Memory: d^2, and blocks of dense rows.
     """
-    rows, d = _Rows(X, may_copy=False), X.shape[1]
+    rows, d = StoredRows(X, may_copy=False), X.shape[1]
     xp, device = rows.xp, rows.device
     root = xp.asarray(np.sqrt(weight), dtype=xp.float64, device=device)
     # A block of fewer rows than columns would cost as much as one of more.

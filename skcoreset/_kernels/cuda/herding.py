@@ -8,7 +8,7 @@ from skcoreset._kernels.cuda.rows import (
     lanes_of,
     launcher_for,
 )
-from skcoreset._kernels.distances import TIE
+from skcoreset._kernels.stored_rows import TIE
 
 __all__ = ["Herding", "herding_on"]
 

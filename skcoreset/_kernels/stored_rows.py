@@ -1,0 +1,361 @@
+"""The rows of one table as kernels read them: in blocks, in float64 where needed, shifted."""
+
+import numpy as np
+import sklearn
+from scipy import sparse
+
+from skcoreset._backend import (
+    Streamed,
+    block_slices,
+    device_of,
+    is_foreign,
+    namespace,
+    row_products,
+)
+
+__all__ = ["TIE", "StoredRows"]
+
+NARROW = 32
+# Squared distances without cancellation that are relatively closer than this are equal.
+TIE = 2.0**-40
+# Squares of float32 rows are in its range, and so is what is a millionth of them or less.
+SINGLE_SQUARES = 1e-20, 1e30
+
+
+class StoredRows:
+    """Rows of `X` (all, or those at positions `rows`), shifted where products would lose digits.
+
+    `wide` says that float32 rows become float64 as they are fetched.
+    """
+
+    def __init__(self, X, rows=None, may_copy=True, wide=False):
+        self.xp, self.device, self.terms = namespace(X), device_of(X), X.shape[1]
+        self.given = X, rows
+        # A few columns are copied, so that they can be shifted once and for all.
+        whole = not sparse.issparse(X) and not isinstance(X, Streamed)
+        self.narrow = may_copy and whole and X.shape[1] <= NARROW
+        # Sparse rows are not shifted, so their products need the digits of float64.
+        self._work_in("float32" in str(X.dtype) and not sparse.issparse(X) and not wide)
+        self.X, self.rows, self.offset = X, None, None
+        self.n, self.numbers = X.shape[0], rows
+        if rows is not None:
+            self.n = len(rows)
+            self.rows = self.xp.asarray(rows, device=self.device)
+            if self.narrow or self._a_copy_fits():
+                self.X, self.rows = self.fetch(slice(0, self.n)), None
+        elif self.narrow:
+            self.X = self._cast(X)
+        # The rows as they are, for differences: a shift rounds what is small beside it.
+        self.source, self.middle, self.centred = self.X, 0.0, False
+
+    def _work_in(self, single):
+        self.dtype = self.xp.float32 if single else self.xp.float64
+        self.itemsize, self.eps = (4, 2.0**-23) if single else (8, 2.0**-52)
+        # An inner product of d terms is off by a few eps, times sqrt(d) / 4 or less as measured.
+        terms = 8 + self.terms**0.5
+        self.rounding, self.rounding_wide = terms * self.eps, terms * 2.0**-52
+
+    @property
+    def streamed(self):
+        """Whether each row fetched is a copy from the host to a device."""
+        return isinstance(self.X, Streamed)
+
+    def _a_copy_fits(self):
+        row_bytes = self.X.shape[1] * self.itemsize
+        if sparse.issparse(self.X):
+            row_bytes = self.X.nnz / self.X.shape[0] * (self.itemsize + 8)
+        return self.n * row_bytes <= sklearn.get_config()["working_memory"] * 2**20
+
+    @property
+    def copied_bytes(self):
+        """What the copy of a row takes that fetching makes; 0 where it is a view."""
+        if sparse.issparse(self.X):
+            return self.X.nnz / self.X.shape[0] * (self.itemsize + 8)
+        as_it_is = self.rows is None and self.offset is None and self.X.dtype == self.dtype
+        return 0 if as_it_is and not self.streamed else self.X.shape[1] * self.itemsize
+
+    def vector(self, value, dtype=None):
+        return self.xp.full(self.n, value, dtype=dtype or self.dtype, device=self.device)
+
+    def number_of(self, position):
+        """The number of a row in the table, by its position among those that are in play."""
+        return int(position if self.numbers is None else self.numbers[int(position)])
+
+    def fetch(self, at):
+        """Rows at positions `at` (a slice or an index array), shifted by `offset`."""
+        rows = self._take(self.X, at)
+        if rows.dtype != self.dtype:
+            rows = self._cast(rows)
+        return rows if self.offset is None else rows - self.offset
+
+    def _finite(self, values, columns, rows, what):
+        """`values` of `columns` and `rows`, or an error that names two of them."""
+        if not np.isfinite(values).all():
+            left, right = (int(at[0]) for at in np.nonzero(~np.isfinite(values)))
+            every = np.arange(self.n)
+            left, right = (
+                self.number_of(every[at][i]) for at, i in ((columns, left), (rows, right))
+            )
+            raise ValueError(
+                f"{what} is {values[~np.isfinite(values)][0]} between rows {left} and {right} of "
+                "X; values must not be NaN or infinite. Leave out or change such rows, scale X, "
+                "or use another one."
+            )
+        return values
+
+    def _take(self, table, at):
+        if self.rows is not None:
+            at = self.rows[at]
+        if isinstance(at, slice) or sparse.issparse(table) or self.streamed:
+            return table[at, :]
+        return self.xp.take(table, at, axis=0)
+
+    def _cast(self, array):
+        if sparse.issparse(array):
+            return array.astype(self.dtype, copy=False)
+        return self.xp.astype(array, self.dtype, copy=False)
+
+    def fetch_source(self, at):
+        """The rows as they are, neither shifted nor of another type."""
+        return self._take(self.source, at)
+
+    def fetch_wide(self, at):
+        """The same in float64; sparse rows stay sparse."""
+        rows = self.fetch_source(at)
+        if sparse.issparse(rows):
+            return rows.astype(np.float64)
+        return self.xp.astype(rows, self.xp.float64, copy=False)
+
+    def fetch_shifted(self, at):
+        """The rows less `middle`, dense and in float64."""
+        rows = self.fetch_wide(at)
+        return (rows.toarray() if sparse.issparse(rows) else rows) - self.middle
+
+    def fetch_dense(self, at):
+        """The same as a dense array, for the few rows that products are taken with."""
+        rows = self.fetch(at)
+        return rows.toarray() if sparse.issparse(rows) else rows
+
+    def blocks(self, row_bytes=0, n=None):
+        """Slices over `n` (all) rows: `row_bytes` for what is computed of a row, and its copy."""
+        if not sparse.issparse(self.X) and (self.rows is not None or self.offset is not None):
+            row_bytes += self.X.shape[1] * self.itemsize
+        return block_slices(self.n if n is None else n, row_bytes)
+
+    def each(self, function):
+        """``function(rows)`` over all rows in blocks, as one float64 vector."""
+        out = self.vector(0.0, self.xp.float64)
+        for block in self.blocks(self.X.shape[1] * self.itemsize):
+            out[block] = self.xp.astype(function(self.fetch(block)), self.xp.float64)
+        return out
+
+    def dot(self, vector):
+        """Products of all rows with one dense float64 `vector`, float64."""
+        vector = self._cast(vector)
+        in_place = self.rows is None and self.offset is None and not self.streamed
+        if in_place and self.X.dtype == self.dtype:
+            return self.xp.astype(self.X @ vector, self.xp.float64, copy=False)
+        return self.each(lambda rows: rows @ vector)
+
+    def squares(self):
+        """Squared norms of the shifted rows, float64.
+
+        A float32 table whose squares leave the range of float32 is worked on in float64 from here
+        on.
+        """
+        squares = self.each(self._squares)
+        if self.itemsize == 4:
+            most = float(self.xp.max(squares))
+            if not SINGLE_SQUARES[0] < most < SINGLE_SQUARES[1]:
+                self._work_in(single=False)
+                self.X, self.offset = self._cast(self.source) if self.narrow else self.source, None
+                if self.centred:
+                    self.centre()
+                squares = self.each(self._squares)
+        finite = self.xp.isfinite(squares)
+        if not self.xp.all(finite):
+            row = self.number_of(self.xp.nonzero(~finite)[0][0])
+            raise ValueError(
+                f"Row {row} of X holds values whose squares are too large for {self.dtype}. Scale "
+                "X, mark missing values as NaN and fill them in."
+            )
+        return squares
+
+    def _squares(self, rows):
+        with np.errstate(over="ignore"):  # `squares` says so where it matters
+            return self._row_products(rows, rows)
+
+    def _row_products(self, left, right):
+        if sparse.issparse(left):
+            return np.asarray(left.multiply(right).sum(axis=1)).ravel()
+        return row_products(left, right)
+
+    def mean(self, weight=None):
+        """(Weighted) mean of the rows less `middle`, and of their absolute values; float64."""
+        xp = self.xp
+        if weight is None:
+            weight = self.vector(1.0, xp.float64)
+        else:
+            weight = xp.asarray(weight, dtype=xp.float64, device=self.device)
+            weight = weight / xp.max(weight)
+        total = xp.zeros(self.X.shape[1], dtype=xp.float64, device=self.device)
+        size = 0 * total
+        for block in self.blocks(3 * 8 * self.X.shape[1]):
+            rows = self.fetch_wide(block)
+            if not sparse.issparse(rows):
+                rows = rows - self.middle
+            total = total + rows.T @ weight[block]
+            size = size + abs(rows).T @ weight[block]
+        weight = xp.sum(weight)
+        return total / weight, size / weight
+
+    def to_vector(self, at, vector, exact=False):
+        """Squared distances of the rows at positions `at` from ``middle + vector``, float64.
+
+        By differences; of sparse rows only where products lose more than `TIE`, unless `exact`.
+        """
+        xp = self.xp
+        start, stop = at.indices(self.n)[:2] if isinstance(at, slice) else (0, at.shape[0])
+        out = xp.empty(stop - start, dtype=xp.float64, device=self.device)
+        for block in block_slices(stop - start, 3 * 8 * self.X.shape[1]):
+            whole = isinstance(at, slice)
+            part = slice(start + block.start, start + block.stop) if whole else at[block]
+            rows = self.fetch_wide(part)
+            if sparse.issparse(rows) and not exact:
+                out[block] = self._to_vector_by_products(rows, vector)
+            else:
+                rows = rows.toarray() if sparse.issparse(rows) else rows - self.middle
+                out[block] = self._squares(rows - vector)
+        return out
+
+    def _to_vector_by_products(self, rows, vector):
+        sums = self._squares(rows) + vector @ vector
+        out = sums - 2 * (rows @ vector)
+        lost = np.flatnonzero(TIE * out < 2 * self.rounding_wide * sums)
+        out[lost] = self._squares(rows[lost].toarray() - vector)
+        return out
+
+    def nearest_to(self, target, scale, squares):
+        """Position of the row nearest ``middle + target``, as an array of one; lowest of a tie.
+
+        Parameters
+        ----------
+        target : array of shape (n_features,), float64
+        scale : array of shape (n_features,), float64
+            Size of the numbers that `target` was added up from, each of which was rounded.
+        squares : array of shape (n,), float64
+            Of the shifted rows; infinite for rows that are out of the question.
+
+        Notes
+        -----
+        Products say which rows it can be, and differences which of these it is. On a device all is
+        done by differences, as reading which rows it can be would make the host wait.
+        """
+        xp = self.xp
+        if is_foreign(self.X):
+            values = self.to_vector(slice(0, self.n), target)
+            first = xp.argmin(xp.where(xp.isfinite(squares), values, xp.inf), keepdims=True)
+            more, width = self._farther(slice(0, self.n), first, target, scale)
+            more = xp.where(xp.isfinite(squares), more, xp.inf)
+            top = xp.argmin(more, keepdims=True)
+            tied = more - more[top] <= TIE * (width + width[top])
+            return xp.argmax(xp.astype(tied, xp.int8), keepdims=True)
+        # Squared distances less that of the target, how far they are off, and what a tie is.
+        values = self.dot(-2 * target)
+        values += squares
+        length, size = float(target @ target) ** 0.5, float(scale @ scale) ** 0.5
+        most = 2 * (self.most_square**0.5 + length)
+        error = self.rounding * most**2 + 4 * TIE * most * (2 * most + size)
+        at = np.flatnonzero(values <= values.min() + 2 * error)
+        if len(at) > 1:
+            values, norm = values[at], squares[at] ** 0.5
+            error = self.rounding * norm * (norm + 2 * length)
+            reach = np.sqrt(np.maximum(values + length**2, 0) + error)
+            reach += reach.min()
+            error += 4 * TIE * reach * (2 * reach + size)
+            at = at[values - error <= (values + error).min()]
+        if len(at) > 1:
+            first = at[[int(self.to_vector(at, target, exact=True).argmin())]]
+            more, width = self._farther(at, first, target, scale)
+            top = int(more.argmin())
+            at = at[more - more[top] <= TIE * (width + width[top])]
+        return at[:1]
+
+    def _farther(self, at, first, target, scale):
+        """By how much the squared distances from `target` are over that of the row `first`.
+
+        And what that was added up from, the rounding of `target` included. Columns in which two
+        rows are equal do not count, however far the target is from both.
+        """
+        xp = self.xp
+        start, stop = at.indices(self.n)[:2] if isinstance(at, slice) else (0, at.shape[0])
+        more, width = (
+            xp.empty(stop - start, dtype=xp.float64, device=self.device) for _ in range(2)
+        )
+        row = self.fetch_shifted(first)
+        apart = row - target
+        for block in block_slices(stop - start, 4 * 8 * self.X.shape[1]):
+            whole = isinstance(at, slice)
+            part = slice(start + block.start, start + block.stop) if whole else at[block]
+            rows = self.fetch_shifted(part)
+            sums = rows - target + apart
+            rows = rows - row
+            more[block] = row_products(rows, sums)
+            width[block] = row_products(abs(rows), abs(sums) + 2 * abs(apart) + scale)
+        return more, width
+
+    def nearest_to_mean(self, weight):
+        """Position of the row nearest the weighted mean; the lowest of a tie."""
+        values = self.to_mean(weight)
+        slack = self.slack(values)
+        tied = values - slack <= self.xp.min(values + slack)
+        return int(self.xp.nonzero(tied)[0][0])
+
+    def centre(self):
+        """Shift the rows to near the origin where products would drown their differences.
+
+        To the median of some rows, as one row far out would draw the mean away from all others.
+        """
+        if sparse.issparse(self.X):
+            return
+        self.centred, xp = True, self.xp
+        some = self.fetch(xp.arange(0, self.n, max(1, self.n // 256), device=self.device))
+        at = some.shape[0] // 2
+        centre = xp.sort(some, axis=0)[at, :]
+        norm, shifted = (float(xp.sort(self._squares(x))[at]) for x in (some, some - centre))
+        if self.narrow:
+            self.X = self._cast(self.X) - centre
+        elif norm > 4 * shifted:
+            self.offset = centre
+        else:
+            return
+        self.middle = xp.astype(centre, xp.float64)
+
+    def products(self, left, at):
+        """``left @ rows.T`` as (len(left), len(at)), for dense `left`."""
+        if self.streamed:
+            return self._products_in_parts(left, at)
+        rows = self.fetch(at)
+        return (rows @ left.T).T if sparse.issparse(rows) else left @ rows.T
+
+    def _products_in_parts(self, left, at):
+        """The same with few rows fetched at a time, as `at` may be all of them."""
+        start, stop = at.indices(self.n)[:2] if isinstance(at, slice) else (0, at.shape[0])
+        shape = left.shape[0], stop - start
+        out = self.xp.empty(shape, dtype=self.dtype, device=self.device)
+        for block in block_slices(stop - start, self.X.shape[1] * self.itemsize):
+            a_slice = slice(start + block.start, start + block.stop)
+            part = a_slice if isinstance(at, slice) else at[block]
+            out[:, block] = left @ self.fetch(part).T
+        return out
+
+    def products_among(self, rows, some):
+        """``rows[some] @ rows.T``, dense."""
+        if sparse.issparse(rows):
+            return (rows[some] @ rows.T).toarray()
+        return self.xp.take(rows, some, axis=0) @ rows.T
+
+    def most_columns(self):
+        """How many rows may be dense columns at once: those that a quarter of the memory holds."""
+        memory = sklearn.get_config()["working_memory"] * 2**20 / 4
+        return max(1, int(memory // (self.X.shape[1] * self.itemsize)))

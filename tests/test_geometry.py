@@ -564,7 +564,7 @@ def test_metrics_that_are_not_finite(rng):
         with pytest.raises(ValueError, match="'correlation' is nan between rows 0 and 4 of X"):
             KCenterGreedy(5, metric="correlation", init=[0]).fit(X)
         X[9] = 0
-        with pytest.raises(ValueError, match="'braycurtis' is nan between rows 4 and 4 of X"):
+        with pytest.raises(ValueError, match="'braycurtis' is nan between rows 4 and 9 of X"):
             KCenterGreedy(5, metric="braycurtis", init=[4]).fit(X)
         with pytest.raises(
             ValueError, match="'correlation' is nan between row 4 of X and the mean"

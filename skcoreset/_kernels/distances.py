@@ -84,7 +84,7 @@ class Distances(StoredRows, ABC):
 
     @abstractmethod
     def upper_bound(self, values, rows):
-        """The largest value of ``rough`` that may be as small as `values`, which may be infinite."""
+        """The largest value of ``rough`` that may be as small as `values` (may be infinite)."""
 
     @abstractmethod
     def to_mean(self, weight=None):

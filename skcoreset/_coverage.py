@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from skcoreset._budget import interleave
 from skcoreset._dynamics import EL2N
 from skcoreset._geometry import METRICS
-from skcoreset._kernels.centre import distances_to_mean
+from skcoreset._kernels.centered_rows import distances_to_mean
 from skcoreset._kernels.top_k import ascending, top_k
 from skcoreset._nested import needs_classes
 from skcoreset.base import BaseCoreset, ClearDefaults, check_numbers, seeded

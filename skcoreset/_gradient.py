@@ -9,10 +9,10 @@ from sklearn.utils.validation import check_consistent_length
 from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._kernels.distances import pairs
-from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
-from skcoreset._kernels.set_functions import FacilityLocation, by_mean
+from skcoreset._kernels.outer_products import OuterProducts
+from skcoreset._kernels.set_functions import FacilityLocation, normalized_weight
 from skcoreset._kernels.similarities import near_similarities, precise_enough
 from skcoreset._warnings import warn
 from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks, check_table, encode
@@ -225,8 +225,8 @@ class CRAIG(_GradientCoreset):
         if self.gradient == "features":
             gradients = pairs(a, rows=contest.rows)
         else:
-            gradients = Factored(a, h, bias, rows=contest.rows)
-        relative, mean = by_mean(contest.sample_weight)
+            gradients = OuterProducts(a, h, bias, rows=contest.rows)
+        relative, mean = normalized_weight(contest.sample_weight)
         cover = FacilityLocation(near_similarities(precise_enough(gradients)), relative)
         losses = []
 
@@ -485,13 +485,13 @@ class GradMatch(_GradientCoreset):
 
     def _pick(self, represented, contest):
         (a, h, bias), validation, y_val = represented
-        gradients = Factored(a, h, bias, rows=contest.rows)
-        relative, mean = by_mean(contest.sample_weight)
+        gradients = OuterProducts(a, h, bias, rows=contest.rows)
+        relative, mean = normalized_weight(contest.sample_weight)
         if validation is None:
             target = gradients.total(relative)
         else:
             mine = None if contest.label is None else np.flatnonzero(y_val == contest.label)
-            of = Factored(*validation, rows=mine)
+            of = OuterProducts(*validation, rows=mine)
             target = of.total(np.full(of.n, relative.sum() / of.n))
         picks, weight, norms = matching_pursuit(
             gradients,

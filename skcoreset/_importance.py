@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skcoreset import _models
 from skcoreset._backend import take, to_numpy
-from skcoreset._kernels.centre import CentredRows
+from skcoreset._kernels.centered_rows import CenteredRows
 from skcoreset._kernels.sampling import (
     Sizes,
     draw_with_replacement,
@@ -399,5 +399,5 @@ def _gradient_norm(estimator, X, y):
     norm = unit * np.linalg.norm(a / np.where(unit > 0, unit, 1.0)[:, None], axis=1)
     if h is None:
         return norm
-    seen = CentredRows(h)
+    seen = CenteredRows(h)
     return norm * np.hypot(float(bias), seen.unit * seen.lengths())

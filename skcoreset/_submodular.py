@@ -83,7 +83,7 @@ class _SetFunction(BaseCoreset):
     def _pick(self, X, contest):
         start = rows_within(self._initial, contest)
         similar = self._similarities(X, contest.rows)
-        relative, mean = set_functions.by_mean(contest.sample_weight)
+        relative, mean = set_functions.normalized_weight(contest.sample_weight)
         objective = self._objective(similar, relative)
         picks, gains = greedy(
             objective,
@@ -107,7 +107,7 @@ class _SetFunction(BaseCoreset):
         if near.n == 1:
             return similarities.given_similarities(sparse.csr_array([[1.0]]))
         neighbors, distances = nearest_neighbors(near, min(self.n_neighbors, near.n - 1))
-        if near.cancels:  # a search may have left some as their products gave them
+        if near.is_squared:  # a search may have left some as their products gave them
             own = np.repeat(np.arange(near.n), neighbors.shape[1])
             distances = _distances_of(near, own, neighbors.ravel()).reshape(neighbors.shape)
         return similarities.graph_similarities(neighbors, distances)
@@ -122,7 +122,7 @@ def _distances_of(near, left, right):
     """Distance of each pair of rows, from their difference, on the host."""
     xp = near.xp
     left, right = (xp.asarray(at, device=near.device) for at in (left, right))
-    return to_numpy(near.distance(near.direct(left, right)))
+    return to_numpy(near.distance(near.exact_pairs(left, right)))
 
 
 def _square(X, rows):
@@ -264,7 +264,7 @@ class FacilityLocation(_SetFunction):
         self.random_state = random_state
 
     def _objective(self, similar, weight):
-        return set_functions.cover(similar, weight)
+        return set_functions.facility_location(similar, weight)
 
 
 class GraphCut(_SetFunction):

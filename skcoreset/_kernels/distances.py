@@ -9,7 +9,7 @@ from sklearn.metrics import pairwise_distances
 from skcoreset._backend import block_slices, device_of, is_foreign, namespace, put
 from skcoreset._kernels.stored_rows import TIE, StoredRows
 
-__all__ = ["Distances", "mend", "pairs"]
+__all__ = ["Distances", "pairs", "replace_inexact"]
 
 
 class Distances(StoredRows, ABC):
@@ -19,33 +19,33 @@ class Distances(StoredRows, ABC):
     `columns` and `rows` has the shape (len(columns), len(rows)); `columns` is an index array or a
     slice, and so is `rows`.
 
-    "Values" are squared distances where `cancels` is True, and distances elsewhere. So they are
-    squared in ``block``, ``rough``, ``among``, ``direct``, ``to_mean`` and in all error bounds.
-    They are never squared in ``distances`` and in what ``distance`` returns.
+    "Values" are squared distances where `is_squared` is True, and distances elsewhere. So they are
+    squared in ``block``, ``approximate_block``, ``exact_among``, ``exact_pairs``, ``to_mean`` and
+    in all error bounds. They are never squared in ``distances`` and in the result of ``distance``.
 
     Attributes
     ----------
-    cancels : bool
+    is_squared : bool
         Whether values are squared Euclidean distances, as sums of products that cancel. Only then
-        are there ``lost``, ``noise`` and ``error``.
-    refines : bool
-        Whether ``direct`` is more exact than ``block``.
-    tie : (factor, term)
-        Values of ``direct`` that are closer than ``factor * value + term`` are equal.
+        are there ``may_be_inexact``, ``inexact_error_bound`` and ``pair_error_bounds``.
+    block_is_rounded : bool
+        Whether ``exact_pairs`` is more exact than ``block``.
+    tie_tolerance : (factor, term)
+        Values of ``exact_pairs`` that are closer than ``factor * value + term`` are equal.
     rounding : float
         Relative error of an inner product of two rows, in the dtype of the products.
     most_square : float
         The largest squared norm of a row after the shift (not for metrics of scikit-learn).
     """
 
-    cancels = refines = False
+    is_squared = block_is_rounded = False
 
     @abstractmethod
     def block(self, columns, rows):
-        """Values of a block, in the dtype of the products; those without digits by ``direct``."""
+        """Values of a block, in the dtype of the products; inexact ones from ``exact_pairs``."""
 
-    def rough(self, columns, rows):
-        """The same, but arbitrary where the products have lost their digits (``doubtful``)."""
+    def approximate_block(self, columns, rows):
+        """The same, but arbitrary where the products have lost their digits (``is_inexact``)."""
         return self.block(columns, rows)
 
     @abstractmethod
@@ -53,38 +53,41 @@ class Distances(StoredRows, ABC):
         """Distances of a block, not squared, all with their digits; 0 of a row from itself."""
 
     @abstractmethod
-    def among(self, columns):
+    def exact_among(self, columns):
         """Function of positions within `columns`: their values with all `columns`, float64."""
 
-    def direct(self, left, right):
+    def exact_pairs(self, left, right):
         """Value of each pair (left[i], right[i]) without cancellation, float64.
 
         Only for Euclidean and cosine distances; values of other metrics are exact in ``block``.
         """
         raise NotImplementedError
 
-    def doubtful(self, values, columns, rows, grid=False):
-        """Whether `values` of ``rough`` have lost their digits.
+    def is_inexact(self, values, columns, rows, grid=False):
+        """Whether `values` of ``approximate_block`` have lost their digits.
 
         They are of pairs, or with `grid` of all `columns` with all `rows`.
         """
         return self.xp.zeros_like(values, dtype=self.xp.bool)
 
     @abstractmethod
-    def slack(self, values, rows=slice(None)):
-        """Largest error of `values` of ``rough``, for the rows they belong to."""
+    def error_bound(self, values, rows=slice(None)):
+        """Largest error of `values` of ``approximate_block``, for the rows they belong to."""
 
-    def width(self, values, rows=slice(None)):
+    def block_error_bound(self, values, rows=slice(None)):
         """Largest error of `values` of ``block``, for the rows they belong to."""
-        return self.slack(values, rows)
+        return self.error_bound(values, rows)
 
     @abstractmethod
-    def most_width(self, value):
+    def largest_block_error(self, value):
         """Largest error of one value of ``block``, whichever row it belongs to."""
 
     @abstractmethod
     def upper_bound(self, values, rows):
-        """The largest value of ``rough`` that may be as small as `values` (may be infinite)."""
+        """Largest value of ``approximate_block`` whose exact value may be as small as `values`.
+
+        `values` may be infinite.
+        """
 
     @abstractmethod
     def to_mean(self, weight=None):
@@ -92,7 +95,7 @@ class Distances(StoredRows, ABC):
 
     @abstractmethod
     def distance(self, values):
-        """Distances of `values`: their square root where `cancels`."""
+        """Distances of `values`: their square root where `is_squared`."""
 
     @abstractmethod
     def as_float64(self):
@@ -103,25 +106,25 @@ class Euclidean(Distances):
     """Squared Euclidean distances: ``|x|^2 + |c|^2 - 2 x.c``, so a block is one matrix product.
 
     A value that is small beside the squared norms it was computed from has lost its digits: it is
-    ``doubtful``, and ``direct`` takes that pair from its difference.
+    ``is_inexact``, and ``exact_pairs`` takes that pair from its difference.
     """
 
-    cancels = refines = True
-    tie = TIE, 0.0
+    is_squared = block_is_rounded = True
+    tie_tolerance = TIE, 0.0
 
-    def __init__(self, X, rows=None, wide=False):
-        super().__init__(X, rows, wide=wide)
-        self.centre()
+    def __init__(self, X, rows=None, in_float64=False):
+        super().__init__(X, rows, in_float64=in_float64)
+        self.center()
         self.sq = self._cast(self.squares())
         self.most_square = float(self.xp.max(self.sq))
         # What is left is right to a thousandth in float32, to 1e-7 in float64; as a rule to a tenth
         # of that.
-        self.doubt = 2.0**-8 if self.itemsize == 4 else 2.0**-24
+        self.inexact_ratio = 2.0**-8 if self.itemsize == 4 else 2.0**-24
         if self.narrow:  # one product gives the whole sum: x, |x|^2, 1 times -2c, 1, |c|^2
             sq, one = self.sq[:, None], self.vector(1.0)[:, None]
             self.augmented = self.xp.concat([self.X, sq, one], axis=1)
 
-    def rough(self, columns, rows):
+    def approximate_block(self, columns, rows):
         if self.narrow:
             C = self.fetch(columns)
             one = self.xp.ones_like(C[:, :1])
@@ -135,18 +138,18 @@ class Euclidean(Distances):
         return D
 
     def block(self, columns, rows):
-        xp, D = self.xp, self.rough(columns, rows)
-        if D.shape[0] and D.shape[1] and xp.any(self.lost(xp.min(D, axis=0), rows)):
-            doubtful = self.doubtful(D, columns, rows, grid=True)
+        xp, D = self.xp, self.approximate_block(columns, rows)
+        if D.shape[0] and D.shape[1] and xp.any(self.may_be_inexact(xp.min(D, axis=0), rows)):
+            doubtful = self.is_inexact(D, columns, rows, grid=True)
             left, right = xp.nonzero(doubtful)
             if left.shape[0]:
                 every = xp.arange(self.n, device=self.device)
-                exact = self.direct(every[columns][left], every[rows][right])
+                exact = self.exact_pairs(every[columns][left], every[rows][right])
                 D[doubtful] = self._cast(exact)
         return D
 
-    def among(self, columns):
-        rows = self.fetch_wide(columns)
+    def exact_among(self, columns):
+        rows = self.fetch_float64(columns)
         if not sparse.issparse(rows):
             rows = rows - self.middle
         sq = self._squares(rows)
@@ -156,69 +159,70 @@ class Euclidean(Distances):
             D *= -2
             sums = sq[some][:, None] + sq[None, :]
             D += sums
-            sums *= 2 * self.rounding_wide / TIE
+            sums *= 2 * self.rounding_float64 / TIE
             itself = some[:, None] == self.xp.arange(sq.shape[0], device=self.device)[None, :]
             D[itself] = 0.0
             doubtful = (sums > D) & ~itself
             left, right = self.xp.nonzero(doubtful)
             if left.shape[0]:
-                D[doubtful] = self.direct(columns[some[left]], columns[right])
+                D[doubtful] = self.exact_pairs(columns[some[left]], columns[right])
             return D
 
         return of
 
-    def doubtful(self, values, columns, rows, grid=False):
+    def is_inexact(self, values, columns, rows, grid=False):
         left, right = self.sq[columns], self.sq[rows]
         if grid:
             left, right = left[:, None], right[None, :]
-        return values < self.doubt * (left + right)
+        return values < self.inexact_ratio * (left + right)
 
-    def lost(self, lowest, rows):
+    def may_be_inexact(self, lowest, rows):
         """Whether one of the values of a row can be doubtful, `lowest` being the lowest of them.
 
         A column whose norm is over twice that of the row is too far from it to be a matter of
         doubt, so the squared norms add up to less than 5 times that of the row.
         """
-        return lowest < 6 * self.doubt * self.sq[rows]
+        return lowest < 6 * self.inexact_ratio * self.sq[rows]
 
-    def direct(self, left, right):
+    def exact_pairs(self, left, right):
         out = self.xp.empty(left.shape[0], dtype=self.xp.float64, device=self.device)
         for block in block_slices(left.shape[0], 4 * 8 * self.X.shape[1]):
-            out[block] = self._squares(self.fetch_wide(left[block]) - self.fetch_wide(right[block]))
+            rows = self.fetch_float64(left[block])
+            out[block] = self._squares(rows - self.fetch_float64(right[block]))
         return out
 
     def distances(self, columns, rows):
         """Distances, not squared: (len(columns), len(rows)); those that lost digits by `direct`."""
-        D = self.rough(columns, rows)
-        mend(D, columns, rows, self.sq, self.n, self.direct)
+        D = self.approximate_block(columns, rows)
+        replace_inexact(D, columns, rows, self.sq, self.n, self.exact_pairs)
         D **= 0.5
         return D
 
-    def noise(self, rows):
-        """The most that rounding may have moved any doubtful value of ``rough``, for each row."""
+    def inexact_error_bound(self, rows):
+        """Largest error of an inexact value of ``approximate_block``, for each row."""
         return 6 * self.rounding * self.xp.astype(self.sq[rows], self.xp.float64)
 
     def upper_bound(self, values, rows):
         sq = self.xp.astype(self.sq[rows], self.xp.float64, copy=False)
         return values * (1 + 4 * self.rounding) + sq * (10 * self.rounding)
 
-    def error(self, columns, rows):
+    def pair_error_bounds(self, columns, rows):
         """The most that it may have moved each value, (len(columns), len(rows))."""
         return self.rounding * (self.sq[columns][:, None] + self.sq[rows][None, :])
 
-    def slack(self, values, rows=slice(None)):
+    def error_bound(self, values, rows=slice(None)):
         return self.rounding * (self.sq[rows] + values)
 
-    def width(self, values, rows=slice(None)):
+    def block_error_bound(self, values, rows=slice(None)):
         xp = self.xp
         sq = xp.astype(self.sq[rows], xp.float64, copy=False)
-        return self.rounding * (values + xp.minimum(sq, values / self.doubt))
+        return self.rounding * (values + xp.minimum(sq, values / self.inexact_ratio))
 
-    def most_width(self, value):
-        return self.rounding * (value + min(self.most_square, value / self.doubt))
+    def largest_block_error(self, value):
+        return self.rounding * (value + min(self.most_square, value / self.inexact_ratio))
 
     def to_mean(self, weight=None):
-        return self.to_vector(slice(0, self.n), self.mean(weight)[0])
+        return self.squared_distances_to(slice(0, self.n), self.mean(weight)[0])
 
     def nearest_to_mean(self, weight):
         squares = self.xp.astype(self.sq, self.xp.float64)
@@ -229,7 +233,7 @@ class Euclidean(Distances):
         return xp.sqrt(xp.clip(values, min=0))
 
     def as_float64(self):
-        return self if self.itemsize == 8 else Euclidean(*self.given, wide=True)
+        return self if self.itemsize == 8 else Euclidean(*self.created_from, in_float64=True)
 
 
 class Cosine(Distances):
@@ -237,13 +241,13 @@ class Cosine(Distances):
 
     most_square = 1.0
 
-    def __init__(self, X, rows=None, wide=False):
-        super().__init__(X, rows, wide=wide)
+    def __init__(self, X, rows=None, in_float64=False):
+        super().__init__(X, rows, in_float64=in_float64)
         sq = self.squares()
         norms = self.xp.sqrt(self.xp.where(sq > 0, sq, 1.0))
         self.scale = self._cast(self.xp.where(sq > 0, 1 / norms, 0.0))
-        self.refines = self.itemsize == 4
-        self.tie = 0.0, max(2.0**-44, self.rounding_wide)
+        self.block_is_rounded = self.itemsize == 4
+        self.tie_tolerance = 0.0, max(2.0**-44, self.rounding_float64)
 
     def block(self, columns, rows):
         D = self.products(self.fetch_dense(columns) * -self.scale[columns][:, None], rows)
@@ -251,7 +255,7 @@ class Cosine(Distances):
         D += 1
         return D
 
-    def among(self, columns):
+    def exact_among(self, columns):
         rows, scale = self._fetch_scaled(columns)
 
         def of(some):
@@ -261,11 +265,11 @@ class Cosine(Distances):
 
     def _fetch_scaled(self, at):
         """Rows in float64, and what makes unit rows of them."""
-        rows = self.fetch_wide(at)
+        rows = self.fetch_float64(at)
         norms = self._squares(rows) ** 0.5
         return rows, self.xp.where(norms > 0, 1 / self.xp.where(norms > 0, norms, 1.0), 0.0)
 
-    def direct(self, left, right):
+    def exact_pairs(self, left, right):
         out = self.xp.empty(left.shape[0], dtype=self.xp.float64, device=self.device)
         for block in block_slices(left.shape[0], 4 * 8 * self.X.shape[1]):
             (x, of_x), (y, of_y) = (self._fetch_scaled(at[block]) for at in (left, right))
@@ -275,19 +279,20 @@ class Cosine(Distances):
     def upper_bound(self, values, rows):
         return values + 4 * self.rounding
 
-    def slack(self, values, rows=slice(None)):
+    def error_bound(self, values, rows=slice(None)):
         return 0 * values + self.rounding
 
-    def most_width(self, value):
+    def largest_block_error(self, value):
         return self.rounding
 
     def distances(self, columns, rows):
         """Those near 0 by the difference of the two rows of length 1."""
         D = self.block(columns, rows)
-        mend(D, columns, rows, self.xp.full_like(self.scale, 0.5), self.n, self.apart)
+        half = self.xp.full_like(self.scale, 0.5)
+        replace_inexact(D, columns, rows, half, self.n, self.exact_distances)
         return D
 
-    def apart(self, left, right):
+    def exact_distances(self, left, right):
         """``|x - c|^2 / 2`` of rows scaled to length 1, float64.
 
         Exactly 0 for rows that point in the same direction up to the rounding of their scale.
@@ -316,14 +321,14 @@ class Cosine(Distances):
         return namespace(values).clip(values, min=0)
 
     def as_float64(self):
-        return self if self.itemsize == 8 else Cosine(*self.given, wide=True)
+        return self if self.itemsize == 8 else Cosine(*self.created_from, in_float64=True)
 
 
 class Measured(Distances):
     """Any metric of :func:`sklearn.metrics.pairwise_distances`, or a callable; host arrays only."""
 
-    def __init__(self, X, metric, rows=None, wide=False):
-        super().__init__(X, rows, wide=wide)
+    def __init__(self, X, metric, rows=None, in_float64=False):
+        super().__init__(X, rows, in_float64=in_float64)
         if is_foreign(X):
             raise TypeError(
                 f"metric={metric!r} works on NumPy arrays, data frames and scipy.sparse; "
@@ -331,8 +336,8 @@ class Measured(Distances):
             )
         self.metric = metric
         if metric != "precomputed":  # whatever the table is, they come in float64
-            self.rounding = self.rounding_wide
-        self.tie = self.rounding, 0.0
+            self.rounding = self.rounding_float64
+        self.tie_tolerance = self.rounding, 0.0
 
     def block(self, columns, rows):
         values = self._values(self.fetch(columns), self.fetch(rows))
@@ -346,21 +351,21 @@ class Measured(Distances):
     def _values(self, left, right):
         return pairwise_distances(left, right, metric=self.metric)
 
-    def among(self, columns):
+    def exact_among(self, columns):
         return lambda some: np.asarray(self.block(columns[some], columns), dtype=np.float64)
 
     def upper_bound(self, values, rows):
-        return values + 4 * self.slack(np.where(np.isfinite(values), values, 0.0))
+        return values + 4 * self.error_bound(np.where(np.isfinite(values), values, 0.0))
 
-    def slack(self, values, rows=slice(None)):
+    def error_bound(self, values, rows=slice(None)):
         return self.rounding * np.abs(values)
 
-    most_width = slack
+    largest_block_error = error_bound
 
     def distances(self, columns, rows):
         """A row is at distance 0 from itself, whatever the metric says of it."""
         D = self.block(columns, rows)
-        put(D, _same(np.arange(self.n), columns, rows), 0.0)
+        put(D, _positions_of_itself(np.arange(self.n), columns, rows), 0.0)
         return D
 
     def to_mean(self, weight=None):
@@ -384,7 +389,7 @@ class Measured(Distances):
         return (
             self
             if self.itemsize == 8
-            else Measured(self.given[0], self.metric, self.given[1], wide=True)
+            else Measured(self.created_from[0], self.metric, self.created_from[1], in_float64=True)
         )
 
 
@@ -410,21 +415,21 @@ class Precomputed(Measured):
         return np.concatenate(out) / weight.sum()
 
 
-def pairs(X, metric="euclidean", rows=None, wide=False):
+def pairs(X, metric="euclidean", rows=None, in_float64=False):
     """The object that answers for `metric` on the rows of `X` at positions `rows` (None: all).
 
-    `wide`: in float64, also of float32 rows.
+    `in_float64`: in float64, also of float32 rows.
     """
     if metric in ("euclidean", "l2"):
-        return Euclidean(X, rows, wide)
+        return Euclidean(X, rows, in_float64)
     if metric == "cosine":
-        return Cosine(X, rows, wide)
+        return Cosine(X, rows, in_float64)
     if metric == "precomputed":
         return Precomputed(X, rows)
-    return Measured(X, metric, rows, wide)
+    return Measured(X, metric, rows, in_float64)
 
 
-def mend(D, columns, rows, sizes, n, exact):
+def replace_inexact(D, columns, rows, sizes, n, exact):
     """Replace values of a block that have lost their digits, in place, by those of ``exact``.
 
     A value is a difference of what its column and its row add up to, both in `sizes`, (n,). Only
@@ -433,13 +438,13 @@ def mend(D, columns, rows, sizes, n, exact):
     if not (D.shape[0] and D.shape[1]):
         return
     xp, every = namespace(D), namespace(D).arange(n, device=device_of(D))
-    itself = _same(every, columns, rows)
+    itself = _positions_of_itself(every, columns, rows)
     put(D, itself, xp.inf)
     of_columns, of_rows = sizes[columns], sizes[rows]
-    at = xp.nonzero(lost_digits(xp.min(D, axis=0), of_rows + xp.max(of_columns)))[0]
+    at = xp.nonzero(has_lost_digits(xp.min(D, axis=0), of_rows + xp.max(of_columns)))[0]
     if at.shape[0]:
         some = D if at.shape[0] == D.shape[1] else xp.take(D, at, axis=1)
-        lost = lost_digits(some, of_columns[:, None] + xp.take(of_rows, at)[None, :])
+        lost = has_lost_digits(some, of_columns[:, None] + xp.take(of_rows, at)[None, :])
         left, right = xp.nonzero(lost)
         if left.shape[0]:
             right = xp.take(at, right)
@@ -448,7 +453,7 @@ def mend(D, columns, rows, sizes, n, exact):
     put(D, itself, 0.0)
 
 
-def _same(every, columns, rows):
+def _positions_of_itself(every, columns, rows):
     """Where a block of `columns` and `rows`, one of them a slice, has rows with themselves."""
     xp = namespace(every)
     if not isinstance(rows, slice):  # few: a block of some rows with some others
@@ -458,7 +463,7 @@ def _same(every, columns, rows):
     return at, xp.take(mine, at) - start
 
 
-def lost_digits(values, sizes):
+def has_lost_digits(values, sizes):
     """Where `values` are so small beside the `sizes` they are a difference of that digits are lost.
 
     In float64 what is not marked is right to about 1e-13, whichever blocks it came from.

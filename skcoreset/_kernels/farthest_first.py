@@ -78,7 +78,7 @@ def farthest_first(pairs, size, first, *, pool_size=None, report=None):
         pool, outside = _farthest_rows(state, pool_size)
         among, reach = _distances_in_pool(state, pool)
         loop = _pool_loop if on_gpu is None else on_gpu.pool_loop
-        new, farthest = loop(among, reach, pairs.tie, pool, outside, wanted)
+        new, farthest = loop(among, reach, pairs.tie_tolerance, pool, outside, wanted)
         if len(new) == 0:  # ties across the edge of the pool: one step of the plain loop
             new, farthest = ([value] for value in _farthest_of_all(state))
         radii.extend(farthest)  # a pick was as far away as the radius of those before it
@@ -96,12 +96,12 @@ class _State:
     ----------
     picks : list of int
     gap : array of shape (n,), float64
-        Value for the nearest pick, off by at most ``pairs.width(gap)``; -inf: picked itself.
+        Value for the nearest pick, off by at most ``pairs.block_error_bound(gap)``; -inf: picked itself.
     nearest : array of shape (n,)
         Which of the picks that is.
     unsure : array of shape (n,), bool
-        Whether another pick may be nearer, as the two are equal up to ``pairs.width``; never where
-        values are as exact as can be had (not ``pairs.refines``).
+        Whether another pick may be nearer, as the two are equal up to ``pairs.block_error_bound``; never where
+        values are as exact as can be had (not ``pairs.block_is_rounded``).
     """
 
     def __init__(self, pairs):
@@ -110,26 +110,26 @@ class _State:
         self.nearest = pairs.vector(0, pairs.xp.int64)
         self.unsure = pairs.vector(False, pairs.xp.bool)
 
-    def measured(self, rows):
+    def exact_values(self, rows):
         """Value of each row for its `nearest`, as exact as can be had; not of picks."""
-        if not self.pairs.refines:
+        if not self.pairs.block_is_rounded:
             return self.gap[rows]
         owner = self.pairs.xp.asarray(self.picks, device=self.pairs.device)[self.nearest[rows]]
-        return self.pairs.direct(rows, owner)
+        return self.pairs.exact_pairs(rows, owner)
 
     def settle(self, rows):
         """Find out which pick is nearest to each of `rows`, which are not sure of it."""
         pairs, xp = self.pairs, self.pairs.xp
         picks = xp.asarray(self.picks, device=pairs.device)
-        factor, term = pairs.tie
+        factor, term = pairs.tie_tolerance
         for block in pairs.blocks(4 * 8 * len(self.picks), rows.shape[0]):
             part = rows[block]
             D = xp.astype(pairs.block(picks, part), xp.float64)
-            width = pairs.width(xp.min(D, axis=0), part)
+            width = pairs.block_error_bound(xp.min(D, axis=0), part)
             near = (xp.min(D, axis=0) + 2 * width)[None, :] >= D
             left, right = xp.nonzero(near)
             D = xp.where(near, D, xp.inf)
-            D[near] = pairs.direct(picks[left], part[right])
+            D[near] = pairs.exact_pairs(picks[left], part[right])
             value = xp.min(D, axis=0)
             tied = (value + 2 * (factor * value + term))[None, :] >= D
             put(self.gap, part, value)
@@ -137,10 +137,10 @@ class _State:
             put(self.unsure, part, xp.zeros_like(part, dtype=xp.bool))
 
 
-def _width(pairs, values, rows=slice(None)):
-    """``pairs.width`` where `values` may be infinite, which then says nothing of rounding."""
+def _finite_error_bound(pairs, values, rows=slice(None)):
+    """``pairs.block_error_bound`` where `values` may be infinite, which then says nothing of rounding."""
     xp = pairs.xp
-    return pairs.width(xp.where(xp.isfinite(values), values, 0.0), rows)
+    return pairs.block_error_bound(xp.where(xp.isfinite(values), values, 0.0), rows)
 
 
 def _farthest_of_all(state):
@@ -149,18 +149,24 @@ def _farthest_of_all(state):
     if len(state.picks) == pairs.n:
         return None, -np.inf
     gap = state.gap
-    width = _width(pairs, gap) + pairs.tie[0] * xp.max(gap) + pairs.tie[1]
+    width = (
+        _finite_error_bound(pairs, gap)
+        + pairs.tie_tolerance[0] * xp.max(gap)
+        + pairs.tie_tolerance[1]
+    )
     near = xp.nonzero(gap + width >= xp.max(gap - width))[0]
-    values, unsure = to_numpy(state.measured(near)), to_numpy(state.unsure[near])
+    values, unsure = to_numpy(state.exact_values(near)), to_numpy(state.unsure[near])
     values, unsure = values.copy(), unsure.copy()
     while True:  # values are right or too large: those of rows that are not sure of their pick
         top = values.max()
-        tied = np.flatnonzero(values >= top - 2 * (pairs.tie[0] * top + pairs.tie[1]))
-        doubtful = tied[unsure[tied]][:BATCH]
-        if unsure[tied[0]] or (len(doubtful) and unsure[values.argmax()]):
-            rows = near[xp.asarray(doubtful, device=pairs.device)]
+        tied = np.flatnonzero(
+            values >= top - 2 * (pairs.tie_tolerance[0] * top + pairs.tie_tolerance[1])
+        )
+        inexact = tied[unsure[tied]][:BATCH]
+        if unsure[tied[0]] or (len(inexact) and unsure[values.argmax()]):
+            rows = near[xp.asarray(inexact, device=pairs.device)]
             state.settle(rows)
-            values[doubtful], unsure[doubtful] = to_numpy(state.measured(rows)), False
+            values[inexact], unsure[inexact] = to_numpy(state.exact_values(rows)), False
             continue
         return int(near[int(tied[0])]), float(top)
 
@@ -183,7 +189,7 @@ def _farthest_rows(state, most):
     edge = -np.inf if n <= most else float(partition(gap, n - most, xp=xp)[n - most])
     if edge == -np.inf:  # all that can still be picked fit in
         return xp.nonzero(gap > -xp.inf)[0], (-np.inf, -np.inf, n)
-    width = pairs.most_width(edge) + pairs.tie[0] * edge + pairs.tie[1]
+    width = pairs.largest_block_error(edge) + pairs.tie_tolerance[0] * edge + pairs.tie_tolerance[1]
     near = xp.nonzero(gap >= edge - 4 * width)[0]
     highest = edge - 3 * width  # of the others
     reach = gap[near]
@@ -191,9 +197,9 @@ def _farthest_rows(state, most):
     ties = xp.nonzero(xp.abs(reach - edge) <= 2 * width)[0]
     places = most - sure.shape[0]
     if ties.shape[0] > places:  # the farthest of them as far as can be told
-        values = state.measured(near[ties])
+        values = state.exact_values(near[ties])
         edge = float(partition(values, values.shape[0] - places, xp=xp)[values.shape[0] - places])
-        width = 2 * (pairs.tie[0] * edge + pairs.tie[1])
+        width = 2 * (pairs.tie_tolerance[0] * edge + pairs.tie_tolerance[1])
         above, level = ties[values > edge + width], ties[xp.abs(values - edge) <= width]
         # Of the rows that tie for the last places the lowest come in: they would be picked first.
         ties = xp.concat([above, level[: places - above.shape[0]]])
@@ -204,8 +210,8 @@ def _farthest_rows(state, most):
     if left_out.shape[0] == 0:
         return near, (highest, highest, n)
     # Of rows that are not sure of their pick this is the most that it can be.
-    values = state.measured(left_out)
-    factor, term = pairs.tie
+    values = state.exact_values(left_out)
+    factor, term = pairs.tie_tolerance
     top = float(xp.max(values))
     tie = factor * top + term
     # A pick counts at its least, which is 2 ties below it; where all are equal it must not fail
@@ -226,12 +232,12 @@ def _distances_in_pool(state, pool):
     unsure = pool[state.unsure[pool]]
     if unsure.shape[0]:
         state.settle(unsure)
-    distances = pairs.among(pool)
+    distances = pairs.exact_among(pool)
 
     def among(some):
         return distances(xp.asarray(some, device=pairs.device))
 
-    return among, state.measured(pool)
+    return among, state.exact_values(pool)
 
 
 def _pool_loop(among, reach, tie, pool, outside, wanted):
@@ -276,13 +282,13 @@ class _Prune:
 
     def rows_in_reach(self, state, new):
         pairs, xp = self.pairs, self.pairs.xp
-        if not pairs.cancels or not state.picks or self.wait:  # only Euclidean ones are squared
+        if not pairs.is_squared or not state.picks or self.wait:  # only Euclidean ones are squared
             self.wait = max(0, self.wait - 1)
             return None
         old = xp.asarray(state.picks, device=pairs.device)
-        apart = xp.astype(xp.min(pairs.rough(new, old), axis=0), xp.float64)
-        apart = xp.clip(apart - 2 * pairs.slack(apart, old), min=0)
-        bound = 0.25 * apart - 4 * pairs.width(apart, old)
+        apart = xp.astype(xp.min(pairs.approximate_block(new, old), axis=0), xp.float64)
+        apart = xp.clip(apart - 2 * pairs.error_bound(apart, old), min=0)
+        bound = 0.25 * apart - 4 * pairs.block_error_bound(apart, old)
         rows = xp.nonzero(state.gap > bound[state.nearest])[0]
         if rows.shape[0] > 0.8 * pairs.n:
             self.patience *= 2
@@ -298,7 +304,7 @@ def _update(state, new, rows):
     copied = 0 if rows is None else pairs.X.shape[1] * pairs.itemsize
     for block in pairs.blocks(3 * pairs.itemsize * new.shape[0] + copied, n_rows):
         part = block if rows is None else rows[block]
-        D = pairs.rough(new, part)
+        D = pairs.approximate_block(new, part)
         closest, before = xp.min(D, axis=0), state.gap[part]
         # Nothing is nearer than 0, and there rounding would be all that is seen.
         reach = pairs.upper_bound(before, part)
@@ -308,11 +314,11 @@ def _update(state, new, rows):
         part = at + block.start if rows is None else part[at]
         value, which, rivals = _nearest_new(pairs, new, part, xp.take(D, at, axis=1), reach[at])
         before = before[at]
-        width = _width(pairs, value, part)
+        width = _finite_error_bound(pairs, value, part)
         moved = value + 2 * width < before
         put(state.gap, part, xp.minimum(value, before))
         put(state.nearest, part[moved], which[moved] + label)
-        if not pairs.refines:
+        if not pairs.block_is_rounded:
             continue
         tied = value - 2 * width <= before
         put(state.unsure, part[moved], rivals[moved])
@@ -322,34 +328,34 @@ def _update(state, new, rows):
 def _nearest_new(pairs, new, part, D, reach):
     """Of rows `part`: value for the nearest of the picks `new`, which it is, whether others tie.
 
-    `D` are their values, as of ``pairs.rough``; what is above `reach` is not looked at.
+    `D` are their values, as of ``pairs.approximate_block``; what is above `reach` is not looked at.
     """
     xp = pairs.xp
     value = xp.astype(xp.min(D, axis=0), xp.float64)
-    width = _width(pairs, value, part)
-    if not pairs.cancels:
+    width = _finite_error_bound(pairs, value, part)
+    if not pairs.is_squared:
         return value, *_first_of_ties(D, value + 2 * width)
-    lost = pairs.lost(value, part)
-    width = xp.where(lost, pairs.noise(part), width)
+    lost = pairs.may_be_inexact(value, part)
+    width = xp.where(lost, pairs.inexact_error_bound(part), width)
     which, rivals = _first_of_ties(D, value + 2 * width)
     alone = xp.nonzero(lost & ~rivals)[0]
     if alone.shape[0]:
-        put(value, alone, pairs.direct(new[which[alone]], part[alone]))
+        put(value, alone, pairs.exact_pairs(new[which[alone]], part[alone]))
     several = xp.nonzero(lost & rivals)[0]
     for block in block_slices(several.shape[0], 6 * 8 * new.shape[0]):
         some = several[block]
         rows, D_some = part[some], xp.astype(xp.take(D, some, axis=1), xp.float64)
-        error = pairs.error(new, rows)
-        doubtful = pairs.doubtful(D_some, new, rows, grid=True)
+        error = pairs.pair_error_bounds(new, rows)
+        inexact = pairs.is_inexact(D_some, new, rows, grid=True)
         most = xp.minimum(xp.min(D_some + error, axis=0), reach[some])
-        near = doubtful & (D_some - error <= most[None, :])
+        near = inexact & (D_some - error <= most[None, :])
         left, right = xp.nonzero(near)
-        D_some = xp.where(doubtful, xp.inf, D_some)
+        D_some = xp.where(inexact, xp.inf, D_some)
         if left.shape[0]:
-            D_some[near] = pairs.direct(new[left], rows[right])
+            D_some[near] = pairs.exact_pairs(new[left], rows[right])
         lowest = xp.min(D_some, axis=0)
         put(value, some, lowest)
-        first, tied = _first_of_ties(D_some, lowest + 2 * _width(pairs, lowest, rows))
+        first, tied = _first_of_ties(D_some, lowest + 2 * _finite_error_bound(pairs, lowest, rows))
         put(which, some, first)
         put(rivals, some, tied)
     return value, which, rivals

@@ -92,8 +92,8 @@ class _Lazy:
 
     def best(self):
         xp, bound, batch = self.xp, self.bound, self.least
-        if self.objective.kept_gains is not None:
-            gains = xp.where(bound > -xp.inf, self.objective.kept_gains, -xp.inf)
+        if self.objective.maintained_gains is not None:
+            gains = xp.where(bound > -xp.inf, self.objective.maintained_gains, -xp.inf)
             return _lowest_of_ties(gains, self.objective)
         while True:
             top = int(xp.argmax(bound))
@@ -164,4 +164,4 @@ def _least(gain, objective):
     """The smallest gain that may be as large as `gain`, which is the largest."""
     if not np.isfinite(gain):
         raise ValueError("Gains are not finite: similarities overflow. Scale X.")
-    return gain - objective.rounding * abs(gain) - objective.noise
+    return gain - objective.relative_tolerance * abs(gain) - objective.absolute_tolerance

@@ -21,7 +21,7 @@ class Gram(StoredRows):
 
     def __init__(self, X, rows=None):
         super().__init__(X, rows)
-        self.centre()
+        self.center()
         self.diagonal = self.squares()
         self.most_square = float(self.xp.max(self.diagonal))
 
@@ -59,36 +59,39 @@ class KernelGram(StoredRows):
                 f"on {self.xp.__name__} arrays use kernel=None."
             )
         self.kernel, self.params = kernel, params or {}
-        self.apart = None
+        self.euclidean = None
         gamma = self.params.get("gamma")
         if kernel == "rbf" and isinstance(gamma, Real | None) and set(self.params) <= {"gamma"}:
             self.gamma = 1 / self.terms if gamma is None else float(gamma)
-            self.apart = Euclidean(X, rows, wide=True)
+            self.euclidean = Euclidean(X, rows, in_float64=True)
         self.diagonal = np.concatenate(
             [np.diagonal(self.block(b, b)) for b in block_slices(self.n, 2**15)]
         )
 
     def block(self, columns, rows):
-        if self.apart is not None:
+        if self.euclidean is not None:
             K = self._rbf(columns, rows)
         else:
-            left, right = self.fetch_wide(columns), self.fetch_wide(rows)
+            left, right = self.fetch_float64(columns), self.fetch_float64(rows)
             K = pairwise_kernels(left, right, metric=self.kernel, **self.params)
             K = np.asarray(K.toarray() if sparse.issparse(K) else K, dtype=np.float64)
         return self._finite(K, columns, rows, f"kernel={self.kernel!r}")
 
     def _rbf(self, columns, rows):
-        K = self.apart.rough(columns, rows)
+        K = self.euclidean.approximate_block(columns, rows)
         K *= -self.gamma
         np.exp(K, out=K)
-        if abs(self.gamma) * 2 * self.apart.rounding * self.apart.most_square > KERNEL_ERROR:
-            error = self.apart.error(columns, rows)
+        if (
+            abs(self.gamma) * 2 * self.euclidean.rounding * self.euclidean.most_square
+            > KERNEL_ERROR
+        ):
+            error = self.euclidean.pair_error_bounds(columns, rows)
             error *= K
             lost = abs(self.gamma) * error > KERNEL_ERROR
             left, right = np.nonzero(lost)
             every = np.arange(self.n)
             K[lost] = np.exp(
-                -self.gamma * self.apart.direct(every[columns][left], every[rows][right])
+                -self.gamma * self.euclidean.exact_pairs(every[columns][left], every[rows][right])
             )
         return K
 

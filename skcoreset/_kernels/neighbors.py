@@ -19,9 +19,9 @@ __all__ = ["nearest_neighbors"]
 
 TREE_COLUMNS = 6  # up to so many columns a tree is faster; from about 10 on it is slower
 MATCHED_COLUMNS = 64  # up to so many float32 columns scikit-learn's search is as fast or faster
-SPARE = 2  # rows that a search is asked for beyond those wanted, to see whether others tie
+SPARE = 2  # rows that a search is queries for beyond those wanted, to see whether others tie
 GROUPS = 32
-MANY = 8  # of so many candidates one may be among the nearest: then all are measured
+MANY = 8  # of so many candidates one may be among the nearest: then all are are_exact
 MOST_MEMORY = 128  # MiB, for scikit-learn's search
 
 
@@ -34,7 +34,7 @@ def nearest_neighbors(pairs, n_neighbors, of=slice(None), among=slice(None)):
     n_neighbors : int
         At most the number of other rows in `among`.
     of : slice or ascending ndarray of int
-        Positions of the rows that are asked about; default all.
+        Positions of the rows that are queries about; default all.
     among : slice or ascending ndarray of int
         Positions of the rows that may be neighbours; default all.
 
@@ -55,15 +55,15 @@ def nearest_neighbors(pairs, n_neighbors, of=slice(None), among=slice(None)):
     which wider tables feel); sparse tables where at most one value in ten is stored. On a GPU a
     kernel keeps the nearest of each row as it goes through the table.
     """
-    asked, among = np.arange(pairs.n)[of], np.arange(pairs.n)[among]
-    neighbors = np.empty((len(asked), n_neighbors), dtype=np.intp)
-    distances = np.empty((len(asked), n_neighbors))
-    found = np.zeros(len(asked), dtype=bool)
+    queries, among = np.arange(pairs.n)[of], np.arange(pairs.n)[among]
+    neighbors = np.empty((len(queries), n_neighbors), dtype=np.intp)
+    distances = np.empty((len(queries), n_neighbors))
+    found = np.zeros(len(queries), dtype=bool)
     for search in _searches(pairs):
         left = np.flatnonzero(~found)
         if len(left) == 0:
             break
-        for at, rows, columns, values in search(pairs, n_neighbors, asked[left], among):
+        for at, rows, columns, values in search(pairs, n_neighbors, queries[left], among):
             at = left[at]
             nearest = _nearest(rows, values, n_neighbors, pairs)
             neighbors[at] = columns[nearest].reshape(-1, n_neighbors)
@@ -77,7 +77,7 @@ def _searches(pairs):
     on_gpu = search_on(pairs, SPARE)
     if on_gpu is not None:
         return [on_gpu, _by_blocks]
-    if pairs.cancels and not is_foreign(pairs.X):
+    if pairs.is_squared and not is_foreign(pairs.X):
         if pairs.narrow and pairs.X.shape[1] <= TREE_COLUMNS:
             return [_by_tree, _by_blocks]
         if sparse.issparse(pairs.X):
@@ -90,23 +90,23 @@ def _searches(pairs):
     return [_by_blocks]
 
 
-# A search yields (at, rows, columns, values): rows at[0], at[1], ... of those asked about have the
+# A search yields (at, rows, columns, values): rows at[0], at[1], ... of those queries about have the
 # candidates `columns` at `values`, the one at position i being of row at[rows[i]]; ascending by
 # row and column. All that may be among the nearest are there, and few others.
 
 
-def _by_blocks(pairs, n_neighbors, asked, among):
+def _by_blocks(pairs, n_neighbors, queries, among):
     among = _fewer_alike(pairs, among, n_neighbors + 1)
     xp, n = pairs.xp, len(among)
     every = xp.asarray(among, device=pairs.device)
     whole = n > 0 and among[-1] - among[0] == n - 1
     candidates = slice(int(among[0]), int(among[-1]) + 1) if whole else every
-    for block in block_slices(len(asked), 4 * n * pairs.itemsize, most_bytes=2**26):
-        mine = xp.asarray(asked[block], device=pairs.device)
+    for block in block_slices(len(queries), 4 * n * pairs.itemsize, most_bytes=2**26):
+        mine = xp.asarray(queries[block], device=pairs.device)
         # Ascending, so that only these columns can be the rows themselves.
-        a, b = np.searchsorted(among, [asked[block][0], asked[block][-1] + 1]).tolist()
+        a, b = np.searchsorted(among, [queries[block][0], queries[block][-1] + 1]).tolist()
         itself = mine[:, None] == every[None, a:b]
-        D = pairs.rough(mine, candidates)
+        D = pairs.approximate_block(mine, candidates)
         D[:, a:b] = xp.where(itself, xp.inf, D[:, a:b])
         edge = _about_kth_smallest(D, n_neighbors, xp)
         if not xp.all(xp.isfinite(edge)):
@@ -116,32 +116,32 @@ def _by_blocks(pairs, n_neighbors, asked, among):
             )
         # What ties, and two values, each with its error; the squared norm of a neighbour is at most
         # twice that of the row, plus twice its distance.
-        edge = edge + 2 * _tie(pairs, edge) + 4 * pairs.slack(edge, mine)
+        edge = edge + 2 * _tie(pairs, edge) + 4 * pairs.error_bound(edge, mine)
         hits = xp.nonzero(xp.reshape(edge[:, None] >= D, (-1,)))[0]
-        measured = _can_measure_all(pairs) and MANY * hits.shape[0] > D.shape[0] * D.shape[1]
-        if measured:  # products cannot tell them apart
-            D = _all_measured(pairs, asked[block], among)
+        are_exact = _has_exact_block(pairs) and MANY * hits.shape[0] > D.shape[0] * D.shape[1]
+        if are_exact:  # products cannot tell them apart
+            D = _exact_block(pairs, queries[block], among)
             D[:, a:b][itself] = np.inf
             edge = np.partition(D, n_neighbors - 1, axis=1)[:, n_neighbors - 1]
             edge += 2 * _tie(pairs, edge)
             hits = np.flatnonzero(edge[:, None] >= D)
         values = xp.take(xp.reshape(D, (-1,)), hits)
         rows, columns = hits // n, hits % n
-        if (pairs.cancels or isinstance(pairs, Cosine)) and not measured:
+        if (pairs.is_squared or isinstance(pairs, Cosine)) and not are_exact:
             values = xp.astype(values, xp.float64, copy=False)
             own, other = xp.take(mine, rows), xp.take(every, columns)
             count = np.bincount(to_numpy(rows), minlength=mine.shape[0])
             many = xp.asarray(count > n_neighbors, device=pairs.device)
-            unsure = xp.take(many, rows) | pairs.doubtful(values, own, other)
-            values[unsure] = _measured(pairs, own[unsure], other[unsure])
+            unsure = xp.take(many, rows) | pairs.is_inexact(values, own, other)
+            values[unsure] = _exact_values(pairs, own[unsure], other[unsure])
         columns = among[to_numpy(columns)]
-        yield np.arange(len(asked))[block], to_numpy(rows), columns, to_numpy(values)
+        yield np.arange(len(queries))[block], to_numpy(rows), columns, to_numpy(values)
 
 
-def _measured(pairs, left, right):
+def _exact_values(pairs, left, right):
     """Value of each pair (left[i], right[i]) as exact as can be had, float64."""
     if not isinstance(pairs, Cosine):
-        return pairs.direct(left, right)
+        return pairs.exact_pairs(left, right)
     xp = pairs.xp
     out = xp.empty(left.shape[0], dtype=xp.float64, device=pairs.device)
     for block in block_slices(left.shape[0], 6 * 8 * pairs.terms):
@@ -160,7 +160,7 @@ def _directions(pairs, at):
 
     Half the squared distance of two is the distance by angle, with the digits that 1 - cos loses.
     """
-    rows, xp = pairs.fetch_wide(at), pairs.xp
+    rows, xp = pairs.fetch_float64(at), pairs.xp
     if sparse.issparse(rows):
         norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
         return sparse.diags_array(1 / np.where(norms > 0, norms, 1.0)) @ rows, norms > 0
@@ -168,26 +168,26 @@ def _directions(pairs, at):
     return rows / xp.where(norms > 0, norms, 1.0)[:, None], norms > 0
 
 
-def _can_measure_all(pairs):
+def _has_exact_block(pairs):
     """Whether all distances are to be had from dense rows, at less than those of pairs."""
-    if not (pairs.cancels or isinstance(pairs, Cosine)) or is_foreign(pairs.X):
+    if not (pairs.is_squared or isinstance(pairs, Cosine)) or is_foreign(pairs.X):
         return False
     stored = pairs.X.nnz / pairs.X.shape[0] if sparse.issparse(pairs.X) else np.inf
     return pairs.X.shape[1] <= 16 * stored
 
 
-def _all_measured(pairs, asked, among):
-    """The same for all rows `asked` with all `among`, (n_asked, n_among)."""
+def _exact_block(pairs, queries, among):
+    """The same for all rows `queries` with all `among`, (n_asked, n_among)."""
     by_angle = isinstance(pairs, Cosine)
 
     def dense(at):
-        rows, there = _directions(pairs, at) if by_angle else (pairs.fetch_wide(at), None)
+        rows, there = _directions(pairs, at) if by_angle else (pairs.fetch_float64(at), None)
         return (rows.toarray() if sparse.issparse(rows) else rows), there
 
-    out = np.empty((len(asked), len(among)))
+    out = np.empty((len(queries), len(among)))
     row_bytes = 3 * 8 * pairs.X.shape[1]
-    for left in block_slices(len(asked), row_bytes):
-        x, one = dense(asked[left])
+    for left in block_slices(len(queries), row_bytes):
+        x, one = dense(queries[left])
         for right in block_slices(len(among), row_bytes):
             y, other = dense(among[right])
             values = cdist(x, y, "sqeuclidean")
@@ -238,34 +238,40 @@ def _about_kth_smallest(D, k, xp):
     return partition(lowest, k - 1, axis=1, xp=xp)[:, k - 1]
 
 
-def _by_tree(pairs, n_neighbors, asked, among):
-    """Leaves out the rows that tie with more than the tree was asked for."""
-    tree = KDTree(pairs.fetch_wide(among))
+def _by_tree(pairs, n_neighbors, queries, among):
+    """Leaves out the rows that tie with more than the tree was queries for."""
+    tree = KDTree(pairs.fetch_float64(among))
     ask = min(n_neighbors + 1 + SPARE, len(among))
-    for block in block_slices(len(asked), 6 * 8 * ask):
-        values, columns = tree.query(pairs.fetch_wide(asked[block]), k=np.arange(1, ask + 1))
-        near = _near(pairs, n_neighbors, asked[block], among, values**2, columns)
-        yield np.arange(len(asked))[block][near[0]], *near[1:]
+    for block in block_slices(len(queries), 6 * 8 * ask):
+        values, columns = tree.query(pairs.fetch_float64(queries[block]), k=np.arange(1, ask + 1))
+        near = _near(pairs, n_neighbors, queries[block], among, values**2, columns)
+        yield np.arange(len(queries))[block][near[0]], *near[1:]
 
 
-def _by_scikit_learn(pairs, n_neighbors, asked, among):
-    """Leaves out the rows that tie with more than it was asked for."""
+def _by_scikit_learn(pairs, n_neighbors, queries, among):
+    """Leaves out the rows that tie with more than it was queries for."""
     search = NearestNeighbors(algorithm="brute").fit(pairs.fetch(_as_slice(among)))
     ask = min(n_neighbors + 1 + SPARE, len(among))
     # Larger parts of a sparse product are no faster, but for the time to get the memory.
     memory = min(sklearn.get_config()["working_memory"], MOST_MEMORY)
     with sklearn.config_context(working_memory=memory):
-        values, columns = search.kneighbors(pairs.fetch(_as_slice(asked)), ask)
-    for block in block_slices(len(asked), 6 * 8 * ask):
+        values, columns = search.kneighbors(pairs.fetch(_as_slice(queries)), ask)
+    for block in block_slices(len(queries), 6 * 8 * ask):
         near = _near(
-            pairs, n_neighbors, asked[block], among, values[block] ** 2, columns[block], exact=False
+            pairs,
+            n_neighbors,
+            queries[block],
+            among,
+            values[block] ** 2,
+            columns[block],
+            exact=False,
         )
-        yield np.arange(len(asked))[block][near[0]], *near[1:]
+        yield np.arange(len(queries))[block][near[0]], *near[1:]
 
 
 def _tie(pairs, value):
     """How close to `value` another is that ties with it."""
-    factor, term = pairs.tie
+    factor, term = pairs.tie_tolerance
     if isinstance(pairs, Cosine):  # half a square, whose root is known up to `term`
         return term * ((2 * namespace(value).clip(value, min=0)) ** 0.5 + term)
     return factor * value + term
@@ -281,7 +287,7 @@ def _near(pairs, n_neighbors, mine, among, values, columns, exact=True):
     """(settled, rows, columns, values) of what a search found for `mine`, ascending in `values`.
 
     A row is settled if all that may be among its nearest was found. What is not `exact` is off by
-    `pairs.slack`.
+    `pairs.error_bound`.
     """
     columns = among[columns]
     last = values[:, -1].copy() if values.shape[1] < len(among) else np.inf
@@ -289,7 +295,7 @@ def _near(pairs, n_neighbors, mine, among, values, columns, exact=True):
     edge = np.partition(values, n_neighbors - 1, axis=1)[:, n_neighbors - 1]
     edge += 2 * _tie(pairs, edge)
     if not exact:
-        edge += 4 * pairs.slack(edge, mine)
+        edge += 4 * pairs.error_bound(edge, mine)
     settled = last > edge
     near = (edge[:, None] >= values) & settled[:, None]
     order = np.argsort(columns, axis=1)
@@ -297,8 +303,8 @@ def _near(pairs, n_neighbors, mine, among, values, columns, exact=True):
     rows, values, columns = np.nonzero(near)[0], values[near], columns[near]
     if not exact:
         many = near.sum(axis=1) > n_neighbors
-        unsure = many[rows] | pairs.doubtful(values, mine[rows], columns)
-        values[unsure] = pairs.direct(mine[rows][unsure], columns[unsure])
+        unsure = many[rows] | pairs.is_inexact(values, mine[rows], columns)
+        values[unsure] = pairs.exact_pairs(mine[rows][unsure], columns[unsure])
     return settled, (np.cumsum(settled) - 1)[rows], columns, values
 
 

@@ -23,7 +23,7 @@ def matching_pursuit(
 
     Parameters
     ----------
-    atoms : object with ``n``, ``inner``, ``correlate`` and ``sq``, as `Factored`
+    atoms : object with ``n``, ``inner``, ``correlate`` and ``sq``, as `OuterProducts`
     target : array
         As ``atoms.correlate`` takes it.
     size : int

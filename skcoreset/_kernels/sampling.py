@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from skcoreset._backend import block_slices, to_numpy
-from skcoreset._kernels.centre import CentredRows
+from skcoreset._kernels.centered_rows import CenteredRows
 from skcoreset._kernels.stored_rows import StoredRows
 
 __all__ = [
@@ -231,7 +231,7 @@ def lightweight_sensitivity(X, weight):
     -----
     Time: n d, X is read twice. Memory: a few vectors of n, and blocks.
     """
-    around = CentredRows(X)
+    around = CenteredRows(X)
     squares = around.distances(around.mean(weight)) ** 2
     spread = weight @ squares
     if spread == 0:  # all rows are alike
@@ -264,7 +264,7 @@ def kmeans_sensitivity(X, weight, n_clusters, random_state):
     -----
     Time: n k d. Memory: blocks.
     """
-    around, n = CentredRows(to_numpy(X)), X.shape[0]
+    around, n = CenteredRows(to_numpy(X)), X.shape[0]
     closest, cell = np.full(n, np.inf), np.zeros(n, dtype=np.intp)
     for cluster in range(n_clusters):
         if cluster == 0:
@@ -317,7 +317,7 @@ def leverage(X, weight):
     blocks = block_slices(X.shape[0], min(6 * 8 * d, 2**23 // (4 * d)))
 
     def dense(block):
-        block = rows.fetch_wide(block)
+        block = rows.fetch_float64(block)
         return block.toarray() if sparse.issparse(block) else block
 
     largest = xp.zeros(d, dtype=xp.float64, device=device)

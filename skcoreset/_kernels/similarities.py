@@ -60,7 +60,7 @@ class Similarities:
         self.spare_bytes = memory // 2  # for whoever uses the similarities
         # Gains that are relatively closer than this are a tie: they are sums of similarities, and
         # late ones are small differences of these.
-        self.rounding = 2.0**-40 if self.eps < 1e-10 else 2.0**-16
+        self.relative_tolerance = 2.0**-40 if self.eps < 1e-10 else 2.0**-16
 
     def _row_blocks(self):
         most = 2**28 if self.on_cuda else 2**25
@@ -134,7 +134,7 @@ class Similarities:
 class GraphSimilarities:
     """Similarities of some pairs, at least 0, in a symmetric csr array; all others are 0."""
 
-    xp, device, rounding = np, "cpu", 2.0**-40
+    xp, device, relative_tolerance = np, "cpu", 2.0**-40
 
     def __init__(self, graph):
         self.graph, self.n = graph, graph.shape[0]

@@ -25,17 +25,17 @@ SINGLE_SQUARES = 1e-20, 1e30
 class StoredRows:
     """Rows of `X` (all, or those at positions `rows`), shifted where products would lose digits.
 
-    `wide` says that float32 rows become float64 as they are fetched.
+    `in_float64` says that float32 rows become float64 as they are fetched.
     """
 
-    def __init__(self, X, rows=None, may_copy=True, wide=False):
+    def __init__(self, X, rows=None, may_copy=True, in_float64=False):
         self.xp, self.device, self.terms = namespace(X), device_of(X), X.shape[1]
-        self.given = X, rows
+        self.created_from = X, rows
         # A few columns are copied, so that they can be shifted once and for all.
         whole = not sparse.issparse(X) and not isinstance(X, Streamed)
         self.narrow = may_copy and whole and X.shape[1] <= NARROW
         # Sparse rows are not shifted, so their products need the digits of float64.
-        self._work_in("float32" in str(X.dtype) and not sparse.issparse(X) and not wide)
+        self._work_in("float32" in str(X.dtype) and not sparse.issparse(X) and not in_float64)
         self.X, self.rows, self.offset = X, None, None
         self.n, self.numbers = X.shape[0], rows
         if rows is not None:
@@ -46,14 +46,14 @@ class StoredRows:
         elif self.narrow:
             self.X = self._cast(X)
         # The rows as they are, for differences: a shift rounds what is small beside it.
-        self.source, self.middle, self.centred = self.X, 0.0, False
+        self.source, self.middle, self.centered = self.X, 0.0, False
 
     def _work_in(self, single):
         self.dtype = self.xp.float32 if single else self.xp.float64
         self.itemsize, self.eps = (4, 2.0**-23) if single else (8, 2.0**-52)
         # An inner product of d terms is off by a few eps, times sqrt(d) / 4 or less as measured.
         terms = 8 + self.terms**0.5
-        self.rounding, self.rounding_wide = terms * self.eps, terms * 2.0**-52
+        self.rounding, self.rounding_float64 = terms * self.eps, terms * 2.0**-52
 
     @property
     def streamed(self):
@@ -119,7 +119,7 @@ class StoredRows:
         """The rows as they are, neither shifted nor of another type."""
         return self._take(self.source, at)
 
-    def fetch_wide(self, at):
+    def fetch_float64(self, at):
         """The same in float64; sparse rows stay sparse."""
         rows = self.fetch_source(at)
         if sparse.issparse(rows):
@@ -128,7 +128,7 @@ class StoredRows:
 
     def fetch_shifted(self, at):
         """The rows less `middle`, dense and in float64."""
-        rows = self.fetch_wide(at)
+        rows = self.fetch_float64(at)
         return (rows.toarray() if sparse.issparse(rows) else rows) - self.middle
 
     def fetch_dense(self, at):
@@ -169,8 +169,8 @@ class StoredRows:
             if not SINGLE_SQUARES[0] < most < SINGLE_SQUARES[1]:
                 self._work_in(single=False)
                 self.X, self.offset = self._cast(self.source) if self.narrow else self.source, None
-                if self.centred:
-                    self.centre()
+                if self.centered:
+                    self.center()
                 squares = self.each(self._squares)
         finite = self.xp.isfinite(squares)
         if not self.xp.all(finite):
@@ -201,7 +201,7 @@ class StoredRows:
         total = xp.zeros(self.X.shape[1], dtype=xp.float64, device=self.device)
         size = 0 * total
         for block in self.blocks(3 * 8 * self.X.shape[1]):
-            rows = self.fetch_wide(block)
+            rows = self.fetch_float64(block)
             if not sparse.issparse(rows):
                 rows = rows - self.middle
             total = total + rows.T @ weight[block]
@@ -209,7 +209,7 @@ class StoredRows:
         weight = xp.sum(weight)
         return total / weight, size / weight
 
-    def to_vector(self, at, vector, exact=False):
+    def squared_distances_to(self, at, vector, exact=False):
         """Squared distances of the rows at positions `at` from ``middle + vector``, float64.
 
         By differences; of sparse rows only where products lose more than `TIE`, unless `exact`.
@@ -220,18 +220,18 @@ class StoredRows:
         for block in block_slices(stop - start, 3 * 8 * self.X.shape[1]):
             whole = isinstance(at, slice)
             part = slice(start + block.start, start + block.stop) if whole else at[block]
-            rows = self.fetch_wide(part)
+            rows = self.fetch_float64(part)
             if sparse.issparse(rows) and not exact:
-                out[block] = self._to_vector_by_products(rows, vector)
+                out[block] = self._squared_distances_by_products(rows, vector)
             else:
                 rows = rows.toarray() if sparse.issparse(rows) else rows - self.middle
                 out[block] = self._squares(rows - vector)
         return out
 
-    def _to_vector_by_products(self, rows, vector):
+    def _squared_distances_by_products(self, rows, vector):
         sums = self._squares(rows) + vector @ vector
         out = sums - 2 * (rows @ vector)
-        lost = np.flatnonzero(TIE * out < 2 * self.rounding_wide * sums)
+        lost = np.flatnonzero(TIE * out < 2 * self.rounding_float64 * sums)
         out[lost] = self._squares(rows[lost].toarray() - vector)
         return out
 
@@ -253,9 +253,9 @@ class StoredRows:
         """
         xp = self.xp
         if is_foreign(self.X):
-            values = self.to_vector(slice(0, self.n), target)
+            values = self.squared_distances_to(slice(0, self.n), target)
             first = xp.argmin(xp.where(xp.isfinite(squares), values, xp.inf), keepdims=True)
-            more, width = self._farther(slice(0, self.n), first, target, scale)
+            more, width = self._excess(slice(0, self.n), first, target, scale)
             more = xp.where(xp.isfinite(squares), more, xp.inf)
             top = xp.argmin(more, keepdims=True)
             tied = more - more[top] <= TIE * (width + width[top])
@@ -275,13 +275,13 @@ class StoredRows:
             error += 4 * TIE * reach * (2 * reach + size)
             at = at[values - error <= (values + error).min()]
         if len(at) > 1:
-            first = at[[int(self.to_vector(at, target, exact=True).argmin())]]
-            more, width = self._farther(at, first, target, scale)
+            first = at[[int(self.squared_distances_to(at, target, exact=True).argmin())]]
+            more, width = self._excess(at, first, target, scale)
             top = int(more.argmin())
             at = at[more - more[top] <= TIE * (width + width[top])]
         return at[:1]
 
-    def _farther(self, at, first, target, scale):
+    def _excess(self, at, first, target, scale):
         """By how much the squared distances from `target` are over that of the row `first`.
 
         And what that was added up from, the rounding of `target` included. Columns in which two
@@ -307,29 +307,29 @@ class StoredRows:
     def nearest_to_mean(self, weight):
         """Position of the row nearest the weighted mean; the lowest of a tie."""
         values = self.to_mean(weight)
-        slack = self.slack(values)
-        tied = values - slack <= self.xp.min(values + slack)
+        error_bound = self.error_bound(values)
+        tied = values - error_bound <= self.xp.min(values + error_bound)
         return int(self.xp.nonzero(tied)[0][0])
 
-    def centre(self):
+    def center(self):
         """Shift the rows to near the origin where products would drown their differences.
 
         To the median of some rows, as one row far out would draw the mean away from all others.
         """
         if sparse.issparse(self.X):
             return
-        self.centred, xp = True, self.xp
+        self.centered, xp = True, self.xp
         some = self.fetch(xp.arange(0, self.n, max(1, self.n // 256), device=self.device))
         at = some.shape[0] // 2
-        centre = xp.sort(some, axis=0)[at, :]
-        norm, shifted = (float(xp.sort(self._squares(x))[at]) for x in (some, some - centre))
+        center = xp.sort(some, axis=0)[at, :]
+        norm, shifted = (float(xp.sort(self._squares(x))[at]) for x in (some, some - center))
         if self.narrow:
-            self.X = self._cast(self.X) - centre
+            self.X = self._cast(self.X) - center
         elif norm > 4 * shifted:
-            self.offset = centre
+            self.offset = center
         else:
             return
-        self.middle = xp.astype(centre, xp.float64)
+        self.middle = xp.astype(center, xp.float64)
 
     def products(self, left, at):
         """``left @ rows.T`` as (len(left), len(at)), for dense `left`."""

@@ -23,13 +23,13 @@ def top_k(scores, k):
     return position[xp.argsort(-scores[position], stable=True)]
 
 
-def ascending(values, slack):
+def ascending(values, error_bound):
     """Positions in ascending order of `values`; those that tie by position.
 
-    Two neighbours in that order tie if they are no further apart than `slack`, what rounding may
+    Two neighbours in that order tie if they are no further apart than `error_bound`, what rounding may
     have moved each by, allows for both. Host arrays. Time: O(n log n).
     """
     order = np.argsort(values, kind="stable")
-    ordered, slack = values[order], slack[order]
-    apart = np.diff(ordered) > slack[1:] + slack[:-1]
+    ordered, error_bound = values[order], error_bound[order]
+    apart = np.diff(ordered) > error_bound[1:] + error_bound[:-1]
     return order[np.lexsort((order, np.concatenate([[0], np.cumsum(apart)])))]

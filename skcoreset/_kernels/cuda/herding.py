@@ -43,7 +43,7 @@ class Herding:
                 *("gains", n_blocks, THREADS, *table, n, d, lanes, target, cost, gain, best)
             )
             self.launch(
-                *("pick", 1, THREADS, *table, n, d, step, gram.rounding_wide, TIE),
+                *("pick", 1, THREADS, *table, n, d, step, gram.rounding_float64, TIE),
                 *(mean, size_of, gain, best, n_blocks, cost, total, target, scale, picks),
             )
             if report is not None:

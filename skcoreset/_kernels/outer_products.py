@@ -8,13 +8,13 @@ import numpy as np
 from scipy import sparse
 
 from skcoreset._backend import block_slices, row_products
-from skcoreset._kernels.distances import mend
+from skcoreset._kernels.distances import replace_inexact
 from skcoreset._kernels.stored_rows import StoredRows
 
-__all__ = ["Factored"]
+__all__ = ["OuterProducts"]
 
 
-class Factored:
+class OuterProducts:
     """Geometry of the rows ``a_i (x) [bias, h_i]``.
 
     Parameters
@@ -26,14 +26,14 @@ class Factored:
         Whether a 1 stands before ``h_i``.
     rows : ndarray of int, optional
         Positions of the rows that are in play.
-    wide : bool
+    in_float64 : bool
         Whether all is done in float64, also where the factors are float32.
     """
 
-    def __init__(self, a, h=None, bias=True, rows=None, wide=False):
-        self.given = a, h, bias, rows
-        self.a = StoredRows(a, rows, may_copy=False, wide=wide)
-        self.h = None if h is None else StoredRows(h, rows, may_copy=False, wide=wide)
+    def __init__(self, a, h=None, bias=True, rows=None, in_float64=False):
+        self.created_from = a, h, bias, rows
+        self.a = StoredRows(a, rows, may_copy=False, in_float64=in_float64)
+        self.h = None if h is None else StoredRows(h, rows, may_copy=False, in_float64=in_float64)
         self.bias = 1.0 if bias or h is None else 0.0
         self.xp, self.device, self.n = self.a.xp, self.a.device, self.a.n
         parts = [self.a] if h is None else [self.a, self.h]
@@ -48,7 +48,7 @@ class Factored:
         """The same rows, with all products in float64."""
         parts = [self.a] if self.h is None else [self.a, self.h]
         exact = all(part.itemsize == 8 for part in parts)
-        return self if exact else Factored(*self.given, wide=True)
+        return self if exact else OuterProducts(*self.created_from, in_float64=True)
 
     @property
     def terms(self):
@@ -78,11 +78,11 @@ class Factored:
         sq = self.xp.astype(self.sq, self.dtype, copy=False)
         D += sq[columns][:, None]
         D += sq[rows][None, :]
-        mend(D, columns, rows, sq, self.n, self.direct)
+        replace_inexact(D, columns, rows, sq, self.n, self.exact_pairs)
         D **= 0.5
         return D
 
-    def direct(self, left, right):
+    def exact_pairs(self, left, right):
         """Squared distances of pairs by their differences, float64.
 
         ``g - g' = a (x) (h - h') + (a - a') (x) h'``, whose norm needs no large numbers to cancel.
@@ -90,15 +90,15 @@ class Factored:
         out = self.xp.empty(left.shape[0], dtype=self.xp.float64, device=self.device)
         width = self.a.X.shape[1] + (0 if self.h is None else self.h.X.shape[1])
         for block in block_slices(left.shape[0], 3 * 8 * width):
-            out[block] = self._direct(left[block], right[block])
+            out[block] = self._exact_pairs(left[block], right[block])
         return out
 
-    def _direct(self, left, right):
-        a, b = self.a.fetch_wide(left), self.a.fetch_wide(right)
+    def _exact_pairs(self, left, right):
+        a, b = self.a.fetch_float64(left), self.a.fetch_float64(right)
         da = a - b
         if self.h is None:
             return row_products(da, da)
-        h, g = self.h.fetch_wide(left), self.h.fetch_wide(right)
+        h, g = self.h.fetch_float64(left), self.h.fetch_float64(right)
         dh = h - g
         out = (
             _dots(a, a) * _dots(dh, dh)
@@ -113,11 +113,11 @@ class Factored:
         weight = xp.asarray(weight, dtype=xp.float64, device=self.device)
         out = 0.0
         for block in self._blocks():
-            a = self.a.fetch_wide(block) * weight[block][:, None]
+            a = self.a.fetch_float64(block) * weight[block][:, None]
             if self.h is None:
                 part = xp.sum(a, axis=0)[:, None]
             else:
-                h = self.h.fetch_wide(block)
+                h = self.h.fetch_float64(block)
                 part = (h.T @ a).T
                 if self.bias:
                     part = xp.concat([xp.sum(a, axis=0)[:, None], part], axis=1)
@@ -129,12 +129,12 @@ class Factored:
         xp = self.xp
         out = xp.empty(self.n, dtype=xp.float64, device=self.device)
         for block in self._blocks():
-            a = self.a.fetch_wide(block)
+            a = self.a.fetch_float64(block)
             if self.h is None:
                 out[block] = (a @ matrix)[:, 0]
                 continue
             first = 1 if self.bias else 0
-            value = self.h.fetch_wide(block) @ matrix[:, first:].T
+            value = self.h.fetch_float64(block) @ matrix[:, first:].T
             if self.bias:
                 value = value + matrix[:, 0][None, :]
             out[block] = xp.sum(a * value, axis=1)
@@ -147,7 +147,7 @@ class Factored:
     def explicit(self):
         """The rows multiplied out, (n, n_outputs * (bias + n_features)); for small tables."""
         every = slice(0, self.n)
-        a = self.a.fetch_wide(every)
+        a = self.a.fetch_float64(every)
         if self.h is None:
             return a
         h = self.h.fetch_dense(every)

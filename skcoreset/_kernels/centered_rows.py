@@ -11,13 +11,13 @@ from sklearn.metrics import pairwise_distances
 from skcoreset._backend import is_foreign, row_products, to_numpy
 from skcoreset._kernels.stored_rows import StoredRows
 
-__all__ = ["CentredRows", "distances_to_mean"]
+__all__ = ["CenteredRows", "distances_to_mean"]
 
 EPS = 2.0**-52
 SAFE = 2.0**300  # squares of what is below it, and above one through it, are far from the limits
 
 
-class CentredRows:
+class CenteredRows:
     """Rows of `X` (all, or those at positions `rows`), as they lie around a point.
 
     Lengths are in a unit of its own, a power of two, so that squares neither overflow nor vanish:
@@ -57,7 +57,7 @@ class CentredRows:
 
     def fetch(self, at):
         """Rows at positions `at` in the unit, float64."""
-        rows = self.rows.fetch_wide(at)
+        rows = self.rows.fetch_float64(at)
         if self.unit != 1:
             rows = rows / self.unit
         if self.norms is None:
@@ -170,14 +170,14 @@ def distances_to_mean(X, metric, rows, weight):
 
     Returns
     -------
-    distances, slack : ndarray of shape (n_rows,)
+    distances, error_bound : ndarray of shape (n_rows,)
         Euclidean distances are in a unit of their own.
 
     Notes
     -----
     Time: n d, X is read four times. Memory: vectors of n, and blocks.
     """
-    around = CentredRows(X, rows)
+    around = CenteredRows(X, rows)
     mean = high, low = around.mean(weight)
     weight = weight / weight.max()
     rounding = around.rounding
@@ -195,7 +195,7 @@ def distances_to_mean(X, metric, rows, weight):
         if norm <= rounding * of_rows:  # no direction: as far from every row as a row of zeros
             return np.ones(around.n), np.zeros(around.n)
         # Half the squared distance of the directions, as 1 - cos has no digits of what is near.
-        apart = CentredRows(X, rows, directions=True).distances((high / norm, low / norm))
+        apart = CenteredRows(X, rows, directions=True).distances((high / norm, low / norm))
         apart = np.where(lengths > 0, apart, 2**0.5)
         return apart**2 / 2, rounding * (1 + of_rows / norm) * apart
     if is_foreign(X):
@@ -206,7 +206,7 @@ def distances_to_mean(X, metric, rows, weight):
     mean = (around.unit * (high + low))[None, :]
     distances = np.concatenate(
         [
-            pairwise_distances(around.rows.fetch_wide(block), mean, metric=metric)[:, 0]
+            pairwise_distances(around.rows.fetch_float64(block), mean, metric=metric)[:, 0]
             for block in around.blocks
         ]
     ).astype(np.float64)

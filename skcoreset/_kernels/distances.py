@@ -103,10 +103,10 @@ class Distances(StoredRows, ABC):
 
 
 class Euclidean(Distances):
-    """Squared Euclidean distances: ``|x|^2 + |c|^2 - 2 x.c``, so a block is one matrix product.
+    """Squared Euclidean distances ``|x|^2 + |c|^2 - 2 x.c``: a block is one matrix product.
 
-    A value that is small beside the squared norms it was computed from has lost its digits: it is
-    ``is_inexact``, and ``exact_pairs`` takes that pair from its difference.
+    A value that is small relative to the squared norms has lost its digits. Such a value is
+    inexact, and ``exact_pairs`` computes it from the difference of the two rows.
     """
 
     is_squared = block_is_rounded = True
@@ -117,10 +117,10 @@ class Euclidean(Distances):
         self.center()
         self.sq = self._cast(self.squares())
         self.most_square = float(self.xp.max(self.sq))
-        # What is left is right to a thousandth in float32, to 1e-7 in float64; as a rule to a tenth
-        # of that.
+        # Values above this share of the squared norms have a relative error of at most 1e-3 in
+        # float32 and 1e-7 in float64, and mostly a tenth of that.
         self.inexact_ratio = 2.0**-8 if self.itemsize == 4 else 2.0**-24
-        if self.narrow:  # one product gives the whole sum: x, |x|^2, 1 times -2c, 1, |c|^2
+        if self.narrow:  # one product of (x, |x|^2, 1) and (-2c, 1, |c|^2)
             sq, one = self.sq[:, None], self.vector(1.0)[:, None]
             self.augmented = self.xp.concat([self.X, sq, one], axis=1)
 
@@ -140,12 +140,12 @@ class Euclidean(Distances):
     def block(self, columns, rows):
         xp, D = self.xp, self.approximate_block(columns, rows)
         if D.shape[0] and D.shape[1] and xp.any(self.may_be_inexact(xp.min(D, axis=0), rows)):
-            doubtful = self.is_inexact(D, columns, rows, grid=True)
-            left, right = xp.nonzero(doubtful)
+            inexact = self.is_inexact(D, columns, rows, grid=True)
+            left, right = xp.nonzero(inexact)
             if left.shape[0]:
                 every = xp.arange(self.n, device=self.device)
                 exact = self.exact_pairs(every[columns][left], every[rows][right])
-                D[doubtful] = self._cast(exact)
+                D[inexact] = self._cast(exact)
         return D
 
     def exact_among(self, columns):
@@ -162,10 +162,10 @@ class Euclidean(Distances):
             sums *= 2 * self.rounding_float64 / TIE
             itself = some[:, None] == self.xp.arange(sq.shape[0], device=self.device)[None, :]
             D[itself] = 0.0
-            doubtful = (sums > D) & ~itself
-            left, right = self.xp.nonzero(doubtful)
+            inexact = (sums > D) & ~itself
+            left, right = self.xp.nonzero(inexact)
             if left.shape[0]:
-                D[doubtful] = self.exact_pairs(columns[some[left]], columns[right])
+                D[inexact] = self.exact_pairs(columns[some[left]], columns[right])
             return D
 
         return of
@@ -177,10 +177,10 @@ class Euclidean(Distances):
         return values < self.inexact_ratio * (left + right)
 
     def may_be_inexact(self, lowest, rows):
-        """Whether one of the values of a row can be doubtful, `lowest` being the lowest of them.
+        """Whether any value of a row can be inexact, given the `lowest` of its values.
 
-        A column whose norm is over twice that of the row is too far from it to be a matter of
-        doubt, so the squared norms add up to less than 5 times that of the row.
+        The distance to a column of more than twice the norm of the row is never inexact. So the
+        squared norms of an inexact pair add up to less than 5 times that of the row.
         """
         return lowest < 6 * self.inexact_ratio * self.sq[rows]
 
@@ -192,7 +192,6 @@ class Euclidean(Distances):
         return out
 
     def distances(self, columns, rows):
-        """Distances, not squared: (len(columns), len(rows)); those that lost digits by `direct`."""
         D = self.approximate_block(columns, rows)
         replace_inexact(D, columns, rows, self.sq, self.n, self.exact_pairs)
         D **= 0.5
@@ -207,7 +206,7 @@ class Euclidean(Distances):
         return values * (1 + 4 * self.rounding) + sq * (10 * self.rounding)
 
     def pair_error_bounds(self, columns, rows):
-        """The most that it may have moved each value, (len(columns), len(rows))."""
+        """Largest error of each value of ``approximate_block``, (len(columns), len(rows))."""
         return self.rounding * (self.sq[columns][:, None] + self.sq[rows][None, :])
 
     def error_bound(self, values, rows=slice(None)):
@@ -237,7 +236,10 @@ class Euclidean(Distances):
 
 
 class Cosine(Distances):
-    """``1 - cos(x, c)``; a row of zeros is at distance 1 from every row, as in scikit-learn."""
+    """Cosine distances ``1 - cos(x, c)``, not squared.
+
+    A row of zeros is at distance 1 from every other row, as in scikit-learn.
+    """
 
     most_square = 1.0
 
@@ -264,7 +266,7 @@ class Cosine(Distances):
         return of
 
     def _fetch_scaled(self, at):
-        """Rows in float64, and what makes unit rows of them."""
+        """Rows in float64, and the factors that scale them to length 1 (0 for rows of zeros)."""
         rows = self.fetch_float64(at)
         norms = self._squares(rows) ** 0.5
         return rows, self.xp.where(norms > 0, 1 / self.xp.where(norms > 0, norms, 1.0), 0.0)
@@ -286,16 +288,15 @@ class Cosine(Distances):
         return self.rounding
 
     def distances(self, columns, rows):
-        """Those near 0 by the difference of the two rows of length 1."""
         D = self.block(columns, rows)
         half = self.xp.full_like(self.scale, 0.5)
         replace_inexact(D, columns, rows, half, self.n, self.exact_distances)
         return D
 
     def exact_distances(self, left, right):
-        """``|x - c|^2 / 2`` of rows scaled to length 1, float64.
+        """``|x - c|^2 / 2`` of rows scaled to length 1, without the cancellation of ``1 - cos``.
 
-        Exactly 0 for rows that point in the same direction up to the rounding of their scale.
+        Float64. Exactly 0 for rows of the same direction up to the rounding of their scale.
         """
         xp = self.xp
         out = xp.empty(left.shape[0], dtype=xp.float64, device=self.device)
@@ -325,7 +326,10 @@ class Cosine(Distances):
 
 
 class Measured(Distances):
-    """Any metric of :func:`sklearn.metrics.pairwise_distances`, or a callable; host arrays only."""
+    """Any metric of :func:`sklearn.metrics.pairwise_distances`, or a callable; not squared.
+
+    Only for NumPy arrays and scipy.sparse.
+    """
 
     def __init__(self, X, metric, rows=None, in_float64=False):
         super().__init__(X, rows, in_float64=in_float64)
@@ -335,14 +339,14 @@ class Measured(Distances):
                 f"on {self.xp.__name__} arrays use 'euclidean' or 'cosine'."
             )
         self.metric = metric
-        if metric != "precomputed":  # whatever the table is, they come in float64
+        if metric != "precomputed":  # scikit-learn computes them in float64
             self.rounding = self.rounding_float64
         self.tie_tolerance = self.rounding, 0.0
 
     def block(self, columns, rows):
         values = self._values(self.fetch(columns), self.fetch(rows))
         if not np.isfinite(values).all():
-            # A row is at distance 0 from itself, also where the metric divides 0 by 0 there.
+            # A row is at distance 0 from itself, even if the metric divides 0 by 0.
             every = np.arange(self.n)
             itself = every[columns][:, None] == every[rows][None, :]
             values = np.where(itself & np.isnan(values), 0.0, values)
@@ -363,7 +367,7 @@ class Measured(Distances):
     largest_block_error = error_bound
 
     def distances(self, columns, rows):
-        """A row is at distance 0 from itself, whatever the metric says of it."""
+        """Distances of a block; a row is at distance 0 from itself under every metric."""
         D = self.block(columns, rows)
         put(D, _positions_of_itself(np.arange(self.n), columns, rows), 0.0)
         return D
@@ -394,7 +398,7 @@ class Measured(Distances):
 
 
 class Precomputed(Measured):
-    """Distances that the user computed: `X` is (n, n)."""
+    """Precomputed distances: `X` has the shape (n, n)."""
 
     def __init__(self, X, rows=None):
         super().__init__(X, "precomputed")
@@ -406,7 +410,7 @@ class Precomputed(Measured):
         return self._finite(values, columns, rows, "metric='precomputed'")
 
     def to_mean(self, weight=None):
-        """There is no mean to be near to; the mean distance to all others says as much."""
+        """The (weighted) mean distance of each row to all rows, as there is no mean row."""
         weight = np.ones(self.n) if weight is None else weight / weight.max()
         out = [
             self.block(np.arange(self.n)[block], slice(None)) @ weight
@@ -416,9 +420,17 @@ class Precomputed(Measured):
 
 
 def pairs(X, metric="euclidean", rows=None, in_float64=False):
-    """The object that answers for `metric` on the rows of `X` at positions `rows` (None: all).
+    """The `Distances` of the rows of `X`.
 
-    `in_float64`: in float64, also of float32 rows.
+    Parameters
+    ----------
+    X : array or csr in canonical format, of shape (n, n_features); for "precomputed" (n, n)
+    metric : str or callable
+        A metric of :func:`sklearn.metrics.pairwise_distances`.
+    rows : ndarray of int, optional
+        Positions of the rows that are used; all by default.
+    in_float64 : bool
+        Whether products of float32 rows are computed in float64.
     """
     if metric in ("euclidean", "l2"):
         return Euclidean(X, rows, in_float64)
@@ -430,10 +442,22 @@ def pairs(X, metric="euclidean", rows=None, in_float64=False):
 
 
 def replace_inexact(D, columns, rows, sizes, n, exact):
-    """Replace values of a block that have lost their digits, in place, by those of ``exact``.
+    """Replace values of a block that have lost digits, in place, by exact ones.
 
-    A value is a difference of what its column and its row add up to, both in `sizes`, (n,). Only
-    rows with a value that may be lost are read twice. A row is at distance 0 from itself.
+    Parameters
+    ----------
+    D : array of shape (len(columns), len(rows))
+        Values as differences of ``sizes[column] + sizes[row]`` and a product.
+    columns, rows : slice or array of int
+    sizes : array of shape (n,)
+    n : int
+    exact : callable
+        ``exact(left, right)`` computes the values of pairs, float64.
+
+    Notes
+    -----
+    The value of a row and itself becomes 0. Cost: one pass for the smallest value of each row; rows
+    with a value that may have lost digits are read once more.
     """
     if not (D.shape[0] and D.shape[1]):
         return
@@ -454,9 +478,9 @@ def replace_inexact(D, columns, rows, sizes, n, exact):
 
 
 def _positions_of_itself(every, columns, rows):
-    """Where a block of `columns` and `rows`, one of them a slice, has rows with themselves."""
+    """Positions in a block, as two arrays, of the pairs of a row and itself."""
     xp = namespace(every)
-    if not isinstance(rows, slice):  # few: a block of some rows with some others
+    if not isinstance(rows, slice):  # a small block
         return xp.nonzero(every[columns][:, None] == every[rows][None, :])
     mine, (start, stop, _) = every[columns], rows.indices(every.shape[0])
     at = xp.nonzero((mine >= start) & (mine < stop))[0]
@@ -464,8 +488,8 @@ def _positions_of_itself(every, columns, rows):
 
 
 def has_lost_digits(values, sizes):
-    """Where `values` are so small beside the `sizes` they are a difference of that digits are lost.
+    """Whether `values` are so small relative to `sizes`, the minuends, that digits are lost.
 
-    In float64 what is not marked is right to about 1e-13, whichever blocks it came from.
+    Other values have a relative error of about 1e-13 in float64, independently of the block.
     """
     return values < 2.0**-7 * sizes

@@ -1,4 +1,4 @@
-"""Inner products and kernels between the rows of one table, for herding."""
+"""Kernels between the rows of one table, and means in their feature space, for herding."""
 
 from numbers import Real
 
@@ -12,12 +12,15 @@ from skcoreset._kernels.stored_rows import TIE, StoredRows
 
 __all__ = ["gram"]
 
-# Kernel values of which distances are known less exactly are computed from differences.
+# Values of the RBF kernel with a larger error are computed from differences of rows.
 KERNEL_ERROR = 2.0**-45
 
 
 class Gram(StoredRows):
-    """Inner products: a row's feature is the row itself, less `middle`, which changes no pick."""
+    """The linear kernel: the feature vector of a row is the row minus `middle`.
+
+    The shift changes no pick of herding.
+    """
 
     def __init__(self, X, rows=None):
         super().__init__(X, rows)
@@ -26,29 +29,40 @@ class Gram(StoredRows):
         self.most_square = float(self.xp.max(self.diagonal))
 
     def feature(self, at):
-        """The feature of the one row at position ``at[0]``; `at` is an array."""
+        """Feature vector of the row at position ``at[0]``; `at` is an array."""
         return self.fetch_shifted(at)[0, :]
 
     def mean_feature(self, weight):
-        """The mean of all features, and that of their absolute values."""
+        """Weighted mean of the feature vectors, and of their absolute values."""
         return self.mean(weight)
 
     def best(self, step, mean, size, total, cost):
-        """Position, as an array of one, of the row that brings the mean of the picks nearest.
+        """Position of the next pick, an array of shape (1,).
 
-        `cost` is the diagonal, infinite for the picks.
+        With this pick the mean of the picks is nearest to `mean`.
+
+        Parameters
+        ----------
+        step : int
+            Number of picks so far.
+        mean, size : array
+            As of `mean_feature`.
+        total : array
+            Sum of the feature vectors of the picks.
+        cost : array of shape (n,)
+            Diagonal of the kernel matrix, infinite for the picks.
         """
         target = (step + 1) * mean - total
         return self.nearest_to(target, (step + 1) * size + abs(total), cost)
 
 
 class KernelGram(StoredRows):
-    """A kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`, or a callable; host arrays.
+    """A kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`, or a callable.
 
-    The feature of a row stands as its kernel values with all rows, so that sums and means of
-    features are sums and means of kernel columns. Values are computed in float64; those of two
-    rows must not depend on which others are computed with them, so "rbf" takes its distances
-    from differences where products would lose their digits.
+    Only for NumPy arrays and scipy.sparse. A feature vector is represented by its kernel values
+    with all rows, so sums and means of feature vectors are those of columns of the kernel matrix.
+    Values are computed in float64. The value of a pair does not depend on the block: "rbf" computes
+    distances from differences of rows if products would lose their digits.
     """
 
     def __init__(self, X, kernel, params, rows=None):
@@ -81,25 +95,22 @@ class KernelGram(StoredRows):
         K = self.euclidean.approximate_block(columns, rows)
         K *= -self.gamma
         np.exp(K, out=K)
-        if (
-            abs(self.gamma) * 2 * self.euclidean.rounding * self.euclidean.most_square
-            > KERNEL_ERROR
-        ):
+        largest = 2 * self.euclidean.rounding * self.euclidean.most_square
+        if abs(self.gamma) * largest > KERNEL_ERROR:
             error = self.euclidean.pair_error_bounds(columns, rows)
             error *= K
-            lost = abs(self.gamma) * error > KERNEL_ERROR
-            left, right = np.nonzero(lost)
+            inexact = abs(self.gamma) * error > KERNEL_ERROR
+            left, right = np.nonzero(inexact)
             every = np.arange(self.n)
-            K[lost] = np.exp(
-                -self.gamma * self.euclidean.exact_pairs(every[columns][left], every[rows][right])
-            )
+            squares = self.euclidean.exact_pairs(every[columns][left], every[rows][right])
+            K[inexact] = np.exp(-self.gamma * squares)
         return K
 
     def feature(self, at):
         return self.block(at, slice(None))[0]
 
     def mean_feature(self, weight):
-        """By all n x n kernel values, a block of them at a time."""
+        """As in :class:`Gram`. Cost: all n x n kernel values, in blocks."""
         weight = weight / weight.max()
         blocks = block_slices(self.n, 3 * 8 * self.n, most_bytes=2**26)
         values = [self.block(block, slice(None)) @ weight for block in blocks]
@@ -107,7 +118,7 @@ class KernelGram(StoredRows):
         return mean, abs(mean)
 
     def best(self, step, mean, size, total, cost):
-        """As of :class:`Gram`; values closer than `TIE` of what they were added up from tie."""
+        """As in :class:`Gram`. Values tie if they differ by less than `TIE` times the summands."""
         gain = 2 * ((step + 1) * mean - total) - cost
         open_ = np.isfinite(cost)
         width = TIE * (2 * (step + 1) * size + 2 * abs(total) + abs(self.diagonal))
@@ -116,7 +127,7 @@ class KernelGram(StoredRows):
 
 
 def gram(X, kernel=None, params=None, rows=None):
-    """The object that answers for `kernel` (None: inner products) on the rows of `X`."""
+    """The `Gram` or `KernelGram` of the rows of `X`; `kernel` None is the linear kernel."""
     if kernel is None or kernel == "linear":
         return Gram(X, rows)
     return KernelGram(X, kernel, params, rows)

@@ -1,4 +1,4 @@
-"""Nearest neighbours, exact, by the fastest of three searches: tree, scikit-learn's, or blocks."""
+"""Nearest neighbors, exact, by the fastest of three searches: tree, scikit-learn's, or blocks."""
 
 from hashlib import blake2b
 from itertools import pairwise
@@ -36,7 +36,7 @@ def nearest_neighbors(pairs, n_neighbors, of=slice(None), among=slice(None)):
     of : slice or ascending ndarray of int
         Positions of the rows that are queries about; default all.
     among : slice or ascending ndarray of int
-        Positions of the rows that may be neighbours; default all.
+        Positions of the rows that may be neighbors; default all.
 
     Returns
     -------
@@ -112,9 +112,9 @@ def _by_blocks(pairs, n_neighbors, queries, among):
         if not xp.all(xp.isfinite(edge)):
             raise ValueError(
                 "The metric gives distances that are NaN or infinite: a row has fewer than "
-                f"{n_neighbors} neighbours at a finite distance."
+                f"{n_neighbors} neighbors at a finite distance."
             )
-        # What ties, and two values, each with its error; the squared norm of a neighbour is at most
+        # What ties, and two values, each with its error; the squared norm of a neighbor is at most
         # twice that of the row, plus twice its distance.
         edge = edge + 2 * _tie(pairs, edge) + 4 * pairs.error_bound(edge, mine)
         hits = xp.nonzero(xp.reshape(edge[:, None] >= D, (-1,)))[0]
@@ -200,7 +200,7 @@ def _exact_block(pairs, queries, among):
 def _fewer_alike(pairs, among, most):
     """`among` without rows that are the same as `most` others before them.
 
-    These come before it in any list of neighbours, and thousands of rows without an entry, say,
+    These come before it in any list of neighbors, and thousands of rows without an entry, say,
     would be candidates of each other.
     """
     if is_foreign(pairs.X) or isinstance(pairs, Precomputed):

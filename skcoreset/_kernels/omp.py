@@ -15,7 +15,7 @@ def matching_pursuit(
 ):
     """Few rows and weights whose weighted sum is near a target.
 
-    Minimises ``|| sum_S w_i g_i - b ||^2 + regularization ||w||^2`` greedily: the row with the
+    Minimizes ``|| sum_S w_i g_i - b ||^2 + regularization ||w||^2`` greedily: the row with the
     largest (positive) correlation with what is left over comes in, never one that is in, and the
     weights of all rows that are in are solved for again, non-negative where `positive`. A row
     whose weight would be negative goes out and may come back. The non-negative solution is that of

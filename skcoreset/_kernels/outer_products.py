@@ -1,7 +1,7 @@
-"""Rows that are outer products ``a_i (x) [1, h_i]``, never multiplied out.
+"""Tables whose rows are outer products ``a_i (x) [1, h_i]``, computed from the factors.
 
-Last-layer gradients have that form: n x C errors times n x d features instead of n x C(d + 1)
-numbers. An inner product is ``(a_i . a_j) (1 + h_i . h_j)``, and all the rest follows from that.
+Gradients in the last layer have this form. The factors are n x C errors and n x d features; the
+gradients would be n x C(d + 1) numbers. An inner product is ``(a_i . a_j) (1 + h_i . h_j)``.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ __all__ = ["OuterProducts"]
 
 
 class OuterProducts:
-    """Geometry of the rows ``a_i (x) [bias, h_i]``.
+    """Inner products, distances and sums of the rows ``a_i (x) [bias, h_i]``.
 
     Parameters
     ----------
@@ -23,11 +23,11 @@ class OuterProducts:
     h : array or csr of shape (n, n_features), or None
         None: the rows are the ``a_i`` alone.
     bias : bool
-        Whether a 1 stands before ``h_i``.
+        Whether a 1 is prepended to ``h_i``.
     rows : ndarray of int, optional
-        Positions of the rows that are in play.
+        Positions of the rows that are used; all by default.
     in_float64 : bool
-        Whether all is done in float64, also where the factors are float32.
+        Whether products of float32 factors are computed in float64.
     """
 
     def __init__(self, a, h=None, bias=True, rows=None, in_float64=False):
@@ -39,13 +39,13 @@ class OuterProducts:
         parts = [self.a] if h is None else [self.a, self.h]
         sizes = [part.itemsize for part in parts]
         self.sq = self.a.squares() * (self.bias + (0 if h is None else self.h.squares()))
-        # Float64 if both are, or if the squares of one have left the range of float32.
+        # Float64 if both factors are, or if the squares of one exceed the range of float32.
         exact = min(sizes) == 8 or sizes != [part.itemsize for part in parts]
         self.dtype = self.xp.float64 if exact else self.xp.float32
         self.itemsize, self.eps = (8, 2.0**-52) if exact else (4, 2.0**-23)
 
     def as_float64(self):
-        """The same rows, with all products in float64."""
+        """The same table with all products in float64."""
         parts = [self.a] if self.h is None else [self.a, self.h]
         exact = all(part.itemsize == 8 for part in parts)
         return self if exact else OuterProducts(*self.created_from, in_float64=True)
@@ -65,14 +65,14 @@ class OuterProducts:
         return self.a.copied_bytes + (0 if self.h is None else self.h.copied_bytes)
 
     def inner(self, columns, rows):
-        """Inner products, (len(columns), len(rows)). Cost: (C + d) for each."""
+        """Inner products, (len(columns), len(rows)). Cost: C + d multiplications for each."""
         out = self.a.products(self.a.fetch_dense(columns), rows)
         if self.h is not None:
             out = out * (self.h.products(self.h.fetch_dense(columns), rows) + self.bias)
         return self.xp.astype(out, self.dtype, copy=False)
 
     def distances(self, columns, rows):
-        """Euclidean distances, (len(columns), len(rows)); those that lost digits by `direct`."""
+        """Euclidean distances, not squared, (len(columns), len(rows)), all with their digits."""
         D = self.inner(columns, rows)
         D *= -2
         sq = self.xp.astype(self.sq, self.dtype, copy=False)
@@ -83,9 +83,10 @@ class OuterProducts:
         return D
 
     def exact_pairs(self, left, right):
-        """Squared distances of pairs by their differences, float64.
+        """Squared distances of pairs, from differences, float64.
 
-        ``g - g' = a (x) (h - h') + (a - a') (x) h'``, whose norm needs no large numbers to cancel.
+        ``g - g' = a (x) (h - h') + (a - a') (x) h'``, whose squared norm has no cancellation of
+        large numbers.
         """
         out = self.xp.empty(left.shape[0], dtype=self.xp.float64, device=self.device)
         width = self.a.X.shape[1] + (0 if self.h is None else self.h.X.shape[1])
@@ -145,7 +146,7 @@ class OuterProducts:
         return self.a.blocks(3 * 8 * width)
 
     def explicit(self):
-        """The rows multiplied out, (n, n_outputs * (bias + n_features)); for small tables."""
+        """The outer products, (n, n_outputs * (bias + n_features)); for small tables."""
         every = slice(0, self.n)
         a = self.a.fetch_float64(every)
         if self.h is None:

@@ -240,9 +240,9 @@ def lightweight_sensitivity(X, weight):
 
 
 def kmeans_sensitivity(X, weight, n_clusters, random_state):
-    """Bound of the sensitivity for k-means by one D^2 sample of centres.
+    """Bound of the sensitivity for k-means by one D^2 sample of centers.
 
-    With c the mean squared distance to the nearest centre, B the rows of the cell of x, and
+    With c the mean squared distance to the nearest center, B the rows of the cell of x, and
     ``alpha = 16 (log2 k + 2)``,
     ``s(x) = alpha d(x)^2 / c + 2 alpha sum_B d^2 / (|B| c) + 4 n / |B|``; sums, means and numbers
     of rows are weighted.
@@ -273,7 +273,7 @@ def kmeans_sensitivity(X, weight, n_clusters, random_state):
             mass = np.cumsum(weight * (closest / (closest.max() or 1.0)) ** 2)
             center = min(np.searchsorted(mass, random_state.uniform() * mass[-1]), n - 1)
         distances = around.distances(around.row(center))
-        # A row that is as near to two centres up to rounding is of the first.
+        # A row that is as near to two centers up to rounding is of the first.
         closer = distances < closest * (1 - around.rounding)
         closest[closer], cell[closer] = distances[closer], cluster
     squares = (closest / (closest.max() or 1.0)) ** 2

@@ -1,24 +1,24 @@
-"""Set functions that a coreset is good at, as objects that the one greedy loop understands.
+"""Facility location and graph cut, as objectives of the greedy loop.
 
-An objective answers
+An objective has these members:
 
 ``n``, ``xp``, ``device``
-    how many candidates there are, and where its arrays live;
+    The number of candidates, and the namespace and device of its arrays.
 ``all_gains()``
-    what each candidate would add to the value now, (n,), float64;
+    The marginal gain of each candidate, (n,), float64.
 ``gains(candidates)``
-    the same for a few;
+    The marginal gains of some candidates, float64.
 ``add(candidate)``
-    take it in;
+    Add a candidate to the selected set.
 ``maintained_gains``
-    the gains of all candidates where they are kept up to date, else None;
-``rounding``, ``inexact_error_bound``
-    relative and absolute error of a gain, below which two are a tie. The absolute one is that of
-    what gains are differences of, as far as it is not yet max_similarity;
+    The marginal gains of all candidates if the objective updates them with each pick, else None.
+``relative_tolerance``, ``absolute_tolerance``
+    Two gains tie if they differ by less than the relative error and the absolute error together.
+    The absolute error is that of the sums from which gains are differences.
 ``on_demand``
-    whether values are made anew each time, so that gains are dear;
+    Whether similarities are computed anew at each use, which makes gains expensive.
 ``on_gpu()``
-    its own lazy loop, where it has one that picks on a GPU, else None.
+    A lazy greedy loop that selects on the GPU, or None.
 """
 
 from collections import OrderedDict
@@ -47,14 +47,19 @@ __all__ = [
 
 
 def gain_tolerance(left, most=0.0):
-    """Rounding of gains: differences of what rows are max_similarity by, `left` in all, and at `most`."""
+    """Absolute tolerance of gains that are differences of two sums.
+
+    `left` is the weighted sum of the largest similarity of each row (absolute values), `most` the
+    largest gain.
+    """
     return SUM_ROUNDING * (left + max(left, most))
 
 
 def normalized_weight(weight):
-    """Sample weights by their mean, and the mean: weights times a constant are the same weights.
+    """Sample weights divided by their mean, and the mean.
 
-    By the largest first, so that none overflows and few digits are lost where all are tiny.
+    Selections with normalized weights do not change if all weights are multiplied by a constant.
+    The weights are divided by the largest one first, which avoids overflow and underflow.
     """
     most = weight.max()
     share = weight / most
@@ -63,26 +68,33 @@ def normalized_weight(weight):
 
 
 class FacilityLocation:
-    """``sum_i w_i max_{j in S} s_ij``: every row has a similar one in the coreset.
+    """The facility location function ``sum_i w_i max_{j in S} s_ij``.
 
-    Similarities count from the lowest one, so that the value of nothing is 0.
+    The lowest similarity is subtracted from all, so that the value of the empty set is 0.
 
-    A pair of a row and a candidate that is less similar than the row is to its nearest pick can
-    never count again, and after a few picks most pairs are of that kind. On the host the others
-    are remembered: of a matrix that is held as a whole all of them, to keep the gains of all
-    candidates up to date (`_MaintainedGains`); of rows made on demand those of each candidate that was
-    looked at (`_CandidateCache`). On a GPU the loop over a matrix that is held as a whole never leaves it
-    (`on_gpu`). Over rows made on demand the host leads, and waits a few times for each block of
-    candidates.
+    Only pairs of a row and a candidate that are more similar than the row and its most similar
+    pick contribute to a gain. After a few picks these are a small part of all pairs, and on the
+    host they are stored: for a complete matrix as the gains of all candidates
+    (`_MaintainedGains`), for similarities on demand for each evaluated candidate
+    (`_CandidateCache`). On a GPU the whole loop over a complete matrix runs on the device
+    (`on_gpu`); with similarities on demand the host runs the loop and synchronizes a few times for
+    each block of candidates.
 
     Parameters
     ----------
     similar : Similarities
     weight : array of shape (n,), float64
+
+    Attributes
+    ----------
+    max_similarity : array of shape (n,) or None
+        Similarity of each row to its most similar pick; None before the first pick.
+    nearest : array of shape (n,)
+        The pick (0, 1, ...) that this is.
     """
 
     absolute_tolerance = 0.0
-    # Loss after the pick that `stop` is asked about, where a GPU is some picks ahead.
+    # Loss after the pick for which `stop` is called; a GPU may be some picks ahead of it.
     known_loss = None
 
     def __init__(self, similar, weight):
@@ -90,7 +102,7 @@ class FacilityLocation:
         self.similar, self.on_demand = similar, not similar.whole
         self.relative_tolerance = similar.relative_tolerance
         self.weight = self.xp.asarray(weight, dtype=similar.dtype, device=self.device)
-        self.max_similarity = None  # similarity of each row to the nearest pick; None: no pick yet
+        self.max_similarity = None
         self.nearest = self.xp.zeros(self.n, dtype=self.xp.int64, device=self.device)
         self.picks = []
         self.first_gains = None
@@ -136,7 +148,7 @@ class FacilityLocation:
             return self.maintained.gains[candidates]
         if self.max_similarity is not None and self.cache is not None:
             return self._cached_gains(candidates)
-        if self.max_similarity is None:  # by the lowest similarity of all
+        if self.max_similarity is None:  # relative to the lowest similarity of all pairs
             first = self.all_gains() if self.first_gains is None else self.first_gains
             return first[candidates]
         xp = self.xp
@@ -153,7 +165,7 @@ class FacilityLocation:
         out = np.empty(len(candidates))
         asked = candidates.tolist()
         known = np.array([c in self.cache for c in asked], dtype=bool)
-        for i in np.flatnonzero(known):  # first, as those that come new may push them out
+        for i in np.flatnonzero(known):  # first, as new entries may remove them from the cache
             out[i] = self._look(asked[i], *self.cache[asked[i]])
         new = np.flatnonzero(~known)
         for i, row in zip(new, self.similar.each(candidates[new]), strict=True):
@@ -162,7 +174,7 @@ class FacilityLocation:
         return out
 
     def _look(self, candidate, at, values):
-        """Gain of a candidate by its values at the rows it may reach; remembers those it does."""
+        """Gain of a candidate by its similarities to rows `at`; stores those that contribute."""
         more = values - self.max_similarity[at]
         left = np.flatnonzero(more > 0)
         if len(left) < len(at):
@@ -217,30 +229,31 @@ class FacilityLocation:
             self.maintained.update(at, values)
 
     def loss(self):
-        """``sum_i w_i min_{j in S} d_ij`` where similarities are minus distances."""
+        """``sum_i w_i min_{j in S} d_ij``, if similarities are negative distances."""
         if self.known_loss is not None:
             return self.known_loss
         return -float(self.xp.sum(self.weight * self.max_similarity))
 
     def cells(self, weight):
-        """Weight of the rows that each pick is the most similar to."""
+        """Total `weight` of the rows that are most similar to each pick, (n_picks,)."""
         return _cells(self.nearest, weight, self.picks)
 
 
 class _MaintainedGains:
-    """The gains of all candidates, kept up to date pick by pick, exactly.
+    """The exact gains of all candidates, updated with each pick.
 
-    Where a pick covers row i better, only the candidates that are more similar to i than its
-    nearest pick was lose some of their gain. After `DENSE_PICKS` picks only such pairs are held.
+    If a pick increases the maximal similarity of row i, the gain decreases only for candidates
+    that were more similar to i than the maximum before. After `DENSE_PICKS` picks only the pairs
+    that can still change a gain are stored.
 
     Parameters
     ----------
     max_similarity : ndarray of shape (n,), float64
-        Similarity of each row to its nearest pick. Updated in place.
+        Similarity of each row to its most similar pick. Updated in place.
     weight : ndarray of shape (n,)
-    similar : Similarities held as a whole, optional
+    similar : Similarities with a complete matrix, optional
     pairs : csr array of shape (n, n), optional
-        Instead of it: what is not there is not above `max_similarity`.
+        Instead of `similar`: the pairs whose similarity exceeds `max_similarity`.
     """
 
     def __init__(self, max_similarity, weight, similar=None, pairs=None):
@@ -251,7 +264,7 @@ class _MaintainedGains:
 
     def _sum_up(self):
         self._sum_up_gains()
-        # Later gains are differences of what is added up here.
+        # Later gains are differences from these sums and have their absolute error.
         self.left = self._left()
         self.absolute_tolerance = gain_tolerance(self.left, float(self.gains.max()))
 
@@ -273,10 +286,10 @@ class _MaintainedGains:
         np.maximum(more, 0, out=more)
         more *= np.repeat(self.weight, counts)
         gains = np.bincount(self.pairs.indices, weights=more, minlength=len(self.max_similarity))
-        self.gains = gains.astype(np.float64)  # whole numbers if there are no pairs at all
+        self.gains = gains.astype(np.float64)  # bincount returns integers if there are no pairs
 
     def update(self, rows, values):
-        """Rows `rows` are similar to a pick by `values` from now on, which is more than before."""
+        """Set `max_similarity` of `rows` to `values`, which are larger, and update all gains."""
         values = values.astype(np.float64)
         if self.pairs is None:
             self._take_off_dense(rows, values)
@@ -289,7 +302,7 @@ class _MaintainedGains:
         elif self.pairs is not None and self.work > self.pairs.nnz > 4 * len(self.max_similarity):
             self._leave_out()
         elif RESUM_RATIO * self._left() < self.left:
-            # Rows far out are max_similarity: the gains of the others have lost digits beside theirs.
+            # The gains are small differences of large sums by now: compute them again.
             self._sum_up()
 
     def _take_off_dense(self, rows, values):
@@ -303,7 +316,7 @@ class _MaintainedGains:
         self.gains += self.weight[rows] @ self.max_similarity[rows]
 
     def _as_in_matrix(self, values):
-        """Values that are from the matrix, as a column of its type."""
+        """Entries of the matrix, as a column of its dtype."""
         return values.astype(self.similar.dtype)[:, None]
 
     def _add_up(self, n_rows, function, weight):
@@ -328,7 +341,7 @@ class _MaintainedGains:
         self.work += len(at)
 
     def _leave_out_dense(self):
-        """Hold only the pairs that matter, if they fit in memory; else try again later."""
+        """Store only pairs above `max_similarity` if they fit in memory; else try again later."""
         matrix, n = self.similar.matrix, len(self.max_similarity)
         max_similarity = self._as_in_matrix(self.max_similarity)
         some = slice(0, n, max(1, n // 64))
@@ -350,7 +363,7 @@ class _MaintainedGains:
         self.pairs, self.similar = sparse.csr_array(pairs, shape=(n, n)), None
 
     def _leave_out(self):
-        """Leave out the pairs that matter no longer, and the rounding of many differences."""
+        """Remove pairs that no longer exceed `max_similarity`, and sum up the gains again."""
         pairs = self.pairs
         max_similarity = np.repeat(self.max_similarity, np.diff(pairs.indptr))
         left = np.flatnonzero(pairs.data > max_similarity)
@@ -361,7 +374,7 @@ class _MaintainedGains:
 
 
 class _CandidateCache(OrderedDict):
-    """Row numbers and values of candidates; those not used for longest go beyond `most_bytes`."""
+    """Rows and similarities of candidates, a least recently used cache of `most_bytes`."""
 
     def __init__(self, most_bytes):
         super().__init__()
@@ -371,7 +384,7 @@ class _CandidateCache(OrderedDict):
         if candidate in self:
             self.pop(candidate)
         self[candidate] = at, values
-        self.free -= at.nbytes + values.nbytes + 500  # what two arrays and their place take
+        self.free -= at.nbytes + values.nbytes + 500  # of two array objects and the entry
         while self.free < 0 and len(self) > 1:
             self.pop(next(iter(self)))
 
@@ -382,7 +395,7 @@ class _CandidateCache(OrderedDict):
 
 
 class GraphFacilityLocation:
-    """Facility location on a graph of similarities: pairs that are not in it count 0.
+    """The facility location function on a sparse graph; pairs that are not stored are 0.
 
     Parameters
     ----------
@@ -397,7 +410,7 @@ class GraphFacilityLocation:
         self.graph, self.relative_tolerance = similar.graph, similar.relative_tolerance
         self.maintained = _MaintainedGains(np.zeros(self.n), weight, pairs=self.graph)
         self.absolute_tolerance = self.maintained.absolute_tolerance
-        self.nearest = np.full(self.n, -1)  # a row that no pick is similar to belongs to none
+        self.nearest = np.full(self.n, -1)  # -1: no pick has a similarity above 0
         self.picks = []
 
     @property
@@ -422,12 +435,12 @@ class GraphFacilityLocation:
         self.picks.append(candidate)
 
     def cells(self, weight):
-        """As for `FacilityLocation`."""
+        """As in `FacilityLocation`."""
         return _cells(self.nearest, weight, self.picks)
 
 
 class GraphCut:
-    """``sum_{i; j in S} w_i s_ij - redundancy * sum_{i, j in S} s_ij``: like all, not like others.
+    """The graph cut function ``sum_{i; j in S} w_i s_ij - redundancy * sum_{i, j in S} s_ij``.
 
     Parameters
     ----------
@@ -446,7 +459,7 @@ class GraphCut:
         weight = self.xp.asarray(weight, dtype=dtype, device=self.device)
         self.weight = weight
         sums, lowest = similar.sums_and_lowest(weight)
-        # Similarities are measured from the lowest one, so that none is negative.
+        # The lowest similarity is subtracted from all, so that none is negative.
         self.lowest = lowest
         self.value = (
             sums - lowest * float(self.xp.sum(weight)) - redundancy * (similar.diagonal() - lowest)
@@ -474,7 +487,7 @@ class GraphCut:
         self.picks.append(candidate)
 
     def cells(self, weight):
-        """As for `FacilityLocation`."""
+        """As in `FacilityLocation`."""
         near = facility_location(self.similar, weight)
         on_gpu = near.on_gpu()
         if on_gpu is not None:
@@ -487,13 +500,13 @@ class GraphCut:
 
 def _cells(nearest, weight, picks):
     nearest, weight = np.array(to_numpy(nearest)), to_numpy(weight)
-    nearest[picks] = np.arange(len(picks))  # each its own, whatever it is more similar to
+    nearest[picks] = np.arange(len(picks))  # each pick is in its own cell
     known = nearest >= 0
     return np.bincount(nearest[known], weights=weight[known], minlength=len(picks))
 
 
 def facility_location(similar, weight):
-    """The facility location function on any of these."""
+    """The facility location function on `Similarities` or `GraphSimilarities`."""
     if isinstance(similar, GraphSimilarities):
         return GraphFacilityLocation(similar, weight)
     return FacilityLocation(similar, weight)

@@ -1,4 +1,4 @@
-"""The rows of one table as kernels read them: in blocks, in float64 where needed, shifted."""
+"""Access to the rows of one table: in blocks, shifted to the origin, in float32 or float64."""
 
 import numpy as np
 import sklearn
@@ -16,25 +16,46 @@ from skcoreset._backend import (
 __all__ = ["TIE", "StoredRows"]
 
 NARROW = 32
-# Squared distances without cancellation that are relatively closer than this are equal.
+# Squared distances without cancellation tie if their relative difference is smaller.
 TIE = 2.0**-40
-# Squares of float32 rows are in its range, and so is what is a millionth of them or less.
+# The largest squared norm of a float32 table must be in this range, else products are float64.
 SINGLE_SQUARES = 1e-20, 1e30
 
 
 class StoredRows:
-    """Rows of `X` (all, or those at positions `rows`), shifted where products would lose digits.
+    """The rows of `X`, or some of them, shifted if products would lose digits otherwise.
 
-    `in_float64` says that float32 rows become float64 as they are fetched.
+    Parameters
+    ----------
+    X : array or csr in canonical format, of shape (n_rows, n_features)
+    rows : ndarray of int, optional
+        Positions of the rows that are used; all by default.
+    may_copy : bool
+        Whether a dense table of at most `NARROW` columns is copied.
+    in_float64 : bool
+        Whether float32 rows become float64 when they are fetched.
+
+    Attributes
+    ----------
+    n : int
+        Number of rows that are used.
+    dtype, itemsize, eps
+        Those of the products.
+    rounding, rounding_float64 : float
+        Relative error of an inner product in `dtype`, and in float64.
+    middle : float or array of shape (n_features,), float64
+        The shift of the rows.
+    offset : array of shape (n_features,) or None
+        The part of the shift that `fetch` subtracts.
     """
 
     def __init__(self, X, rows=None, may_copy=True, in_float64=False):
         self.xp, self.device, self.terms = namespace(X), device_of(X), X.shape[1]
         self.created_from = X, rows
-        # A few columns are copied, so that they can be shifted once and for all.
+        # A narrow table is copied, so that the shift is subtracted once.
         whole = not sparse.issparse(X) and not isinstance(X, Streamed)
         self.narrow = may_copy and whole and X.shape[1] <= NARROW
-        # Sparse rows are not shifted, so their products need the digits of float64.
+        # Sparse rows are not shifted, so products must be float64.
         self._work_in("float32" in str(X.dtype) and not sparse.issparse(X) and not in_float64)
         self.X, self.rows, self.offset = X, None, None
         self.n, self.numbers = X.shape[0], rows
@@ -45,19 +66,19 @@ class StoredRows:
                 self.X, self.rows = self.fetch(slice(0, self.n)), None
         elif self.narrow:
             self.X = self._cast(X)
-        # The rows as they are, for differences: a shift rounds what is small beside it.
+        # Differences are computed from unshifted rows, as the shift rounds small values.
         self.source, self.middle, self.centered = self.X, 0.0, False
 
     def _work_in(self, single):
         self.dtype = self.xp.float32 if single else self.xp.float64
         self.itemsize, self.eps = (4, 2.0**-23) if single else (8, 2.0**-52)
-        # An inner product of d terms is off by a few eps, times sqrt(d) / 4 or less as measured.
+        # Measured: the error of an inner product of d terms is below (4 + sqrt(d) / 4) eps.
         terms = 8 + self.terms**0.5
         self.rounding, self.rounding_float64 = terms * self.eps, terms * 2.0**-52
 
     @property
     def streamed(self):
-        """Whether each row fetched is a copy from the host to a device."""
+        """Whether fetched rows are copied from the host to a device."""
         return isinstance(self.X, Streamed)
 
     def _a_copy_fits(self):
@@ -68,7 +89,7 @@ class StoredRows:
 
     @property
     def copied_bytes(self):
-        """What the copy of a row takes that fetching makes; 0 where it is a view."""
+        """Bytes of a row that `fetch` copies; 0 if it returns a view."""
         if sparse.issparse(self.X):
             return self.X.nnz / self.X.shape[0] * (self.itemsize + 8)
         as_it_is = self.rows is None and self.offset is None and self.X.dtype == self.dtype
@@ -78,7 +99,7 @@ class StoredRows:
         return self.xp.full(self.n, value, dtype=dtype or self.dtype, device=self.device)
 
     def number_of(self, position):
-        """The number of a row in the table, by its position among those that are in play."""
+        """Position in the table of the row at `position` among the rows that are used."""
         return int(position if self.numbers is None else self.numbers[int(position)])
 
     def fetch(self, at):
@@ -89,7 +110,7 @@ class StoredRows:
         return rows if self.offset is None else rows - self.offset
 
     def _finite(self, values, columns, rows, what):
-        """`values` of `columns` and `rows`, or an error that names two of them."""
+        """`values` of a block; raise an error that names two rows if any is not finite."""
         if not np.isfinite(values).all():
             left, right = (int(at[0]) for at in np.nonzero(~np.isfinite(values)))
             every = np.arange(self.n)
@@ -98,8 +119,8 @@ class StoredRows:
             )
             raise ValueError(
                 f"{what} is {values[~np.isfinite(values)][0]} between rows {left} and {right} of "
-                "X; values must not be NaN or infinite. Leave out or change such rows, scale X, "
-                "or use another one."
+                "X; values must be finite. Remove or change these samples, scale X, or choose "
+                f"another {what.partition('=')[0]}."
             )
         return values
 
@@ -116,41 +137,41 @@ class StoredRows:
         return self.xp.astype(array, self.dtype, copy=False)
 
     def fetch_source(self, at):
-        """The rows as they are, neither shifted nor of another type."""
+        """Rows without shift and conversion."""
         return self._take(self.source, at)
 
     def fetch_float64(self, at):
-        """The same in float64; sparse rows stay sparse."""
+        """Rows without shift, in float64; sparse rows stay sparse."""
         rows = self.fetch_source(at)
         if sparse.issparse(rows):
             return rows.astype(np.float64)
         return self.xp.astype(rows, self.xp.float64, copy=False)
 
     def fetch_shifted(self, at):
-        """The rows less `middle`, dense and in float64."""
+        """Rows minus `middle`, dense, in float64."""
         rows = self.fetch_float64(at)
         return (rows.toarray() if sparse.issparse(rows) else rows) - self.middle
 
     def fetch_dense(self, at):
-        """The same as a dense array, for the few rows that products are taken with."""
+        """As `fetch`, but a dense array, for the few rows on the left of a product."""
         rows = self.fetch(at)
         return rows.toarray() if sparse.issparse(rows) else rows
 
     def blocks(self, row_bytes=0, n=None):
-        """Slices over `n` (all) rows: `row_bytes` for what is computed of a row, and its copy."""
+        """Slices over `n` (all by default) rows; `row_bytes` are the temporaries of a row."""
         if not sparse.issparse(self.X) and (self.rows is not None or self.offset is not None):
             row_bytes += self.X.shape[1] * self.itemsize
         return block_slices(self.n if n is None else n, row_bytes)
 
     def each(self, function):
-        """``function(rows)`` over all rows in blocks, as one float64 vector."""
+        """``function(rows)`` of all rows, computed in blocks: (n,), float64."""
         out = self.vector(0.0, self.xp.float64)
         for block in self.blocks(self.X.shape[1] * self.itemsize):
             out[block] = self.xp.astype(function(self.fetch(block)), self.xp.float64)
         return out
 
     def dot(self, vector):
-        """Products of all rows with one dense float64 `vector`, float64."""
+        """Inner products of all rows and one dense float64 `vector`: (n,), float64."""
         vector = self._cast(vector)
         in_place = self.rows is None and self.offset is None and not self.streamed
         if in_place and self.X.dtype == self.dtype:
@@ -160,8 +181,7 @@ class StoredRows:
     def squares(self):
         """Squared norms of the shifted rows, float64.
 
-        A float32 table whose squares leave the range of float32 is worked on in float64 from here
-        on.
+        If those of a float32 table exceed the range of float32, all later products are float64.
         """
         squares = self.each(self._squares)
         if self.itemsize == 4:
@@ -176,13 +196,13 @@ class StoredRows:
         if not self.xp.all(finite):
             row = self.number_of(self.xp.nonzero(~finite)[0][0])
             raise ValueError(
-                f"Row {row} of X holds values whose squares are too large for {self.dtype}. Scale "
-                "X, mark missing values as NaN and fill them in."
+                f"The squared norm of row {row} of X exceeds the range of {self.dtype}. Scale X; "
+                "if large values mark missing ones, impute these first."
             )
         return squares
 
     def _squares(self, rows):
-        with np.errstate(over="ignore"):  # `squares` says so where it matters
+        with np.errstate(over="ignore"):  # `squares` raises an error if needed
             return self._row_products(rows, rows)
 
     def _row_products(self, left, right):
@@ -191,7 +211,7 @@ class StoredRows:
         return row_products(left, right)
 
     def mean(self, weight=None):
-        """(Weighted) mean of the rows less `middle`, and of their absolute values; float64."""
+        """(Weighted) mean of the rows minus `middle`, and of their absolute values; float64."""
         xp = self.xp
         if weight is None:
             weight = self.vector(1.0, xp.float64)
@@ -210,9 +230,10 @@ class StoredRows:
         return total / weight, size / weight
 
     def squared_distances_to(self, at, vector, exact=False):
-        """Squared distances of the rows at positions `at` from ``middle + vector``, float64.
+        """Squared distances of the rows at positions `at` to ``middle + vector``, float64.
 
-        By differences; of sparse rows only where products lose more than `TIE`, unless `exact`.
+        They are computed from differences. For sparse rows this is done only if the error of
+        products exceeds `TIE`, or with `exact`.
         """
         xp = self.xp
         start, stop = at.indices(self.n)[:2] if isinstance(at, slice) else (0, at.shape[0])
@@ -242,14 +263,15 @@ class StoredRows:
         ----------
         target : array of shape (n_features,), float64
         scale : array of shape (n_features,), float64
-            Size of the numbers that `target` was added up from, each of which was rounded.
+            Sum of the absolute values of which `target` is the sum, for its rounding error.
         squares : array of shape (n,), float64
-            Of the shifted rows; infinite for rows that are out of the question.
+            Squared norms of the shifted rows; infinite for rows that are excluded.
 
         Notes
         -----
-        Products say which rows it can be, and differences which of these it is. On a device all is
-        done by differences, as reading which rows it can be would make the host wait.
+        Time: one product of the table and a vector. Rows that tie up to its rounding are compared
+        by differences. On a device all rows are compared by differences, as reading the number of
+        ties would synchronize the host.
         """
         xp = self.xp
         if is_foreign(self.X):
@@ -260,7 +282,7 @@ class StoredRows:
             top = xp.argmin(more, keepdims=True)
             tied = more - more[top] <= TIE * (width + width[top])
             return xp.argmax(xp.astype(tied, xp.int8), keepdims=True)
-        # Squared distances less that of the target, how far they are off, and what a tie is.
+        # Squared distances minus |target|^2; `error` bounds their rounding, ties included.
         values = self.dot(-2 * target)
         values += squares
         length, size = float(target @ target) ** 0.5, float(scale @ scale) ** 0.5
@@ -282,10 +304,10 @@ class StoredRows:
         return at[:1]
 
     def _excess(self, at, first, target, scale):
-        """By how much the squared distances from `target` are over that of the row `first`.
+        """Squared distances to `target` minus that of the row `first`, and sums of absolute terms.
 
-        And what that was added up from, the rounding of `target` included. Columns in which two
-        rows are equal do not count, however far the target is from both.
+        The latter bound the rounding error, including that of `target`. Columns in which the two
+        rows are equal contribute 0 to both, for any target.
         """
         xp = self.xp
         start, stop = at.indices(self.n)[:2] if isinstance(at, slice) else (0, at.shape[0])
@@ -305,16 +327,16 @@ class StoredRows:
         return more, width
 
     def nearest_to_mean(self, weight):
-        """Position of the row nearest the weighted mean; the lowest of a tie."""
+        """Position of the row nearest to the weighted mean; the lowest position of a tie."""
         values = self.to_mean(weight)
         error_bound = self.error_bound(values)
         tied = values - error_bound <= self.xp.min(values + error_bound)
         return int(self.xp.nonzero(tied)[0][0])
 
     def center(self):
-        """Shift the rows to near the origin where products would drown their differences.
+        """Subtract the median of some rows if products would lose digits otherwise.
 
-        To the median of some rows, as one row far out would draw the mean away from all others.
+        The median is used because a single outlier can move the mean away from all other rows.
         """
         if sparse.issparse(self.X):
             return
@@ -332,14 +354,14 @@ class StoredRows:
         self.middle = xp.astype(center, xp.float64)
 
     def products(self, left, at):
-        """``left @ rows.T`` as (len(left), len(at)), for dense `left`."""
+        """``left @ rows.T``, (len(left), len(at)), for dense `left`."""
         if self.streamed:
             return self._products_in_parts(left, at)
         rows = self.fetch(at)
         return (rows @ left.T).T if sparse.issparse(rows) else left @ rows.T
 
     def _products_in_parts(self, left, at):
-        """The same with few rows fetched at a time, as `at` may be all of them."""
+        """The same for a streamed table: few rows are on the device at a time."""
         start, stop = at.indices(self.n)[:2] if isinstance(at, slice) else (0, at.shape[0])
         shape = left.shape[0], stop - start
         out = self.xp.empty(shape, dtype=self.dtype, device=self.device)
@@ -356,6 +378,6 @@ class StoredRows:
         return self.xp.take(rows, some, axis=0) @ rows.T
 
     def most_columns(self):
-        """How many rows may be dense columns at once: those that a quarter of the memory holds."""
+        """Number of dense rows that take a quarter of `working_memory`."""
         memory = sklearn.get_config()["working_memory"] * 2**20 / 4
         return max(1, int(memory // (self.X.shape[1] * self.itemsize)))

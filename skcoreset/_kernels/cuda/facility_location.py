@@ -131,7 +131,7 @@ class _Loop:
     def _look(self, first, ahead, stop, report):
         """How many picks there are, and whether that is enough."""
         if (to_numpy(self.picks[first:ahead]) < 0).any():
-            raise ValueError("Gains are not finite: similarities overflow. Scale X.")
+            raise ValueError("The gains are not finite, as sums of similarities overflow. Scale X.")
         losses = to_numpy(self.loss[first:ahead])
         for step in range(first, ahead):
             if report is not None:

@@ -1,4 +1,4 @@
-"""Nearest neighbours on the GPU: lists of the nearest candidates, and the choice among them.
+"""Nearest neighbors on the GPU: lists of the nearest candidates, and the choice among them.
 
 The host waits once for each block of rows that are queries about, some hundred thousand of them.
 """

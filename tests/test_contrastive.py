@@ -351,7 +351,7 @@ def test_columns_of_any_kind_need_the_features_of_the_model(model):
         ({"reference": np.full((50, 8), np.nan)}, "reference: Input .*contains NaN"),
         ({"metric": "precomputed"}, "'metric' parameter"),
         ({"features": "pixels"}, "'features' parameter"),
-        ({"metric": lambda a, b: np.nan}, "is nan between rows 0 and 0 of X"),
+        ({"metric": lambda a, b: np.nan}, "is nan between rows 0 and 1 of X"),
         ({"metric": lambda a, b: np.inf if a[0] > 1 else 1.0}, "is inf between rows"),
     ],
 )

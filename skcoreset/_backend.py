@@ -71,10 +71,19 @@ def device_of(x):
 
 
 def put(x, at, values):
-    """``x[at] = values`` in place, also where the array API has no integer assignment."""
+    """``x[at] = values`` in place, also where the array API has no integer assignment.
+
+    `at` is an array of positions, or a tuple of such arrays, one for each axis.
+    """
     try:
         x[at] = values
     except IndexError:  # array_api_strict
+        if isinstance(at, tuple):
+            for i in range(at[0].shape[0]):
+                x[tuple(int(axis[i]) for axis in at)] = (
+                    values[i] if hasattr(values, "shape") else values
+                )
+            return
         values = namespace(x).broadcast_to(values, at.shape) if hasattr(values, "shape") else values
         for i in range(at.shape[0]):
             x[int(at[i])] = values[i] if hasattr(values, "shape") else values

@@ -10,7 +10,7 @@ from skcoreset._budget import interleave
 from skcoreset._docstrings import fill_docstring
 from skcoreset._dynamics import EL2N
 from skcoreset._estimator import seeded
-from skcoreset._kernels.centre import distances_to_mean
+from skcoreset._kernels.centered_rows import distances_to_mean
 from skcoreset._kernels.top_k import ascending, top_k
 from skcoreset._metrics import BaseMetricCoreset
 from skcoreset._nested import needs_classes

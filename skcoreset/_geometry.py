@@ -6,9 +6,10 @@ from sklearn.utils._param_validation import StrOptions
 
 from skcoreset._docstrings import fill_docstring
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
-from skcoreset._kernels.distances import gram, pairs
+from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.farthest_first import farthest_first
 from skcoreset._kernels.herding import herd
+from skcoreset._kernels.kernels import gram
 from skcoreset._metrics import METRICS, BaseMetricCoreset, metric_on_host, product_work
 from skcoreset.base import BaseCoreset, Picks
 

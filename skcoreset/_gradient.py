@@ -10,11 +10,11 @@ from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._docstrings import fill_docstring
 from skcoreset._kernels.distances import pairs
-from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
+from skcoreset._kernels.outer_products import OuterProducts
 from skcoreset._kernels.set_functions import FacilityLocation
-from skcoreset._kernels.similarities import near_similarities
+from skcoreset._kernels.similarities import near_similarities, precise_enough
 from skcoreset._validation import check_table, encode
 from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks
 
@@ -219,12 +219,11 @@ class CRAIG(_GradientCoreset):
 
     def _pick(self, factors, group):
         a, h, bias = factors
-        # Float64 also for float32 gradients: gains are small differences of their distances.
         if self.gradient == "features":
-            gradients = pairs(a, rows=group.rows, wide=True)
+            gradients = pairs(a, rows=group.rows)
         else:
-            gradients = Factored(a, h, bias, rows=group.rows, wide=True)
-        cover = FacilityLocation(near_similarities(gradients), group.sample_weight)
+            gradients = OuterProducts(a, h, bias, rows=group.rows)
+        cover = FacilityLocation(near_similarities(precise_enough(gradients)), group.sample_weight)
         losses = []
 
         def stop():
@@ -486,11 +485,11 @@ class GradMatch(_GradientCoreset):
 
     def _pick(self, represented, group):
         a, h, bias, a_val, h_val, rows_of = represented
-        gradients = Factored(a, h, bias, rows=group.rows)
+        gradients = OuterProducts(a, h, bias, rows=group.rows)
         if a_val is None:
             target = gradients.total(group.sample_weight)
         else:
-            of = Factored(a_val, h_val, bias, rows=rows_of[group.label])
+            of = OuterProducts(a_val, h_val, bias, rows=rows_of[group.label])
             target = of.total(np.full(of.n, group.sample_weight.sum() / of.n))
         picks, weight, norms = matching_pursuit(
             gradients,

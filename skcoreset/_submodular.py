@@ -81,17 +81,15 @@ class _SetFunction(BaseMetricCoreset):
         if self._is_precomputed():
             X = X if rows is None else _square(X, rows)
             return similarities.given_similarities(X)
-        # Float64 also for float32 samples: gains are small differences of similarities.
-        wide = pairs(X, self.metric, rows=rows, wide=True)
-        if self.n_neighbors is None:
-            return similarities.near_similarities(wide)
         near = pairs(X, self.metric, rows=rows)
+        if self.n_neighbors is None:
+            return similarities.near_similarities(similarities.precise_enough(near))
         if near.n == 1:
             return similarities.given_similarities(sparse.csr_array([[1.0]]))
         neighbors, distances = nearest_neighbors(near, min(self.n_neighbors, near.n - 1))
-        if near.cancels:  # the search may return distances that lost digits in matrix products
+        if near.is_squared:  # the search may return distances that lost digits in matrix products
             own = np.repeat(np.arange(near.n), neighbors.shape[1])
-            distances = _distances_of(wide, own, neighbors.ravel()).reshape(neighbors.shape)
+            distances = _distances_of(near, own, neighbors.ravel()).reshape(neighbors.shape)
         return similarities.graph_similarities(neighbors, distances)
 
 
@@ -99,7 +97,7 @@ def _distances_of(near, left, right):
     """Distance of each pair of samples, computed from their difference, as a host array."""
     xp = near.xp
     left, right = (xp.asarray(at, device=near.device) for at in (left, right))
-    return to_numpy(near.distance(near.direct(left, right)))
+    return to_numpy(near.distance(near.exact_pairs(left, right)))
 
 
 def _square(X, rows):
@@ -221,7 +219,7 @@ class FacilityLocation(_SetFunction):
         self.random_state = random_state
 
     def _objective(self, similar, weight):
-        return set_functions.cover(similar, weight)
+        return set_functions.facility_location(similar, weight)
 
 
 @fill_docstring

@@ -14,8 +14,9 @@ from sklearn.metrics.pairwise import pairwise_kernels, rbf_kernel
 from sklearn.preprocessing import normalize
 
 from skcoreset import Herding, KCenterGreedy
-from skcoreset._kernels.distances import gram, pairs
+from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.farthest_first import farthest_first
+from skcoreset._kernels.kernels import gram
 
 
 def tables(rng):

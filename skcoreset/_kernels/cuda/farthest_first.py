@@ -28,7 +28,7 @@ class FarthestFirst:
     def __init__(self, pairs, X, launch):
         self.pairs, self.launch = pairs, launch
         self.X, self.source = X, RowsOnDevice(pairs, pairs.dtype, as_they_are=True)
-        self.square = pairs.sq if pairs.cancels else pairs.scale
+        self.square = pairs.sq if pairs.is_squared else pairs.scale
 
     def pool_loop(self, among, reach, tie, pool, outside, wanted):
         """Picks among `pool`, and what each was away from those before, as NumPy arrays."""
@@ -50,7 +50,7 @@ class FarthestFirst:
     def update(self, new, state):
         """Bring `state` up to date for all rows, in place, with picks `new`."""
         n, d = self.X.shape
-        doubt = self.pairs.doubt if self.pairs.cancels else 0.0
+        doubt = self.pairs.inexact_ratio if self.pairs.is_squared else 0.0
         new = self.pairs.xp.ascontiguousarray(new)
         self.launch(
             *("update", -(-n // TILE_ROWS), TILE_THREADS, self.X, self.square),

@@ -1,4 +1,4 @@
-// Nearest neighbours: the nearest candidates of each row asked about, and the choice among them.
+// Nearest neighbors: the nearest candidates of each row asked about, and the choice among them.
 #include "common.cuh"
 #include "tiles.cuh"
 

@@ -105,7 +105,7 @@ extern "C" __global__ void column(const real* H, const i64* h_rows, int h_some,
 // Least squares on the rows that are in, as one block keeps it up to date.
 //
 // `factor` (size x size) has the Cholesky factor L of their inner products below its diagonal and
-// its transpose above, so that neighbouring threads read neighbouring numbers of either; on the
+// its transpose above, so that neighboring threads read neighboring numbers of either; on the
 // diagonal it has 1 / L_ii. `half` solves L half = correlations with the target.
 struct Fit {
     int size;

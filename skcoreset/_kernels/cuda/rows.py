@@ -13,7 +13,7 @@ class RowsOnDevice:
 
     Parameters
     ----------
-    of : _Rows
+    of : StoredRows
     dtype : dtype
         Type of the copy that is made where the table is of another, or not stored by rows.
     as_they_are : bool

@@ -488,7 +488,7 @@ class GraphCut:
             self.nearest = xp.zeros(self.n, dtype=xp.int64, device=self.device)
             return
         else:
-            better = row > self.covered + self.rounding * xp.abs(self.covered)
+            better = row > self.covered + self.relative_tolerance * xp.abs(self.covered)
         self.nearest = xp.where(better, size, self.nearest)
         self.covered = xp.maximum(self.covered, row)
 

@@ -44,7 +44,7 @@ class _SetFunction(BaseMetricCoreset):
                 "pairs out of a sparse X instead."
             )
         if self.init is not None:
-            check_initial(self.init, table.sample_weight)
+            check_initial(self.init, table.sample_weight, "None")
 
     def _check_groups(self, table, groups):
         if self.init is not None:

@@ -327,7 +327,8 @@ class ImportanceSampling(BaseModelCoreset):
         sensitivity = group.rows_of(sensitivity)
         drawable = np.flatnonzero(sensitivity)
         self._check_drawable(len(drawable), sensitivity, group)
-        size, sizes = group.size, Sizes(sensitivity[drawable], own[drawable])
+        # The sensitivity is that of a sample of weight 1: the product does not depend on the unit.
+        size, sizes = group.size, Sizes(sensitivity[drawable], group.mean_weight * own[drawable])
         if self.replace:
             picks, counts = draw_with_replacement(sizes, size, group.random_state)
             q = sizes.relative[picks] / sizes.relative.sum()

@@ -325,9 +325,9 @@ def on_device(compute, beside=None):
 
 def check_device(X, host_only=None):
     """Raise if the configured device is not available, or cannot do the work on `X`."""
-    asked = get_config()["device"]
-    if asked.startswith("cuda") and not is_foreign(X):
-        _library_asked_for(asked, host_only)
+    configured = get_config()["device"]
+    if configured.startswith("cuda") and not is_foreign(X):
+        _configured_library(configured, host_only)
 
 
 class _Place:
@@ -381,20 +381,20 @@ class _Place:
 
     def _destination(self, arrays, work, host_only):
         """The library to move to, or None."""
-        asked, beside = get_config()["device"], _without_torch(self.beside)
+        configured, beside = get_config()["device"], _without_torch(self.beside)
         stored_sparse = any(sparse.issparse(array) for array in arrays)
         if any(is_foreign(array) for array in arrays):
             return None
         if is_foreign(beside):
             return None if host_only or stored_sparse else _library_of(beside)
-        if asked not in ("auto", "cpu"):
+        if configured not in ("auto", "cpu"):
             if stored_sparse:
                 raise TypeError(
-                    f"device={asked!r}, but sparse data are processed by the host only. Give dense "
-                    "data, or use device='auto', which leaves sparse data on the host."
+                    f"device={configured!r}, but sparse data are processed by the host only. Give "
+                    "dense data, or use device='auto', which leaves sparse data on the host."
                 )
-            return _library_asked_for(asked, host_only)
-        if asked == "cpu" or host_only or stored_sparse or work < WORTH_MOVING:
+            return _configured_library(configured, host_only)
+        if configured == "cpu" or host_only or stored_sparse or work < WORTH_MOVING:
             return None
         try:
             return _device_library("cuda")
@@ -431,10 +431,10 @@ def _without_torch(x):
         return library.from_dlpack(x)
 
 
-def _library_asked_for(asked, host_only):
+def _configured_library(configured, host_only):
     if host_only:
-        raise ValueError(f"device={asked!r}, but {host_only}. Use device='auto' or 'cpu'.")
-    return _device_library(asked)
+        raise ValueError(f"device={configured!r}, but {host_only}. Use device='auto' or 'cpu'.")
+    return _device_library(configured)
 
 
 def _device_library(name):

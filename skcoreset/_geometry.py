@@ -278,7 +278,7 @@ class KCenterGreedy(BaseMetricCoreset):
 
     def _check_params(self, table):
         if not isinstance(self.init, str):
-            check_initial(self.init, table.sample_weight)
+            check_initial(self.init, table.sample_weight, "'mean' or 'random'")
 
     def _check_groups(self, table, groups):
         if not isinstance(self.init, str):

@@ -275,7 +275,9 @@ class ImportanceSampling(BaseModelCoreset):
         weight, sensitivity = group.sample_weight, group.rows_of(sensitivity)
         drawable = np.flatnonzero(sensitivity)
         self._check_drawable(len(drawable), sensitivity, group)
-        size, sizes = group.size, Sizes(sensitivity[drawable], weight[drawable])
+        # The sensitivity is that of a sample of weight 1: the product does not depend on the unit.
+        own = group.mean_weight * weight[drawable]
+        size, sizes = group.size, Sizes(sensitivity[drawable], own)
         if self.replace:
             picks, counts = draw_with_replacement(sizes, size, group.random_state)
             q = sizes.relative[picks] / sizes.relative.sum()

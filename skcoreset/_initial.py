@@ -8,17 +8,22 @@ from skcoreset._budget import samples_in_words
 __all__ = ["check_initial", "check_initial_groups", "initial_positions"]
 
 
-def check_initial(init, sample_weight):
-    """Raise unless `init` holds distinct indices of samples of positive weight."""
-    rows, n_samples = np.asarray(to_numpy(init)), len(sample_weight)
-    if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer) or not len(rows):
-        raise ValueError(f"init must be 'mean', 'random' or a list of row indices, got {init!r}.")
-    if rows.min() < 0 or rows.max() >= n_samples:
-        raise ValueError(f"init has row indices outside 0 to {n_samples - 1}: {init!r}.")
-    if len(np.unique(rows)) < len(rows):
-        raise ValueError(f"init has the same row index twice: {init!r}.")
-    if not sample_weight[rows].all():
-        raise ValueError(f"init has rows of sample_weight 0, which are ignored: {init!r}.")
+def check_initial(init, sample_weight, otherwise):
+    """Raise unless `init` holds distinct indices of samples of positive weight.
+
+    `otherwise` names the other values that the method accepts, for the error.
+    """
+    at, n_samples = np.asarray(to_numpy(init)), len(sample_weight)
+    if at.ndim != 1 or not np.issubdtype(at.dtype, np.integer) or not len(at):
+        raise ValueError(f"init={init!r} must be {otherwise}, or an array of sample indices.")
+    if at.min() < 0 or at.max() >= n_samples:
+        raise ValueError(f"init={init!r} has sample indices outside 0 to {n_samples - 1}.")
+    if len(np.unique(at)) < len(at):
+        raise ValueError(f"init={init!r} has the same sample index twice. Give each index once.")
+    if not sample_weight[at].all():
+        raise ValueError(
+            f"init={init!r} has samples of sample_weight 0, which are ignored. Leave them out."
+        )
 
 
 def check_initial_groups(init, groups):

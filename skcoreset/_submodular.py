@@ -45,7 +45,7 @@ class _SetFunction(BaseMetricCoreset):
                 "Set n_neighbors=None; a sparse X may hold the similarities of some pairs only."
             )
         if self.init is not None:
-            check_initial(self.init, table.sample_weight)
+            check_initial(self.init, table.sample_weight, "None")
 
     def _check_groups(self, table, groups):
         if self.init is not None:

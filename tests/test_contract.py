@@ -1,6 +1,7 @@
 """The contract of every sampler, over all samplers."""
 
 import pickle
+import re
 from collections import Counter
 
 import array_api_strict
@@ -34,6 +35,9 @@ from skcoreset import (
     Margin,
     Uniform,
 )
+from skcoreset._kernels.distances import pairs
+from skcoreset._metrics import BaseMetricCoreset, metric_on_host, product_work
+from skcoreset.base import Picks
 
 all_samplers = pytest.mark.parametrize("sampler", marked(SAMPLERS + VARIANTS))
 each_sampler = pytest.mark.parametrize("sampler", marked(SAMPLERS))
@@ -427,6 +431,47 @@ def test_weights_times_a_constant(sampler, blobs, rng):
     here, there = (fitted(sampler, X, y, sample_weight=c * w, **params) for c in (1.0, 3e-40))
     np.testing.assert_array_equal(here.sample_indices_, there.sample_indices_)
     np.testing.assert_allclose(3e-40 * here.sample_weight_, there.sample_weight_)
+
+
+class Half(BaseMetricCoreset):
+    """A method as the design page describes it: half of each group, nearest to its first sample."""
+
+    _stops_early = "half of them will do"
+
+    _parameter_constraints = {
+        **BaseMetricCoreset._parameter_constraints,
+        "coreset_size": [*BaseMetricCoreset._parameter_constraints["coreset_size"], None],
+    }
+
+    def __init__(self, coreset_size=0.1, *, metric="euclidean", stratify="proportional"):
+        self.coreset_size = coreset_size
+        self.metric = metric
+        self.stratify = stratify
+
+    def _device_work(self, X, groups):
+        return metric_on_host(self.metric) or product_work(X, groups)
+
+    def _pick(self, X, group):
+        distances = pairs(X, self.metric, rows=group.rows).distances([0], slice(0, None))[0]
+        near = np.argsort(distances, kind="stable")[: max(1, group.size // 2)]
+        return Picks(near, per_pick={"distances_": distances[near]})
+
+
+def test_a_method_that_stops_early_warns_in_the_words_of_the_base(blobs):
+    X, y = blobs
+    message = (
+        "5 samples of the class 1 were selected, fewer than the budget of 10: half of them will do."
+    )
+    with pytest.warns(UserWarning, match=re.escape(message)):
+        got = Half({0: 1, 1: 10, 2: 0}).fit(X, y)
+    assert got.sampling_strategy_ == {0: 1, 1: 5, 2: 0}
+    assert got.distances_.shape == (6,)
+    assert got.sample_weight_.sum() == pytest.approx(300)
+    assert got.__sklearn_tags__().input_tags.pairwise is False
+    every = Half(None, metric="cosine").fit(X, y)  # its own end is no surprise
+    assert every.get_support().sum() == sum(n // 2 for n in Counter(y.tolist()).values())
+    with pytest.raises(ValueError, match="NaN"):
+        Half(10).fit(np.where(X[3, 3] == X, np.nan, X), y)
 
 
 # where samplers go ---------------------------------------------------------------------------

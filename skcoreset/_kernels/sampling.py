@@ -1,7 +1,7 @@
-"""Random rows with unequal chances, and the sensitivities that the chances are made from.
+"""Sampling with unequal inclusion probabilities, and the sensitivities that define these.
 
-Sensitivities are those of one copy of each row: a row of weight w counts as w rows that are
-alike, so its chance is proportional to w times its sensitivity.
+A sensitivity is that of one copy of a row: a row of weight w counts as w equal rows, so its
+probability is proportional to w times its sensitivity.
 """
 
 import numpy as np
@@ -26,16 +26,16 @@ __all__ = [
 
 
 class Sizes:
-    """Rows by size, a product of positive `factors`, and which are certain in a sample of m rows.
+    """Sizes of rows, a product of positive `factors`, and the rows with inclusion probability 1.
 
-    With the sizes in ascending order and their running sums T, row j (from 0) is certain as soon
-    as its chance ``(m - others that are certain) s_j / T_j`` reaches 1, which is at
-    ``m = n - (j + 1) + T_j / s_j``. The larger row is certain earlier.
+    With the sizes in ascending order and their cumulative sums T, the inclusion probability of row
+    j (from 0) in a sample of m rows is 1 as soon as ``(m - c) s_j / T_j``, with c the number of
+    larger rows of probability 1, reaches 1. That is at ``m = n - (j + 1) + T_j / s_j``: these rows
+    are "certain". Larger rows are certain in smaller samples.
 
-    Sizes are taken to 32 binary digits, so that those that are equal up to rounding are equal.
-    Otherwise the last digit of one of them, which depends on the block it was computed in, could
-    change places with another's, and with it the rows that are drawn. They may lie further apart
-    than float64 reaches: each has a `level`, and a number that counts times ``2 ** (512 level)``.
+    Sizes are rounded to 32 binary digits, so that sizes that are equal up to rounding are equal.
+    Otherwise their order, and so the selected rows, would depend on the block in which a size was
+    computed. Sizes may exceed the range of float64: each is a number times ``2 ** (512 level)``.
     """
 
     def __init__(self, *factors):
@@ -59,17 +59,17 @@ class Sizes:
             self.total[mine] = np.cumsum(self.sorted[mine]) + carried
             carried, before = self.total[mine][-1], one
         certain_from = n - np.arange(1, n + 1) + self.total / self.sorted
-        # In a sample of n rows all are certain, whatever rounding says.
+        # In a sample of n rows all rows are certain, independently of rounding.
         self.certain_from = np.minimum.accumulate(np.minimum(certain_from, n))
 
     def not_certain(self, m):
-        """How many rows are not certain in a sample of `m` rows: the smallest ones."""
+        """Number of rows that are not certain in a sample of `m` rows; these are the smallest."""
         return len(self.order) - np.searchsorted(self.certain_from[::-1], m, side="right")
 
     def chance(self, at, m):
-        """``c s`` of ``min(1, c s)`` in samples of `m` rows, in which the rows are not certain.
+        """``c s`` of ``min(1, c s)`` in samples of `m` rows, for rows that are not certain.
 
-        `at` says which rows, by their places in ascending order.
+        `at` are their positions in ascending order of size.
         """
         unsure = self.not_certain(m)
         share = self.sorted[at] / self.total[unsure - 1]
@@ -82,14 +82,14 @@ def _sizes(sizes):
 
 
 def inclusion_probabilities(sizes, m):
-    """``min(1, c s_i)``, with c such that they add up to `m`.
+    """``min(1, c s_i)``, with c such that they sum to `m`.
 
     Parameters
     ----------
     sizes : array of shape (n,), or Sizes
-        Positive; taken to 32 binary digits.
+        Positive; rounded to 32 binary digits.
     m : int
-        From 1 to n.
+        Sample size, from 1 to n.
 
     Returns
     -------
@@ -108,21 +108,22 @@ def inclusion_probabilities(sizes, m):
 
 
 def ranking(sizes, random_state):
-    """Random order whose first m rows are, for every m, a sample that has row i with pi_i(m).
+    """Random order in which the first m rows, for every m, have inclusion probabilities pi_i(m).
 
     ``pi_i(m) = min(1, c_m s_i)``, exactly, as in :func:`inclusion_probabilities`. This is the
-    elimination procedure of Tillé (1996): start with all rows; to get from m + 1 rows to m, put
-    out one of them, row i with probability ``1 - pi_i(m) / pi_i(m + 1)``. These add up to 1 over
-    any sample that can occur, because rows that are certain always are in it and for all others
-    the ratio is the same. The rows in the reverse order in which they were put out are the answer.
+    elimination procedure of Tillé (1996). It starts with all rows. A sample of m + 1 rows becomes
+    one of m rows by the elimination of one row, row i with probability
+    ``1 - pi_i(m) / pi_i(m + 1)``. These probabilities sum to 1 over every possible sample, because
+    it contains all certain rows, and the ratio is the same for all others. The result is the
+    reverse order of elimination.
 
-    Systematic and pivotal sampling have the same inclusion probabilities, but the sample of m rows
-    is not part of that of m + 1.
+    Systematic and pivotal sampling have the same inclusion probabilities, but their samples of m
+    rows are not subsets of those of m + 1 rows.
 
     Parameters
     ----------
     sizes : array of shape (n,), or Sizes
-        Positive; taken to 32 binary digits.
+        Positive; rounded to 32 binary digits.
     random_state : RandomState
 
     Returns
@@ -131,18 +132,18 @@ def ranking(sizes, random_state):
 
     Notes
     -----
-    Time: O(n log n), and a plain loop over the sizes of sample in which some row is certain.
+    Time: O(n log n), and a Python loop over the sample sizes with at least one certain row.
     Memory: about twenty vectors of n.
     """
     of = _sizes(sizes)
     n = len(of.order)
-    # As samples shrink, rows cease to be certain, in ascending order of size. Row j does so in
-    # the step to `step[j]` rows, and may be put out right there.
+    # As the sample size decreases, rows cease to be certain in ascending order of size. Row j does
+    # so in the step to `step[j]` rows, and can be eliminated in this step.
     step = np.ceil(of.certain_from).astype(np.intp) - 1
     chance = np.maximum(1 - of.chance(np.arange(n), step), 0)
     upto = np.concatenate([[0.0], np.cumsum(chance)])
 
-    m = np.arange(n - 1, step[-1] - 1, -1)  # from step[-1] rows on none is certain
+    m = np.arange(n - 1, step[-1] - 1, -1)  # no row is certain in samples of at most step[-1] rows
     before, after = of.not_certain(m + 1), of.not_certain(m)
     pool = m + 1 - (n - before)  # rows of the sample that were not certain before
     ticket = upto[before] + random_state.random_sample(n)[: len(m)]
@@ -158,10 +159,10 @@ def ranking(sizes, random_state):
 
 
 def _eliminate(n, m, before, after, out, from_pool, answer):
-    """Put rows out one by one into ``answer[m]``; those that are left at the end.
+    """Eliminate rows one by one into ``answer[m]``; returns the remaining rows.
 
-    Those that ceased to be certain and are still in make up the pool. Each of it has the same
-    chance, so it is enough to say at which place of the pool the row to put out stands.
+    The pool contains the rows of the sample that are no longer certain. They have equal
+    probabilities, so the row to eliminate is given by its position in the pool.
     """
     pool, size, put_out = memoryview(np.empty(n, dtype=np.intp)), 0, memoryview(answer)
     for at, start, stop, row, of_pool in zip(
@@ -181,22 +182,22 @@ def _eliminate(n, m, before, after, out, from_pool, answer):
 
 
 def draw_with_replacement(sizes, m, random_state):
-    """`m` independent draws, each row with a probability proportional to its size.
+    """`m` independent draws with probabilities proportional to size.
 
     Parameters
     ----------
     sizes : array of shape (n,), or Sizes
-        Positive; taken to 32 binary digits.
+        Positive; rounded to 32 binary digits.
     m : int
     random_state : RandomState
 
     Returns
     -------
     positions : ndarray of int
-        The distinct rows drawn, in the order of their first draw. Those of fewer draws by an equal
+        The distinct rows, in order of their first draw. Those of fewer draws with an equal
         `random_state` are a prefix.
     counts : ndarray of int
-        How often each was drawn; they add up to `m`.
+        Number of draws of each; they sum to `m`.
 
     Notes
     -----
@@ -225,7 +226,7 @@ def lightweight_sensitivity(X, weight):
     Returns
     -------
     ndarray of shape (n,)
-        Times the weights it adds up to 1.
+        Its products with the weights sum to 1.
 
     Notes
     -----
@@ -240,12 +241,11 @@ def lightweight_sensitivity(X, weight):
 
 
 def kmeans_sensitivity(X, weight, n_clusters, random_state):
-    """Bound of the sensitivity for k-means by one D^2 sample of centers.
+    """Upper bound of the k-means sensitivity from one D^2 sample of centers.
 
-    With c the mean squared distance to the nearest center, B the rows of the cell of x, and
-    ``alpha = 16 (log2 k + 2)``,
-    ``s(x) = alpha d(x)^2 / c + 2 alpha sum_B d^2 / (|B| c) + 4 n / |B|``; sums, means and numbers
-    of rows are weighted.
+    ``s(x) = alpha d(x)^2 / c + 2 alpha sum_B d^2 / (|B| c) + 4 n / |B|``, with c the mean squared
+    distance to the nearest center, B the cell of x, and ``alpha = 16 (log2 k + 2)``. Sums, means
+    and numbers of rows are weighted.
 
     Parameters
     ----------
@@ -273,7 +273,7 @@ def kmeans_sensitivity(X, weight, n_clusters, random_state):
             mass = np.cumsum(weight * (closest / (closest.max() or 1.0)) ** 2)
             center = min(np.searchsorted(mass, random_state.uniform() * mass[-1]), n - 1)
         distances = around.distances(around.row(center))
-        # A row that is as near to two centers up to rounding is of the first.
+        # A row at equal distance (up to rounding) to two centers is in the cell of the first.
         closer = distances < closest * (1 - around.rounding)
         closest[closer], cell[closer] = distances[closer], cluster
     squares = (closest / (closest.max() or 1.0)) ** 2
@@ -291,9 +291,9 @@ def kmeans_sensitivity(X, weight, n_clusters, random_state):
 def leverage(X, weight):
     """``x_i (X^T W X)^+ x_i``: the diagonal of ``Q Q^T`` for an orthonormal basis Q of the columns.
 
-    By QR factors of blocks of rows, one after the other, and a singular value decomposition of the
-    last: columns that are combinations of others are left out. Columns are scaled before, so their
-    units do not matter.
+    Computed by QR decompositions of successive blocks of rows and a singular value decomposition of
+    the last factor, which determines the rank. Columns are scaled first, so their units do not
+    change the result.
 
     Parameters
     ----------
@@ -304,7 +304,7 @@ def leverage(X, weight):
     Returns
     -------
     ndarray of shape (n,)
-        Times the weights it adds up to the rank.
+        Its products with the weights sum to the rank.
 
     Notes
     -----
@@ -313,7 +313,7 @@ def leverage(X, weight):
     rows, d = StoredRows(X, may_copy=False), X.shape[1]
     xp, device = rows.xp, rows.device
     root = xp.asarray(np.sqrt(weight), dtype=xp.float64, device=device)
-    # A block of fewer rows than columns would cost as much as one of more.
+    # Blocks of fewer rows than columns would not be faster.
     blocks = block_slices(X.shape[0], min(6 * 8 * d, 2**23 // (4 * d)))
 
     def dense(block):
@@ -329,13 +329,13 @@ def leverage(X, weight):
     R = xp.zeros((0, d), dtype=xp.float64, device=device)
     for block in blocks:
         R = xp.concat([R, dense(block) / scale * root[block][:, None]])
-        # Without Q it takes half of the time, but the array API knows no such mode.
+        # Without Q it takes half of the time; the array API has no such mode.
         R = np.linalg.qr(R, mode="r") if isinstance(R, np.ndarray) else xp.linalg.qr(R).R
     _, singular, V = xp.linalg.svd(R, full_matrices=False)
     relative = to_numpy(singular / xp.max(singular)) if singular[0] > 0 else to_numpy(singular)
     is_rank = relative > 16 * d * 2.0**-52
-    # What float32 columns lost when they were rounded is no rank: in no row is the combination
-    # larger than that. In a column that is far from zero in most rows it is larger in the others.
+    # A combination of float32 columns that is not above their rounding in any row has no rank. If a
+    # column is far from zero in most rows, the combination is above the rounding in the others.
     eps = 2.0**-23 if "float32" in str(X.dtype) else 2.0**-52
     unsure = np.flatnonzero(is_rank & (relative <= 16 * d * eps))
     if len(unsure):
@@ -344,7 +344,7 @@ def leverage(X, weight):
         for block in blocks:
             scaled = dense(block) / scale
             values = to_numpy(xp.abs(scaled @ combinations))
-            # Columns made from others in float32 were off by about one eps at most.
+            # Linear combinations in float32 have an error of about one eps.
             lost = 4 * eps * to_numpy(xp.abs(scaled) @ xp.abs(combinations))
             seen |= (values > lost).any(axis=0)
         is_rank[unsure] = seen

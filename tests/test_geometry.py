@@ -348,7 +348,7 @@ def test_squares_that_overflow_float32(sampler, rng):
     np.testing.assert_array_equal(sampler.fit(X).sample_indices_, expected)
     X = X.astype("float64")
     X[7, 1] = 1e300
-    with pytest.raises(ValueError, match="Row 7 of X holds values whose squares are too large"):
+    with pytest.raises(ValueError, match="squared norm of row 7 of X exceeds the range of float64"):
         clone(sampler).fit(X)
 
 

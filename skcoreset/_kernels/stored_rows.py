@@ -196,7 +196,7 @@ class StoredRows:
         if not self.xp.all(finite):
             row = self.number_of(self.xp.nonzero(~finite)[0][0])
             raise ValueError(
-                f"The squared norm of row {row} of X exceeds the range of {self.dtype}. Scale X; "
+                f"The squared norm of row {row} of X exceeds the range of float64. Scale X; "
                 "if large values mark missing ones, impute these first."
             )
         return squares

@@ -1,5 +1,5 @@
-// Greedy selection on similarities: choosing a pick, the rows it covers better, what that costs
-// other candidates; and what candidates add, from blocks of similarities made on demand.
+// Greedy selection on similarities: the choice of a pick, the rows that are most similar to it, the
+// update of all gains; and the gains of candidates from blocks of similarities on demand.
 #include "common.cuh"
 
 #define THREADS 256
@@ -22,7 +22,7 @@ __device__ inline Best chosen(const double* gains, int n, const Best* best, int 
     return top;
 }
 
-// The pick of this step: given beforehand, or chosen. NONE if gains are no numbers.
+// The pick of this step: given, or chosen. NONE if gains are not finite.
 __device__ inline Best pick_of_step(int step, int n_start, const i64* picks, const double* gains,
                                     int n, const Best* best, int n_best, double relative,
                                     double absolute) {
@@ -52,10 +52,10 @@ __device__ inline int block_prefix(int mine, int* total) {
     return before + upto - mine;
 }
 
-// Facility location, first launch of a step: every block chooses the same pick, and then takes
-// care of a stretch of rows. Those that the pick is more similar to than all before are listed in
-// ascending order at the start of the stretch: `rows`, and their similarity `low` before and
-// `high` now. losses[block] is what the whole stretch loses then, minus its weighted similarities.
+// Facility location, first launch of a step: every block chooses the same pick and then updates a
+// stretch of rows. The rows that are more similar to this pick than to all before are listed in
+// ascending order at the start of the stretch: `rows`, and their largest similarity `low` before
+// and `high` after this pick. losses[block] is minus the weighted similarities of the stretch.
 extern "C" __global__ void assign(const real* matrix, int n, int step, int n_start,
                                  const double* gains, const Best* best, int n_best,
                                  double relative, const double* absolute, const real* weight,
@@ -137,7 +137,7 @@ __device__ inline void column_sums(const real* similar, int n, int n_rows, Chang
     }
 }
 
-// What candidates lose by what `cover` has listed.
+// Decrease of the gains of all candidates by the rows that `assign` has listed.
 extern "C" __global__ void lose(const real* matrix, int n, const int* rows, const real* low,
                                 const real* high, const int* counts, int n_stretches,
                                 const real* weight, int most_parts, double* partial) {
@@ -157,9 +157,10 @@ extern "C" __global__ void lose(const real* matrix, int n, const int* rows, cons
     column_sums(matrix, n, n_rows, change_of, most_parts, partial);
 }
 
-// What candidates add to rows that are max_similarity by so much: the columns of (n_rows, n) similarities.
-extern "C" __global__ void column_gains(const real* similar, int n_rows, int n, const real* max_similarity,
-                                        const real* weight, int most_parts, double* partial) {
+// Gains of candidates, the columns of (n_rows, n) similarities.
+extern "C" __global__ void column_gains(const real* similar, int n_rows, int n,
+                                        const real* max_similarity, const real* weight,
+                                        int most_parts, double* partial) {
     auto change_of = [=](int row) {
         Change change = {row, (double)max_similarity[row], INFINITY, (double)weight[row]};
         return change;
@@ -167,8 +168,8 @@ extern "C" __global__ void column_gains(const real* similar, int n_rows, int n, 
     column_sums(similar, n, n_rows, change_of, most_parts, partial);
 }
 
-// The same for candidates that are the rows of (m, n) similarities: partial[part][candidate].
-// Several rows at once, so that `max_similarity` and `weight` are read once for all of these.
+// Gains of candidates, the rows of (m, n) similarities: partial[part][candidate]. Several rows at
+// once, so that `max_similarity` and `weight` are read once for all of these.
 extern "C" __global__ void row_gains(const real* similar, int m, int n, const real* max_similarity,
                                      const real* weight, int n_parts, double* partial) {
     int n_tiles = (m + ROWS_EACH - 1) / ROWS_EACH, part = blockIdx.x / n_tiles;
@@ -218,8 +219,8 @@ __device__ inline void best_of_stretch(int n, GainOf gain_of, Best* best) {
     if (threadIdx.x == 0) best[blockIdx.x] = mine;
 }
 
-// The gains of all candidates, -infinity where picked: `anew` (sums over all rows), or less by
-// what they lose in this step. `carry` has the digits that many differences would lose (Kahan).
+// The gains of all candidates, -infinity for picks: sums over all rows if `anew`, else minus the
+// decrease of this step. `carry` compensates the rounding of many differences (Kahan).
 extern "C" __global__ void settle(const double* partial, int n, int anew, const int* counts,
                                   int n_stretches, int most_parts, const i64* picks, int step,
                                   const double* losses, double* loss, double* gains,
@@ -257,8 +258,8 @@ extern "C" __global__ void choose(const double* gains, int n, int step, int n_st
     if (step >= n_start) picks[step] = pick.at;
 }
 
-// What candidates lose by being like the pick: its row of `similar`, the only one unless `whole`.
-// Step -1 finds the best of each stretch only.
+// Subtract the similarity to the pick, its row of `similar` (the only row unless `whole`). Step -1
+// only finds the best gain of each stretch.
 extern "C" __global__ void cut(const real* similar, int whole, int n, const i64* picks, int step,
                                double factor, double lowest, double* gains, Best* best) {
     i64 pick = step < 0 ? -1 : picks[step];

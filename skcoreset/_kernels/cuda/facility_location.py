@@ -1,6 +1,6 @@
-"""Greedy selection for facility location and graph cut on the GPU, and the gains of candidates.
+"""Greedy selection for facility location and graph cut on the GPU, and gains of candidates.
 
-Picks stay on the device, where the next one is chosen. The host looks at them once for many.
+The loop runs on the device. The host reads the picks once for `LOOK` of them.
 """
 
 import numpy as np
@@ -23,11 +23,11 @@ STRETCH = 256  # rows of which a block takes care at least
 MOST_STRETCHES = 256  # at most THREADS
 BLOCKS = 2112  # sixteen for each multiprocessor of an H200
 MOST_PARTS = 64
-LOOK = 32  # picks between two looks of the host
-# Of the loops on the host as well:
-DENSE_PICKS = 8  # after so many picks only few pairs of rows matter
-SUM_ROUNDING = 64 * 2.0**-52  # of a sum in float64
-RESUM_RATIO = 16  # what is left to cover has become so many times less: gains are added up anew
+LOOK = 32  # picks between two reads by the host
+# These are used by the loops on the host, too.
+DENSE_PICKS = 8  # after this number of picks few pairs of rows can change a gain
+SUM_ROUNDING = 64 * 2.0**-52  # relative error of a sum in float64
+RESUM_RATIO = 16  # gains are summed up again if the loss has decreased by this factor
 
 
 def _ceil(a, b):
@@ -43,7 +43,7 @@ def _most_parts(n_rows, n_columns):
 class Gains:
     """``sum_i w_i (s_ij - m_i)_+`` of candidates, from blocks of similarities.
 
-    Nothing of the size of a block is made. Sums are added to `out`, a float64 array.
+    No temporary of the size of a block is allocated. Sums are added to `out`, a float64 array.
     """
 
     def __init__(self, xp, device, launch):
@@ -93,9 +93,8 @@ class Gains:
 class _Loop:
     """The greedy loop of `objective`: `_begin`, then `_add` for each step.
 
-    Nothing is read back for a pick. Once for `LOOK` picks the host waits for them, so that
-    `report` and `stop` can be asked; those that were made behind the one where `stop` says True
-    are given up.
+    The host is synchronized once for `LOOK` picks, to call `report` and `stop`. Picks after the one
+    for which `stop` returns True are discarded.
     """
 
     def __init__(self, objective, launch):
@@ -129,7 +128,7 @@ class _Loop:
         return np.array(picks), np.array(gains)
 
     def _look(self, first, ahead, stop, report):
-        """How many picks there are, and whether that is enough."""
+        """Number of picks, and whether the loop ends."""
         if (to_numpy(self.picks[first:ahead]) < 0).any():
             raise ValueError("The gains are not finite, as sums of similarities overflow. Scale X.")
         losses = to_numpy(self.loss[first:ahead])
@@ -142,21 +141,21 @@ class _Loop:
         return ahead, False
 
     def _end(self, picks, went_ahead):
-        """Leave `picks` in the objective, and nothing of those given up if it `went_ahead`."""
+        """Set the picks of the objective; if it `went_ahead`, others were discarded."""
         self.objective.picks = picks
 
 
 class FacilityLocationLoop(_Loop):
-    """Facility location on similarities that are held as a whole.
+    """Facility location on a complete similarity matrix.
 
-    The gains of all candidates are kept up to date, exactly. A step is three launches: the pick is
-    chosen, and the rows listed that it covers better; these rows of the matrix say what each
-    candidate loses; gains are settled, and the best of each stretch found. So the work of a step
-    is that of the rows whose nearest pick changes, about n / picks of them.
+    The exact gains of all candidates are updated with each pick. A step has three launches: choose
+    the pick and list the rows that are more similar to it than to all before; compute the decrease
+    of all gains from these rows of the matrix; update the gains and find the best of each stretch.
+    So the work of a step is that of the rows whose nearest pick changes, about n / picks.
 
-    Gains that are differences of much larger sums have lost their digits. So they are added up
-    anew after each of the first `DENSE_PICKS` picks, which cover the rows that are far out, when
-    the host looks first, and where it sees that what is left has become `RESUM_RATIO` times less.
+    Gains that are small differences of large sums lose their digits. So all gains are summed up
+    again after each of the first `DENSE_PICKS` picks, which reduce the loss of outliers, at the
+    first read by the host, and whenever the loss has decreased by the factor `RESUM_RATIO`.
     """
 
     def __init__(self, objective, launch):
@@ -186,7 +185,7 @@ class FacilityLocationLoop(_Loop):
         self.absolute_tolerance = self._full(0.0, self.xp.float64, 1)
 
     def _sum_up(self, max_similarity, step):
-        """All gains anew, where rows are max_similarity by so much."""
+        """Sum up all gains, given the `max_similarity` of each row."""
         self.launch(
             *("column_gains", self.n_lose, THREADS, self.matrix, self.n, self.n, max_similarity),
             *(self.weight, self.n_parts, self.partial),
@@ -239,7 +238,7 @@ class FacilityLocationLoop(_Loop):
         return n_done, enough
 
     def assign(self, picks):
-        """Take in `picks`, no more: which of them each row is the most similar to."""
+        """Set the picks to `picks` and find the most similar pick of each row."""
         self.n_start = len(picks)
         self.picks = self.xp.asarray(picks, dtype=self.xp.int64, device=self.device)
         self.values = self._empty(len(picks), self.xp.float64)
@@ -257,15 +256,15 @@ class FacilityLocationLoop(_Loop):
 
 
 class GraphCutLoop(_Loop):
-    """Graph cut. A step is two launches: the pick is chosen, and its row is subtracted.
+    """Graph cut. A step has two launches: choose the pick, and subtract its row.
 
-    Where similarities are made on demand, what makes the row may wait for the device.
+    With similarities on demand, the computation of the row may synchronize the host.
     """
 
     def _begin(self):
         self.gains = self.xp.asarray(self.objective.value, copy=True)
         self.similar = self.objective.similar
-        self.loss[:] = 0.0  # of no use here
+        self.loss[:] = 0.0  # not used
         if self.similar.whole:
             self.matrix = self.xp.ascontiguousarray(self.similar.matrix)
         else:
@@ -296,7 +295,7 @@ class GraphCutLoop(_Loop):
 
 
 def facility_location_loop_on(objective):
-    """The loop for facility location; None unless similarities are whole, and on a GPU."""
+    """The loop for facility location on a complete matrix on a GPU, or None."""
     launch = launcher_of(objective.weight, SOURCE) if objective.similar.whole else None
     return None if launch is None else FacilityLocationLoop(objective, launch)
 
@@ -308,6 +307,6 @@ def graph_cut_loop_on(objective):
 
 
 def gains_on(weight, xp, device):
-    """`Gains` where `weight` is on a GPU, else None."""
+    """`Gains` if `weight` is on a GPU, else None."""
     launch = launcher_of(weight, SOURCE)
     return None if launch is None else Gains(xp, device, launch)

@@ -1,4 +1,4 @@
-"""Herding on the GPU: two launches a pick, and the host waits once, for all picks together."""
+"""Herding on the GPU: two launches for a pick; the host is synchronized once, for all picks."""
 
 from skcoreset._backend import to_numpy
 from skcoreset._kernels.cuda.rows import (

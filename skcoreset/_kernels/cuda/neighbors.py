@@ -1,12 +1,12 @@
 """Nearest neighbors on the GPU: lists of the nearest candidates, and the choice among them.
 
-The host waits once for each block of rows that are queries about, some hundred thousand of them.
+The host is synchronized once for each block of queries, some hundred thousand rows.
 """
 
 import numpy as np
 
 from skcoreset._backend import block_slices, to_numpy
-from skcoreset._kernels.cuda.launch import launcher_of, room
+from skcoreset._kernels.cuda.launch import available_bytes, launcher_of
 from skcoreset._kernels.cuda.rows import whole_table
 
 __all__ = ["search_on"]
@@ -14,28 +14,28 @@ __all__ = ["search_on"]
 SOURCE = "neighbors.cu"
 TILE_ROWS, TILE_THREADS = 128, 256  # as in tiles.cuh
 MOST, CHOOSING_WARPS = 64, 4  # as in the source
-# Where few rows are queries about, several blocks share the candidates of each.
+# If there are few queries, several blocks share the candidates of each.
 ENOUGH_BLOCKS = 1024  # several for each multiprocessor
-LEAST_CANDIDATES = 1024  # of a part: each fills lists of its own, at some hundred insertions
+LEAST_CANDIDATES = 1024  # of a part, as its list takes about a hundred insertions
 
 
 class Search:
-    """A search as :mod:`skcoreset._kernels.neighbors` has others, for a dense table on the device.
+    """A search of :mod:`skcoreset._kernels.neighbors` for a dense table on the device.
 
     Parameters
     ----------
     X, source : array of shape (n, d)
-        Rows of the `pairs` it will be queries about, shifted as these shift them, and as they are.
+        Rows of the `pairs` of later calls, shifted and unshifted.
     launch : launcher
     spare : int
-        Rows that are looked for beyond those wanted, to see whether others tie.
+        Number of additional neighbors in a list, which show whether others tie.
     """
 
     def __init__(self, X, source, launch, spare):
         self.X, self.source, self.launch, self.spare = X, source, launch, spare
 
     def __call__(self, pairs, n_neighbors, queries, among):
-        """Leaves out the rows that tie with more than are kept of each."""
+        """Neighbors of all queries except those with more ties than a list has entries."""
         length = n_neighbors + self.spare
         if length > MOST:
             return
@@ -83,7 +83,7 @@ class Search:
 
 def search_on(pairs, spare):
     """The search for `pairs`, or None if it is not a dense table on a GPU that fits there."""
-    same = pairs.X.dtype == pairs.dtype  # else its copy is of another type
+    same = pairs.X.dtype == pairs.dtype  # else a copy has another dtype
     launch = launcher_of(pairs.X, SOURCE) if same else None
     if launch is None:
         return None
@@ -92,12 +92,12 @@ def search_on(pairs, spare):
 
 
 def _as_they_are(pairs):
-    """All rows of `pairs`, not shifted, stored by rows; None if a copy has no room."""
+    """The unshifted rows of `pairs`, C-contiguous; None if there is no memory for a copy."""
     xp, source = pairs.xp, pairs.source
     if source is pairs.X and pairs.offset is None:
         return whole_table(pairs)
     if pairs.rows is None and source.dtype == pairs.dtype and source.flags.c_contiguous:
         return source
-    if pairs.n * pairs.terms * pairs.itemsize > room(xp):
+    if pairs.n * pairs.terms * pairs.itemsize > available_bytes(xp):
         return None
     return xp.ascontiguousarray(xp.astype(pairs.fetch_source(slice(0, pairs.n)), pairs.dtype))

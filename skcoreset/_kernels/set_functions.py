@@ -150,17 +150,17 @@ class FacilityLocation:
 
     def _cached_gains(self, candidates):
         out = np.empty(len(candidates))
-        asked = candidates.tolist()
-        known = np.array([c in self.cache for c in asked], dtype=bool)
+        numbers = candidates.tolist()
+        known = np.array([c in self.cache for c in numbers], dtype=bool)
         for i in np.flatnonzero(known):  # first, as new entries may remove them from the cache
-            out[i] = self._look(asked[i], *self.cache[asked[i]])
+            out[i] = self._gain_of(numbers[i], *self.cache[numbers[i]])
         new = np.flatnonzero(~known)
         for i, row in zip(new, self.similar.each(candidates[new]), strict=True):
             at = np.flatnonzero(row > self.max_similarity).astype(np.int32)
-            out[i] = self._look(asked[i], at, row[at])
+            out[i] = self._gain_of(numbers[i], at, row[at])
         return out
 
-    def _look(self, candidate, at, values):
+    def _gain_of(self, candidate, at, values):
         """Gain of a candidate by its similarities to rows `at`; stores those that contribute."""
         more = values - self.max_similarity[at]
         left = np.flatnonzero(more > 0)

@@ -1,4 +1,4 @@
-"""Does gradient matching pay? CRAIG and GradMatch against random samples, logistic regression.
+"""CRAIG and GradMatch against random samples, logistic regression.
 
     python doc/benchmarks/gradient_matching.py --data DIR [--seeds 10] [--jobs 2]
 
@@ -366,8 +366,7 @@ samples with the weights n\\ :sub:`c` / k\\ :sub:`c`. CRAIG and GradMatch use th
 fitted classifier:
 
 * CRAIG, GradMatch: the classifier is the model trained on the whole pool. The selection requires
-  the model that it is meant to replace, and so it cannot be cheaper than training on the whole
-  pool.
+  this model, so that a coreset saves no time compared with training on the whole pool.
 * "no weights": the same samples are used for training without their weights.
 * "small fit": the classifier is ``LogisticRegression()`` fitted on a random 2 % of the pool
   ({small} samples), with its default ``C = 1``, a larger penalty than that of all other fits. This
@@ -397,7 +396,8 @@ READING = """\
 In the next four tables, the first row is the mean of random samples with its 95 % t-interval over
 the {seeds} pools. The other rows are differences to random samples of the same pool: the mean, half
 the width of the interval, and in parentheses the numbers of pools in which the method is lower
-(better) and higher (worse). Intervals below 0 are bold, and intervals above 0 are italic. Of the
+(better) and higher (worse). Differences with an
+interval below 0 are bold, and those with an interval above 0 are italic. Of the
 {cells} intervals, a few are on one side of 0 by chance. The pools overlap, in ijcnn1 more than in
 covtype, so that the intervals apply to these two data sets only.
 
@@ -426,7 +426,7 @@ fit, the gradient is matched at other parameters; the result is "GradMatch, smal
 
 COST = """\
 For each step, the table shows the seconds of the fastest pool, of {jobs} parallel processes with
-one thread each. Only their orders of magnitude are meaningful. All fits use lbfgs with a tolerance
+one thread each. Compare only the orders of magnitude. All fits use lbfgs with a tolerance
 of 1e-6 (the small fit: 1e-4). The times of the selections do not include the fit of the classifier
 whose gradients are used.
 
@@ -493,7 +493,7 @@ def report(results, jobs):
         "jobs": jobs,
         "size": percent(SIZES[-1]),
     }
-    out = heading("Does gradient matching pay?", "=")
+    out = heading("Gradient matching: loss, error and cost", "=")
     out += f"Written by ``doc/benchmarks/gradient_matching.py``. {machine()}\n\n"
     out += INTRODUCTION.format(**words) + FIGURE
     out += heading("Outcome") + outcome(results) + READING.format(**words)

@@ -404,7 +404,8 @@ fifth epoch of one training, whereas the paper uses the mean over ten trainings.
 
 For each of {seeds} seeds, {pool:,} of the 60,000 training samples are drawn, so that
 also methods without randomness select different samples for each seed. The
-network is then trained again on the selected samples, without sample weights, and tested on the 10,000 test samples. Every training has the same
+network is then trained again on the selected samples, without sample weights, and tested on the
+10,000 test samples. Every training has the same
 number of updates, {updates:,} batches rounded up to a whole epoch, for any number of samples. The
 intervals are 95 % t-intervals over the seeds. The pools overlap, so that the intervals are valid
 for this data set and this network only.

@@ -408,7 +408,7 @@ network is then trained again on the selected samples, without sample weights, a
 10,000 test samples. Every training has the same
 number of updates, {updates:,} batches rounded up to a whole epoch, for any number of samples. The
 intervals are 95 % t-intervals over the seeds. The pools overlap, so that the intervals are valid
-for this data set and this network only.
+for this dataset and this network only.
 
 """
 

@@ -350,7 +350,7 @@ def totals(results):
 
 INTRODUCTION = """\
 A pool of {pool:,} samples and a test set of {test:,} other samples are drawn {seeds} times from
-each of two data sets: covtype (class 2 against the rest, 54 features) and ijcnn1 (22 features,
+each of two datasets: covtype (class 2 against the rest, 54 features) and ijcnn1 (22 features,
 9.7 % positive). The features are standardized by the mean and standard deviation of the pool.
 Samples of the pool are selected with class proportions, and a logistic regression is trained on
 them. It minimizes the mean log loss, weighted where there are weights, plus {penalty} / 2 times the
@@ -399,7 +399,7 @@ the width of the interval, and in parentheses the numbers of pools in which the 
 (better) and higher (worse). Differences with an
 interval below 0 are bold, and those with an interval above 0 are italic. Of the
 {cells} intervals, a few are on one side of 0 by chance. The pools overlap, in ijcnn1 more than in
-covtype, so that the intervals apply to these two data sets only.
+covtype, so that the intervals apply to these two datasets only.
 
 """
 
@@ -462,7 +462,7 @@ def outcome(results):
         for data in DATA:
             out += said(results, data, method, size)
     out += (
-        f"\nThe table counts those of the {len(SIZES) * len(DATA)} combinations of data set and "
+        f"\nThe table counts those of the {len(SIZES) * len(DATA)} combinations of dataset and "
         "size whose interval of the\npaired difference is below 0 (better than random samples), "
         "contains 0 (unclear) or is above 0\n(worse).\n\n"
     )

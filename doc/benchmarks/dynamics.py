@@ -400,14 +400,15 @@ its default learning rate in batches of {batch}; the gray values are divided by 
 (:class:`~skcoreset.TrainingDynamics`) is taken during {epochs} epochs of training, for each batch
 before the update on it. One record is used for all methods. EL2N and GraNd use the errors of the
 fifth epoch of one training, whereas the paper uses the mean over ten trainings. All methods use
-{stratify} they keep class proportions, unlike those of the papers.
+{stratify} unlike in the papers, the class proportions are those of the pool.
 
-For each of {seeds} seeds, {pool:,} of the 60,000 training samples are drawn, so that methods
-without randomness have different results, too. The network is then trained again on the selected
-samples, without sample weights, and tested on the 10,000 test samples. Every training has the same
+For each of {seeds} seeds, {pool:,} of the 60,000 training samples are drawn, so that
+also methods without randomness select different samples for each seed. The
+network is then trained again on the selected samples, without sample weights, and tested on the
+10,000 test samples. Every training has the same
 number of updates, {updates:,} batches rounded up to a whole epoch, for any number of samples. The
 intervals are 95 % t-intervals over the seeds. The pools overlap, so that the intervals are valid
-for this data set and this network only.
+for this dataset and this network only.
 
 """
 
@@ -432,7 +433,7 @@ interval is above 0. Italic: it is below 0.
 
 The accuracy of the network trained on the whole pool is {full}. In that number of batches, the
 network is trained {passes} times on each sample of the pool, and {most} times on each of 1 % of the
-samples. It is therefore no upper bound: after {epochs} epochs on all 60,000 samples, the accuracy
+samples. This is not an upper bound: after {epochs} epochs on all 60,000 samples, the accuracy
 is {long}.
 
 """
@@ -463,7 +464,7 @@ selected samples.
 
 COST = """\
 The table contains CPU seconds of one thread, as means over the seeds. Two processes ran at the same
-time, so that only orders of magnitude are meaningful. The times of the selections do not include
+time, so that only orders of magnitude can be compared. The times of the selections do not include
 the training.
 
 """

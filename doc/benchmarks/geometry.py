@@ -357,7 +357,7 @@ def kcenter_narrow(options):
     return section(
         "k-center: 1,000 samples of standard normal data with few features",
         """
-        The times of the other implementations are multiples of the time of skcoreset: with a value
+        The times of the other implementations are divided by the time of skcoreset: for a value
         above 1, skcoreset is faster. The plain loop computes the indices only, and in float32 some
         of them are wrong; on a float64 copy ("float64 loop") it selects the same samples as
         skcoreset from float32. The tracking loop also computes the nearest selected sample of each
@@ -528,12 +528,13 @@ def preamble(options):
 
             The tables show the time of the fastest of {options.repeats} runs ({3 * options.repeats}
             runs if a run is short), and the time of the slowest run in brackets. All
-            implementations run in turn in one process, and ratios compare the fastest runs. The
+            implementations run alternately in one process, and the ratios are those of the
+            fastest runs. The
             machine was shared with other work. Each run therefore starts, within a time limit, only
             when a hundred small matrix products take their usual time. The load may still change
             during a run: matrix products on two threads become ten times slower when another
             process uses one of the two cores. Compare ratios rather than seconds, and consider
-            differences below 25 % as noise. The time of a single run is less reliable.
+            differences below 25 % as noise. Times of a single run are less reliable.
             """
         )
     )

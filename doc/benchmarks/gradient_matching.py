@@ -1,4 +1,4 @@
-"""Does gradient matching pay? CRAIG and GradMatch against random samples, logistic regression.
+"""CRAIG and GradMatch against random samples, logistic regression.
 
     python doc/benchmarks/gradient_matching.py --data DIR [--seeds 10] [--jobs 2]
 
@@ -350,7 +350,7 @@ def totals(results):
 
 INTRODUCTION = """\
 A pool of {pool:,} samples and a test set of {test:,} other samples are drawn {seeds} times from
-each of two data sets: covtype (class 2 against the rest, 54 features) and ijcnn1 (22 features,
+each of two datasets: covtype (class 2 against the rest, 54 features) and ijcnn1 (22 features,
 9.7 % positive). The features are standardized by the mean and standard deviation of the pool.
 Samples of the pool are selected with class proportions, and a logistic regression is trained on
 them. It minimizes the mean log loss, weighted where there are weights, plus {penalty} / 2 times the
@@ -366,8 +366,7 @@ samples with the weights n\\ :sub:`c` / k\\ :sub:`c`. CRAIG and GradMatch use th
 fitted classifier:
 
 * CRAIG, GradMatch: the classifier is the model trained on the whole pool. The selection requires
-  the model that it is meant to replace, and so it cannot be cheaper than training on the whole
-  pool.
+  this model, so that a coreset saves no time compared with training on the whole pool.
 * "no weights": the same samples are used for training without their weights.
 * "small fit": the classifier is ``LogisticRegression()`` fitted on a random 2 % of the pool
   ({small} samples), with its default ``C = 1``, a larger penalty than that of all other fits. This
@@ -397,9 +396,10 @@ READING = """\
 In the next four tables, the first row is the mean of random samples with its 95 % t-interval over
 the {seeds} pools. The other rows are differences to random samples of the same pool: the mean, half
 the width of the interval, and in parentheses the numbers of pools in which the method is lower
-(better) and higher (worse). Intervals below 0 are bold, and intervals above 0 are italic. Of the
+(better) and higher (worse). Differences with an
+interval below 0 are bold, and those with an interval above 0 are italic. Of the
 {cells} intervals, a few are on one side of 0 by chance. The pools overlap, in ijcnn1 more than in
-covtype, so that the intervals apply to these two data sets only.
+covtype, so that the intervals apply to these two datasets only.
 
 """
 
@@ -426,7 +426,7 @@ fit, the gradient is matched at other parameters; the result is "GradMatch, smal
 
 COST = """\
 For each step, the table shows the seconds of the fastest pool, of {jobs} parallel processes with
-one thread each. Only their orders of magnitude are meaningful. All fits use lbfgs with a tolerance
+one thread each. Compare only the orders of magnitude. All fits use lbfgs with a tolerance
 of 1e-6 (the small fit: 1e-4). The times of the selections do not include the fit of the classifier
 whose gradients are used.
 
@@ -462,7 +462,7 @@ def outcome(results):
         for data in DATA:
             out += said(results, data, method, size)
     out += (
-        f"\nThe table counts those of the {len(SIZES) * len(DATA)} combinations of data set and "
+        f"\nThe table counts those of the {len(SIZES) * len(DATA)} combinations of dataset and "
         "size whose interval of the\npaired difference is below 0 (better than random samples), "
         "contains 0 (unclear) or is above 0\n(worse).\n\n"
     )
@@ -493,7 +493,7 @@ def report(results, jobs):
         "jobs": jobs,
         "size": percent(SIZES[-1]),
     }
-    out = heading("Does gradient matching pay?", "=")
+    out = heading("Gradient matching: loss, error and cost", "=")
     out += f"Written by ``doc/benchmarks/gradient_matching.py``. {machine()}\n\n"
     out += INTRODUCTION.format(**words) + FIGURE
     out += heading("Outcome") + outcome(results) + READING.format(**words)

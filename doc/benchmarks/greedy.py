@@ -168,8 +168,8 @@ def main():
     title = "Greedy selection: time and memory"
     out = f"{title}\n{'=' * len(title)}\n\n"
     out += f"Written by ``doc/benchmarks/greedy.py``. {machine()}\n\n"
-    out += "The tables show the time of the fastest of 3 runs. All implementations run in turn in\n"
-    out += "one process.\n\n"
+    out += "The tables show the time of the fastest of 3 runs. All implementations run\n"
+    out += "alternately in one process.\n\n"
     out += table(
         "Facility location: 500 of 5,000 samples, dense similarities",
         "The three libraries use their lazy optimizers on the same matrix of similarities. The\n"

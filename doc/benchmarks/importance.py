@@ -192,8 +192,8 @@ shared with other work, so that only ratios of seconds are meaningful.
 
 A fit of k-means is one run of k-means++ and Lloyd's iterations with {N_CLUSTERS} centers, on all
 samples or on a coreset (``stratify=None``). The error is the cost of the centers on all samples,
-divided by that of the best of {seeds} fits on all samples, minus 1, in percent. If each seed ends
-in a different local optimum, the fits on all samples have an error too. With ``replace=True`` the
+divided by that of the best of {seeds} fits on all samples, minus 1, in percent. The fits on all
+samples have an error too if they end in different local optima. With ``replace=True`` the
 size is the number of draws.
 
 """
@@ -205,9 +205,9 @@ size is the number of draws.
     text = (
         "The classifier is ``LogisticRegression(max_iter=5000)``, fitted with the weights, for\n"
         "class 2 against the rest. The error is the log loss on all samples minus that of the fit\n"
-        "on all samples, times 1000. All samplers keep class proportions. The sensitivities loss\n"
-        "and gradient use the classifier fitted on all samples, whose fit is not included in the\n"
-        "seconds to select."
+        'on all samples, times 1000. All samplers use ``stratify="proportional"``. The\n'
+        'sensitivities "loss" and "gradient" use the classifier fitted on all samples, whose fit\n'
+        "is not included in the seconds to select."
     )
     head = f"Logistic regression, Covtype: {len(X):,} samples, {X.shape[1]} features"
     runs = regression(X, y, seeds)

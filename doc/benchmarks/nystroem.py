@@ -3,7 +3,7 @@
     python doc/benchmarks/nystroem.py --data DIR
 
 DIR holds ``letter.data.gz`` (16 columns of numbers, then the letter, between spaces); without it
-only the data sets that scikit-learn ships are measured. Prints the tables and writes nystroem.rst.
+only the datasets that scikit-learn ships are measured. Prints the tables and writes nystroem.rst.
 """
 
 import argparse
@@ -130,7 +130,7 @@ def machine():
 
 
 def section(title, runs, sizes, found):
-    """The tables of one data set; adds the verdicts to `found`."""
+    """The tables of one dataset; adds the verdicts to `found`."""
     errors, accuracies = [], []
     for k in sizes:
         of = {}
@@ -205,7 +205,7 @@ random landmarks. There is no correction for multiple comparisons.
         for name in NAMES
         if name != "Uniform"
     ]
-    out += "Comparisons with Uniform, over all data sets and numbers of landmarks:\n\n"
+    out += "Comparisons with Uniform, over all datasets and numbers of landmarks:\n\n"
     out += table(["sampler", "error", "accuracy"], rows) + parts
     print(out)
     Path(__file__).with_suffix(".rst").write_text(out.rstrip() + "\n")

@@ -49,6 +49,7 @@ write(
         sklearn.linear_model.SGDClassifier
         sklearn.model_selection.GridSearchCV
         sklearn.model_selection.StratifiedKFold
+        sklearn.multiclass.OneVsOneClassifier
         sklearn.multioutput.MultiOutputRegressor
         sklearn.neighbors.KNeighborsClassifier
         sklearn.neighbors.NearestNeighbors
@@ -60,6 +61,7 @@ write(
         sklearn.preprocessing.PolynomialFeatures
         sklearn.preprocessing.StandardScaler
         sklearn.svm.LinearSVC
+        sklearn.svm.NuSVC
         sklearn.svm.SVC
         sklearn.tree.DecisionTreeClassifier
         sklearn.utils.metadata_routing.MetadataRequest
@@ -91,8 +93,10 @@ write(
         sklearn.set_config
         """,
     ),
-    # Targets of cross-references in the docstrings of inherited methods.
+    # Terms of the glossary, and targets of cross-references in inherited docstrings.
     [
+        "classes_ std:term 1 glossary.html#term-classes_ -",
+        "fit std:term 1 glossary.html#term-fit -",
         "meta-estimator std:term 1 glossary.html#term-meta-estimator -",
         "accuracy_score std:label 1 modules/model_evaluation.html#accuracy-score Accuracy score",
         "df_output_transform std:label 1 modules/df_output_transform.html#df-output-transform "

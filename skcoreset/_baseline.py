@@ -1,70 +1,59 @@
-"""The baseline that every other method is compared with: a random sample."""
+"""Random sampling, the baseline of all other methods."""
 
 from sklearn.utils.validation import validate_data
 
 from skcoreset._backend import holds_objects, is_foreign
+from skcoreset._docstrings import fill_docstring
 from skcoreset.base import BaseCoreset
 
 __all__ = ["Uniform"]
 
 
+@fill_docstring
 class Uniform(BaseCoreset):
-    """Random rows, each with the same chance: the baseline.
+    """Select random samples, each with the same probability: the baseline.
 
-    Of each class k_c rows are drawn without replacement; a row that is drawn stands for
-    ``n_c / k_c`` rows. The table itself is not looked at: it may hold strings, missing values or
-    anything else that has rows.
+    Of each class, k_c samples are drawn without replacement, and the weight of each is
+    ``n_c / k_c``. The features are not used: `X` may contain strings, missing values or any other
+    objects.
 
-    At large fractions (above 20 % or so) hardly any method beats this one on average; compare
-    with it before you pay for another.
+    With large budgets (above about 20 % of the samples), hardly any other method is more accurate
+    on average; compare a more expensive method with this one.
 
     Parameters
     ----------
-    coreset_size : int, float or dict, default=0.1
-        How many rows to keep: a number of rows, a fraction in (0, 1] (``round(fraction * n)``, at
-        least 1), or a number or fraction for each class ``{class: int or float}``, with None as
-        key for all that are not named.
+    {coreset_size}
 
-    stratify : {"proportional", "balanced"} or None, default="proportional"
-        Rows of each class: its share (largest remainder, at least one), equal numbers, or
-        whatever comes (None). Without classes (`y` absent or continuous) it is None.
+    {stratify}
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the draw. A larger coreset with the same seed begins with the rows of the smaller,
-        class by class, as long as the same classes are drawn from.
+        Seed of the draw. Pass an int for reproducible results.
 
     Attributes
     ----------
-    sample_indices_ : ndarray of shape (n_coreset,)
-        Rows kept, in order of selection, classes interleaved in proportion.
+    {sample_indices_prefix}
+        This holds for a fixed `random_state` and the same classes.
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        What each row kept stands for; sums to n_samples (or to the weight given). Rows that came
-        with weights keep their proportion.
+    {sample_weight_counts}
 
-    sampling_strategy_ : dict
-        Number of rows kept of each class.
+    {sampling_strategy_}
 
-    classes_ : ndarray of shape (n_classes,)
-        The classes; only where `y` has any.
+    {classes_}
 
-    n_features_in_ : int
-        Number of columns.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where they are all strings.
+    {feature_names_in_}
 
-    device_ : str
-        Where the work was done.
+    {device_}
 
     See Also
     --------
-    KCenterGreedy : Rows that cover the table.
-    Herding : Rows whose mean is the mean of the table.
+    KCenterGreedy : Select samples that cover all samples.
+    Herding : Select samples whose mean is close to the mean of all samples.
 
     Notes
     -----
-    Time and memory: O(n).
+    Time and memory: O(n) for n samples.
 
     Examples
     --------

@@ -53,8 +53,8 @@ class LeastConfidence(_Uncertainty):
 
     .. math:: s(x) = 1 - \max_c p_c(x)
 
-    The score depends on the largest predicted probability only. For two classes it ranks samples
-    as `Margin` and `Entropy` do.
+    Here :math:`p_c(x)` are the predicted probabilities; the score depends on the largest of them
+    only. For two classes, the order of the scores is the same as with `Margin` and `Entropy`.
 
     Parameters
     ----------
@@ -68,12 +68,12 @@ class LeastConfidence(_Uncertainty):
 
     Attributes
     ----------
-    {sample_indices_}
+    {sample_indices_prefix}
 
     {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        One minus the largest probability, between 0 (certain) and 1 - 1/C.
+        One minus the largest predicted probability, between 0 and 1 - 1/C for C classes.
 
     {estimator_fitted}
 
@@ -89,8 +89,8 @@ class LeastConfidence(_Uncertainty):
 
     See Also
     --------
-    Margin : Difference between the two largest probabilities.
-    Entropy : Entropy of the probabilities of all classes.
+    Margin : Select the samples with the smallest margin between the two most probable classes.
+    Entropy : Select the samples with the largest entropy of the predicted probabilities.
 
     Notes
     -----
@@ -131,8 +131,8 @@ class Entropy(_Uncertainty):
 
     .. math:: s(x) = - \sum_c p_c(x) \ln p_c(x), \qquad 0 \ln 0 = 0
 
-    The score depends on the probabilities of all classes. For two classes it ranks samples as
-    `Margin` and `LeastConfidence` do.
+    Here :math:`p_c(x)` are the predicted probabilities; the score depends on all of them. For two
+    classes, the order of the scores is the same as with `Margin` and `LeastConfidence`.
 
     Parameters
     ----------
@@ -146,12 +146,12 @@ class Entropy(_Uncertainty):
 
     Attributes
     ----------
-    {sample_indices_}
+    {sample_indices_prefix}
 
     {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        Entropy in nats, between 0 (certain) and ln C.
+        Entropy in nats, between 0 and ln C for C classes.
 
     {estimator_fitted}
 
@@ -167,8 +167,8 @@ class Entropy(_Uncertainty):
 
     See Also
     --------
-    Margin : Difference between the two largest probabilities.
-    LeastConfidence : Probability of the predicted class.
+    Margin : Select the samples with the smallest margin between the two most probable classes.
+    LeastConfidence : Select the samples with the smallest probability of the predicted class.
 
     Notes
     -----
@@ -206,18 +206,19 @@ class Margin(_Uncertainty):
 
     .. math:: s(x) = - \left( p_{(1)}(x) - p_{(2)}(x) \right)
 
-    If the classifier has no ``predict_proba``, its decision function is used instead of the
-    probabilities: the margin is the difference of the two largest values, or :math:`|f(x)|` for
-    two classes (:class:`~sklearn.svm.LinearSVC`, :class:`~sklearn.svm.SVC` and others).
+    Here :math:`p_{(1)}(x)` and :math:`p_{(2)}(x)` are the largest and the second largest of the
+    predicted probabilities. If the classifier has no ``predict_proba``, its decision function is
+    used instead (:class:`~sklearn.svm.LinearSVC`, :class:`~sklearn.svm.SVC` and others): the margin
+    is the difference of the two largest decision values, or :math:`|f(x)|` for two classes.
 
     A one-vs-one classifier of more than two classes (:class:`~sklearn.svm.SVC`,
     :class:`~sklearn.svm.NuSVC`, :class:`~sklearn.multiclass.OneVsOneClassifier`) has a decision
-    value for each pair of classes and predicts the class that wins the most pairs; its
-    ``decision_function`` mainly counts these votes. Here the margin is computed from the pairwise
-    values, as in :class:`~skcoreset.DeepFool`: it is the smallest amount by which these values
-    must change until another class wins the most pairs. It is zero where the prediction changes,
-    and everywhere equal to one of the pairwise values. The parameters
-    ``decision_function_shape`` and ``break_ties`` have no effect on it.
+    value for each pair of classes and predicts the class that wins the most pairs. Its
+    ``decision_function`` mainly counts the pairs that each class wins. Therefore, the margin is
+    computed from the pairwise values, as in :class:`~skcoreset.DeepFool`: it is the smallest amount
+    by which these values must change until another class wins the most pairs. It is equal to the
+    absolute value of one of the pairwise values, and zero where the prediction changes. The
+    parameters ``decision_function_shape`` and ``break_ties`` have no effect on it.
 
     Parameters
     ----------
@@ -231,12 +232,12 @@ class Margin(_Uncertainty):
 
     Attributes
     ----------
-    {sample_indices_}
+    {sample_indices_prefix}
 
     {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        Minus the margin, at most 0.
+        Minus the margin, in units of probability or of the decision function; at most 0.
 
     {estimator_fitted}
 
@@ -252,8 +253,10 @@ class Margin(_Uncertainty):
 
     See Also
     --------
-    Entropy : Entropy of the probabilities of all classes.
-    LeastConfidence : Probability of the predicted class.
+    Entropy : Select the samples with the largest entropy of the predicted probabilities.
+    LeastConfidence : Select the samples with the smallest probability of the predicted class.
+    DeepFool : Select the samples that lie nearest to the decision boundary, in units of the
+        features.
 
     Notes
     -----

@@ -161,14 +161,14 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
     * "bisection": trees and forests, boosting, nearest neighbors, hard voting, isotonic
       calibration, ``FixedThresholdClassifier`` and ``TunedThresholdClassifierCV``, also as a part
       of the classifier; and classifiers whose outputs do not change after a small step, which is
-      tested on 16 samples. Time: n^2 d multiplications for the
-      nearest samples, and about 20 predictions per sample; the two previous routes need the same
-      for the samples at which the gradient is not reliable. `score_samples` searches towards the
-      samples given to `fit`, which are stored.
+      tested on 16 samples. Time: n^2 d multiplications for the nearest samples, and about 20
+      predictions per sample; the two previous routes need the same for the samples at which the
+      gradient is not reliable. `score_samples` searches towards the samples given to `fit`, which
+      are stored.
 
-    The first two routes work through Pipelines of scalers, PCA, TruncatedSVD and feature
-    selection; after other transformers, every classifier takes the route "differences". Sparse
-    matrices are converted to dense blocks, except on the route "linear".
+    The first two routes support Pipelines of scalers, PCA, TruncatedSVD and feature selection;
+    after other transformers, the route "differences" is used instead. Sparse matrices are converted
+    to dense blocks, except with the route "linear".
 
     SVC and NuSVC of more than two classes have a decision value for each *pair* of classes and
     predict the class that wins the most pairs. For them :math:`f'_k` is minus the smallest amount

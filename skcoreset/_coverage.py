@@ -26,9 +26,9 @@ class CoverageCentric(ClearDefaults, BaseCoreset):
     hardest scores, is excluded. The range of the scores of the other samples is divided into
     `n_bins` bins of equal width. The budget is then divided among the nonempty bins, in the order
     of their numbers of samples, starting with the smallest: the number of samples to select from a
-    bin is the remaining budget divided by the number of remaining bins, but at most the number of
-    its samples. Within a bin, samples are drawn at random without replacement. Infinite scores
-    belong to the first or the last bin.
+    bin is the remaining budget divided by the number of remaining bins (rounded down), but at most
+    the number of samples in the bin. Within a bin, samples are drawn at random without replacement.
+    Infinite scores belong to the first or the last bin.
 
     Parameters
     ----------

@@ -70,22 +70,23 @@ PARAGRAPHS = {
             The budget, that is, the number of samples to select. An int is this number. A float in
             (0, 1] is a fraction of all samples: ``max(1, round(fraction * n_samples))`` samples
             are selected. A dict ``{class: int or float}`` gives the number or the fraction of the
-            samples of each class; the value of its key None applies to all other classes.
+            samples of each class; the value of its key None applies to all other classes. A dict
+            requires class labels `y`, and a `stratify` that is not None.
         """,
     "stratify": """
         stratify : {"proportional", "balanced"} or None, default="proportional"
             How the budget is divided among the classes. "proportional" keeps class proportions
             (largest remainder, at least one sample per class); "balanced" gives equal counts, as
             far as the classes are large enough; None ignores the classes, as if all samples were
-            of one class. If `y` is None or continuous, there are no classes, and the result is
-            that of None.
+            of one class. Unless it is None, the budget must be at least the number of classes. If
+            `y` is None or continuous, there are no classes, and the result is that of None.
         """,
     "stratify_labels": """
         stratify : {"proportional", "balanced"} or None, default="proportional"
             How the budget is divided among the classes. "proportional" keeps class proportions
             (largest remainder, at least one sample per class); "balanced" gives equal counts, as
             far as the classes are large enough; None ignores the classes, as if all samples were
-            of one class.
+            of one class. Unless it is None, the budget must be at least the number of classes.
         """,
     "cv": """
         cv : int, cross-validation generator or iterable, default=None
@@ -190,7 +191,9 @@ PARAGRAPHS = {
             Weight of each selected sample: the number of samples of its class divided by the
             number of selected samples of its class, ``n_c / k_c``. With `sample_weight`, the
             weights are proportional to `sample_weight` within each class, and sum to the total
-            `sample_weight` of the class.
+            `sample_weight` of the class. If `coreset_size` is 0 for some classes, the weights of
+            the other classes are multiplied by a factor, so that all weights sum to n_samples, or
+            to the total `sample_weight`.
         """,
     "sample_weight_cells": """
         sample_weight_ : ndarray of shape (n_coreset,)

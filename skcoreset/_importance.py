@@ -31,7 +31,7 @@ class ImportanceSampling(BaseModelCoreset):
 
     and its weight is :math:`1 / \pi_i`. Then :math:`\sum_{i \in S} f(x_i) / \pi_i` is an unbiased
     estimate of :math:`\sum_i f(x_i)` for every function f. The estimate is exact if f is
-    proportional to :math:`\pi`, and its variance is smaller than with :class:`Uniform` if the
+    proportional to the sensitivity, and its variance is smaller than with :class:`Uniform` if the
     sensitivity is large where f is large.
 
     The method is suited to sums that are dominated by few samples (distant clusters, heavy tails),

@@ -28,6 +28,11 @@ class AreaUnderMargin(Dynamic):
 
     {coreset_size}
 
+    keep : {"high", "low"}, default="high"
+        "high" selects the samples with the largest mean margins, which are easy and mostly labeled
+        correctly. "low" selects those with the smallest mean margins, for example to check their
+        labels.
+
     {dynamics}
 
     {n_epochs}
@@ -39,11 +44,6 @@ class AreaUnderMargin(Dynamic):
     {stratify}
 
     {random_state_training}
-
-    keep : {"high", "low"}, default="high"
-        "high" selects the samples with the largest mean margins, which are easy and mostly labeled
-        correctly. "low" selects those with the smallest mean margins, for example to check their
-        labels.
 
     Attributes
     ----------
@@ -150,6 +150,11 @@ class DataMap(Dynamic):
 
     {coreset_size}
 
+    region : {"ambiguous", "easy", "hard"}, default="ambiguous"
+        "ambiguous" selects the samples with the largest variability, "easy" those with the largest
+        confidence, and "hard" those with the smallest confidence. Many of the hard samples are
+        mislabeled.
+
     {dynamics}
 
     {n_epochs}
@@ -161,11 +166,6 @@ class DataMap(Dynamic):
     {stratify}
 
     {random_state_training}
-
-    region : {"ambiguous", "easy", "hard"}, default="ambiguous"
-        "ambiguous" selects the samples with the largest variability, "easy" those with the largest
-        confidence, and "hard" those with the smallest confidence. Many of the hard samples are
-        mislabeled.
 
     Attributes
     ----------

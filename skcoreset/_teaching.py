@@ -49,10 +49,11 @@ class BlackBoxTeaching(BaseModelCoreset):
         selected. An int is the number of samples. A float in (0, 1] is a fraction of all samples:
         ``max(1, round(fraction * n_samples))`` samples are selected. A dict
         ``{class: int or float}`` gives the number or the fraction of the samples of each class; the
-        value of its key None applies to all other classes. With a budget, the method stops as soon
-        as the teaching set contains the required number of samples of each class, and selects those
-        that were added first. If the final teaching set contains fewer, it is completed by the
-        samples with the smallest ratios ``T_x / w(x)``.
+        value of its key None applies to all other classes. A dict requires a `stratify` that is not
+        None. With a budget, the method stops as soon as the teaching set contains the required
+        number of samples of each class, and selects those that were added first. If the final
+        teaching set contains fewer, it is completed by the samples with the smallest ratios
+        ``T_x / w(x)``.
 
     delta : float, default=0.1
         The parameter :math:`\delta`, an upper bound of the probability that a classifier of an

@@ -40,6 +40,8 @@ class Uniform(BaseCoreset):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}

@@ -119,6 +119,8 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}

@@ -24,17 +24,18 @@ DECIMALS = 12  # further decimals are rounding errors, which must not break ties
 
 @fill_docstring
 class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
-    r"""Select the samples whose predictions differ most from those of their neighbors (CAL).
+    r"""Select samples whose predicted probabilities differ most from those of their neighbors.
 
     .. math:: s(x) = \frac{1}{k} \sum_{x_i \in N_k(x)}
         \mathrm{KL} \big( p(\cdot | x_i) \, \| \, p(\cdot | x) \big)
         = \frac{1}{k} \sum_{x_i \in N_k(x)} \sum_c p_c(x_i) \ln \frac{p_c(x_i)}{p_c(x)} ,
 
     where :math:`N_k(x)` are the k nearest neighbors of x among the other samples, regardless of
-    their class, and p are the predicted probabilities. The samples with the largest scores are
-    selected. Their predicted probabilities differ from those of samples that are near to them, as
-    on the two sides of the decision boundary. The score is 0 if all neighbors have the same
-    predicted probabilities as the sample, even if these are far from 0 and 1.
+    their class, and p are the predicted probabilities (contrastive active learning, CAL [1]_). The
+    samples with the largest scores are selected. Their predicted probabilities differ from those of
+    samples that are near to them, as on the two sides of the decision boundary. The score is 0 if
+    all neighbors have the same predicted probabilities as the sample, even if these are far from 0
+    and 1.
 
     Parameters
     ----------
@@ -81,6 +82,8 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 

@@ -22,13 +22,13 @@ __all__ = ["CoverageCentric", "Moderate"]
 class CoverageCentric(ClearDefaults, BaseCoreset):
     """Select samples of all difficulties except the hardest, by the scores of another sampler.
 
-    The following is done in each class [1]_. The fraction `cutoff` of the samples, those with the
-    hardest scores, is excluded. The range of the scores of the other samples is divided into
-    `n_bins` bins of equal width. The budget is then divided among the nonempty bins, in the order
-    of their numbers of samples, starting with the smallest: the number of samples to select from a
-    bin is the remaining budget divided by the number of remaining bins (rounded down), but at most
-    the number of samples in the bin. Within a bin, samples are drawn at random without replacement.
-    Infinite scores belong to the first or the last bin.
+    The selection is made within each class by default [1]_. The hardest samples, a fraction
+    `cutoff` of the class, are excluded. The range of the scores of the other samples is divided
+    into `n_bins` bins of equal width. The budget is then divided among the nonempty bins, in the
+    order of their numbers of samples, starting with the smallest: the number of samples to select
+    from a bin is the remaining budget divided by the number of remaining bins (rounded down), but
+    at most the number of samples in the bin. Within a bin, samples are drawn at random without
+    replacement. Infinite scores belong to the first or the last bin.
 
     Parameters
     ----------
@@ -68,6 +68,8 @@ class CoverageCentric(ClearDefaults, BaseCoreset):
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 
@@ -234,6 +236,8 @@ class Moderate(BaseCoreset):
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 

@@ -240,6 +240,10 @@ PARAGRAPHS = {
         classes_ : ndarray of shape (n_classes,)
             The class labels. Defined only if `y` has classes.
         """,
+    "n_samples_in_": """
+        n_samples_in_ : int
+            Number of samples seen during :term:`fit`, including those of weight 0.
+        """,
     "n_features_in_": """
         n_features_in_ : int
             Number of features seen during :term:`fit`.

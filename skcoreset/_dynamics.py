@@ -181,6 +181,8 @@ class Forgetting(Dynamic):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}
@@ -272,6 +274,8 @@ class EL2N(Dynamic):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}
@@ -361,6 +365,8 @@ class GraNd(Dynamic):
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 

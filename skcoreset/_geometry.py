@@ -71,6 +71,8 @@ class Herding(BaseCoreset):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}
@@ -213,6 +215,8 @@ class KCenterGreedy(BaseCoreset):
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 

@@ -43,9 +43,10 @@ class _GradientCoreset(BaseModelCoreset):
 
 @fill_docstring
 class CRAIG(_GradientCoreset):
-    r"""Select and weight the medoids of the gradients of the samples.
+    r"""Select samples such that each sample has a gradient near that of a selected sample.
 
-    A greedy optimizer selects, per class by default, the samples S that minimize
+    A greedy optimizer selects, per class by default, a set S of samples that approximately
+    minimizes
 
     .. math:: L(S) = \sum_i \min_{j \in S} \| g_i - g_j \| ,
 
@@ -106,6 +107,8 @@ class CRAIG(_GradientCoreset):
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 
@@ -319,6 +322,8 @@ class GradMatch(_GradientCoreset):
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 

@@ -122,6 +122,8 @@ class ImportanceSampling(BaseModelCoreset):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}

@@ -62,6 +62,8 @@ class AreaUnderMargin(Dynamic):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}
@@ -189,6 +191,8 @@ class DataMap(Dynamic):
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 

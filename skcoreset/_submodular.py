@@ -146,10 +146,10 @@ class FacilityLocation(_SetFunction):
     Here :math:`s_{ij}` is the similarity of samples i and j, and :math:`w_i` is the `sample_weight`
     of sample i. The value of a set S of samples is thus the sum, over all samples, of the
     similarity of each sample to its most similar sample in S. The greedy algorithm [1]_ [2]_, which
-    is applied per class by default, reaches at least 1 - 1/e of the optimum. The selected samples
-    are similar to many samples. An outlier contributes to the sum as one sample, and is selected
-    early only if it is very far from all others, whereas :class:`KCenterGreedy` always selects the
-    farthest sample next.
+    is applied per class by default, reaches at least 1 - 1/e of the optimum; the optimizer
+    "stochastic" is described in [3]_. The selected samples are similar to many samples. An outlier
+    contributes to the sum as one sample, and is selected early only if it is very far from all
+    others, whereas :class:`KCenterGreedy` always selects the farthest sample next.
 
     Parameters
     ----------
@@ -181,6 +181,8 @@ class FacilityLocation(_SetFunction):
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 
@@ -301,6 +303,8 @@ class GraphCut(_SetFunction):
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 

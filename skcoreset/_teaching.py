@@ -125,6 +125,8 @@ class BlackBoxTeaching(BaseModelCoreset):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}

@@ -373,7 +373,7 @@ class TrainingDynamics:
             )
             if len(features) != len(rows):
                 raise ValueError(
-                    f"features has {len(features)} rows, but {len(rows)} samples are recorded. "
+                    f"features have {len(features)} rows, but {len(rows)} samples are recorded. "
                     "Pass one row of features for each sample."
                 )
             squared_norms = np.vecdot(features, features) + 1

@@ -54,7 +54,7 @@ class LeastConfidence(_Uncertainty):
     .. math:: s(x) = 1 - \max_c p_c(x)
 
     Here :math:`p_c(x)` are the predicted probabilities; the score depends on the largest of them
-    only. For two classes, the order of the scores is the same as with `Margin` and `Entropy`.
+    only [1]_. For two classes, the order of the scores is the same as with `Margin` and `Entropy`.
 
     Parameters
     ----------
@@ -80,6 +80,8 @@ class LeastConfidence(_Uncertainty):
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 
@@ -131,8 +133,8 @@ class Entropy(_Uncertainty):
 
     .. math:: s(x) = - \sum_c p_c(x) \ln p_c(x), \qquad 0 \ln 0 = 0
 
-    Here :math:`p_c(x)` are the predicted probabilities; the score depends on all of them. For two
-    classes, the order of the scores is the same as with `Margin` and `LeastConfidence`.
+    Here :math:`p_c(x)` are the predicted probabilities; the score depends on all of them [1]_. For
+    two classes, the order of the scores is the same as with `Margin` and `LeastConfidence`.
 
     Parameters
     ----------
@@ -158,6 +160,8 @@ class Entropy(_Uncertainty):
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 
@@ -207,9 +211,9 @@ class Margin(_Uncertainty):
     .. math:: s(x) = - \left( p_{(1)}(x) - p_{(2)}(x) \right)
 
     Here :math:`p_{(1)}(x)` and :math:`p_{(2)}(x)` are the largest and the second largest of the
-    predicted probabilities. If the classifier has no ``predict_proba``, its decision function is
-    used instead (:class:`~sklearn.svm.LinearSVC`, :class:`~sklearn.svm.SVC` and others): the margin
-    is the difference of the two largest decision values, or :math:`|f(x)|` for two classes.
+    predicted probabilities [1]_. If the classifier has no ``predict_proba``, its decision function
+    is used instead (:class:`~sklearn.svm.LinearSVC`, :class:`~sklearn.svm.SVC` and others): the
+    margin is the difference of the two largest decision values, or :math:`|f(x)|` for two classes.
 
     A one-vs-one classifier of more than two classes (:class:`~sklearn.svm.SVC`,
     :class:`~sklearn.svm.NuSVC`, :class:`~sklearn.multiclass.OneVsOneClassifier`) has a decision
@@ -244,6 +248,8 @@ class Margin(_Uncertainty):
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 

@@ -1,8 +1,7 @@
-"""Arrays: which library, which device, moving, taking rows, sizes of blocks.
+"""Array libraries, containers and devices: the only file that knows them by name.
 
-The only file that may know array libraries by name. Kernels ask it for a namespace and for
-block sizes; samplers ask it to take rows out of whatever container the user brought, and by
-`on_device` to do their work on a GPU where there is one. cupy is not imported before that.
+Kernels use it for namespaces and block sizes. The base uses it to take rows out of the containers
+of the user, and `on_device` to compute on a GPU if there is one. cupy is imported only then.
 """
 
 import gc
@@ -27,13 +26,18 @@ __all__ = [
     "canonical",
     "check_device",
     "clip_below_zero",
+    "columns",
     "device_name",
     "device_of",
     "device_scope",
+    "first_row",
     "free_bytes",
     "holds_objects",
+    "host_target",
     "is_foreign",
     "is_lazy",
+    "is_table",
+    "missing_values",
     "namespace",
     "on_device",
     "put",
@@ -42,10 +46,10 @@ __all__ = [
     "to_numpy",
 ]
 
-# Multiplications from which on device="auto" moves a table to the GPU. A CPU does so many in about
-# half a second, which is what the import of cupy, the transfer and the first launches may take.
+# device="auto" moves a table to the GPU if there are at least so many multiplications. A CPU takes
+# about half a second for them, as do the import of cupy, the transfer and the first launches.
 WORTH_MOVING = 5e10
-# A table that takes more than this share of the free memory of a GPU stays on the host.
+# A table that needs more than this fraction of the free memory of a GPU stays on the host.
 MOST_OF_MEMORY = 0.8
 
 
@@ -55,7 +59,7 @@ def is_foreign(x):
 
 
 def namespace(x):
-    """The array API namespace of `x`; NumPy's for scipy.sparse, lists and data frames."""
+    """The array API namespace of `x`; that of NumPy for scipy.sparse, lists and dataframes."""
     if is_foreign(x):
         return array_api_compat.array_namespace(x)
     return np if hasattr(np, "unstack") else array_api_compat.numpy  # from NumPy 2.1 it is complete
@@ -67,17 +71,26 @@ def device_of(x):
 
 
 def put(x, at, values):
-    """``x[at] = values`` in place, also where the array API knows no integer assignment."""
+    """``x[at] = values`` in place, also where the array API has no integer assignment.
+
+    `at` is an array of positions, or a tuple of such arrays, one for each axis.
+    """
     try:
         x[at] = values
     except IndexError:  # array_api_strict
+        if isinstance(at, tuple):
+            for i in range(at[0].shape[0]):
+                x[tuple(int(axis[i]) for axis in at)] = (
+                    values[i] if hasattr(values, "shape") else values
+                )
+            return
         values = namespace(x).broadcast_to(values, at.shape) if hasattr(values, "shape") else values
         for i in range(at.shape[0]):
             x[int(at[i])] = values[i] if hasattr(values, "shape") else values
 
 
 def clip_below_zero(x):
-    """``maximum(x, 0)``, in place where that can be."""
+    """``maximum(x, 0)``, in place for arrays of NumPy."""
     if is_numpy_array(x):
         return np.maximum(x, 0, out=x)
     return namespace(x).clip(x, min=0)
@@ -94,7 +107,7 @@ def row_products(left, right):
 
 
 def to_numpy(x):
-    """Host copy of an array of any library; whatever is no such array is returned unchanged."""
+    """Host copy of an array of another library; any other object is returned unchanged."""
     if not is_foreign(x):
         return x
     if array_api_compat.is_cupy_array(x):
@@ -110,7 +123,7 @@ def to_numpy(x):
 
 
 def device_name(x):
-    """ "cpu" or "cuda:0": where the work on `x` is done."""
+    """ "cpu" or "cuda:<n>": the device of `x`."""
     if not is_foreign(x):
         return "cpu"
     where = device(x)
@@ -118,7 +131,7 @@ def device_name(x):
 
 
 def device_scope(x):
-    """Context in which cupy makes new arrays where `x` is, and not on the current GPU."""
+    """Context in which cupy creates new arrays on the device of `x`."""
     where = device(x) if is_foreign(x) else None
     return where if _is_cupy_device(where) else nullcontext()
 
@@ -128,7 +141,7 @@ def _is_cupy_device(where):
 
 
 def take(container, indices):
-    """Rows `indices` of the user's own container, in that order and of the same type."""
+    """Rows `indices` of a container, in that order, in a container of the same type."""
     if is_foreign(container):
         xp = namespace(container)
         with device_scope(container):
@@ -151,17 +164,18 @@ def _library_name(container):
 
 
 def is_lazy(container):
-    """Whether `container` is a query that holds no rows yet: a LazyFrame of polars."""
+    """Whether `container` is a query without data, that is a LazyFrame of polars."""
     return _library_name(container) == "polars" and hasattr(container, "collect")
 
 
 def canonical(X):
-    """`X`, a table, in a form that has one meaning for all who read it; never the user's changed.
+    """`X` in a canonical form; the object of the user does not change.
 
-    Sparse tables become csr (or stay csc): each entry is stored once, as whoever squares what is
-    stored would square its parts otherwise, in order of the columns, with indices of 32 bits where
-    these suffice. What scikit-learn cannot index takes another form: a RecordBatch of pyarrow that
-    of a Table, its one-dimensional arrays lists, those of pandas and its indexes arrays of NumPy.
+    Sparse matrices become csr (or stay csc) with sorted indices, of 32 bits if these suffice. Each
+    entry is stored once, because code that squares the stored values would square its parts
+    otherwise. Containers that scikit-learn cannot index are converted: a RecordBatch of pyarrow to
+    a Table, its one-dimensional arrays to lists, those of pandas, and its indexes, to arrays of
+    NumPy.
     """
     if _library_name(X) == "pyarrow":
         import pyarrow
@@ -175,22 +189,22 @@ def canonical(X):
         return X
     if X.format not in ("csr", "csc"):
         X = X.tocsr()
-    # A shallow copy, as what the matrix says of itself may be older than its entries.
+    # A shallow copy, because the flags of the matrix may be older than its entries.
     X = type(X)((X.data, X.indices, X.indptr), shape=X.shape)
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
     if X.indices.dtype != np.int32 or X.indptr.dtype != np.int32:
         narrow = np.int32 if max(*X.shape, X.nnz) <= np.iinfo(np.int32).max else np.int64
-        # Assigned, as the constructor would choose between the widths itself.
+        # Assigned, because the constructor would choose the width itself.
         X.indices, X.indptr = X.indices.astype(narrow), X.indptr.astype(narrow)
     return X
 
 
 def holds_objects(X):
-    """Whether `X` is no table but has one object a row, such as a text, for a classifier to read.
+    """Whether `X` holds one object per sample, such as a text, instead of features.
 
-    That is a list or a one-dimensional array, index or column that does not hold numbers.
+    Such an `X` is a list, or a one-dimensional array, index or column, that does not hold numbers.
     """
     if is_foreign(X) or sparse.issparse(X) or len(getattr(X, "shape", (0,))) != 1:
         return False
@@ -204,11 +218,72 @@ def holds_objects(X):
     )
 
 
-def block_slices(n_rows, row_bytes, most_bytes=2**23):
-    """Slices over `n_rows` rows whose temporaries keep within scikit-learn's `working_memory`.
+def is_table(X):
+    """Whether `X` is known to be two-dimensional with rows: a dataframe or an array of a device."""
+    return is_foreign(X) or hasattr(X, "columns")
 
-    Blocks are smaller still (`most_bytes`, 8 MiB) where memory allows more: a block that stays in
-    the cache is read back faster.
+
+def first_row(X):
+    """The first row of a dataframe as an array; anything else as it is."""
+    return np.asarray(take(X, [0])) if hasattr(X, "columns") and len(X) else X
+
+
+def columns(X):
+    """(name, values) for each column: the position in an array, None for a list of objects."""
+    if holds_objects(X):
+        yield None, X
+    elif hasattr(X, "columns"):
+        for j, name in enumerate(getattr(X, "column_names", X.columns)):  # pyarrow, pandas
+            yield name, _safe_indexing(X, j, axis=1)
+    else:
+        rows = to_numpy(X)
+        rows = np.asarray(rows, dtype=None if hasattr(rows, "dtype") else object)
+        if rows.ndim == 2:
+            yield from enumerate(rows.T)
+
+
+def host_target(y):
+    """`y` on the host, in a type that scikit-learn supports, and a mask of the missing targets.
+
+    The mask is None if there is none. Pandas objects keep their type if NumPy has no equivalent.
+    Floats of NumPy are not searched: scikit-learn checks these.
+    """
+    y = to_numpy(y)
+    missing = missing_values(y)
+    if hasattr(y, "__array__") and not hasattr(y, "iloc"):
+        y = np.asarray(y)
+        missing = missing_values(y) if missing is None else missing
+    if missing is not None and missing.any():
+        return y, missing.reshape(len(y), -1).any(axis=1)
+    dtype = getattr(y, "dtype", None)
+    if getattr(dtype, "numpy_dtype", None) is not None and dtype.numpy_dtype.kind in "iub":
+        y = y.to_numpy(dtype=dtype.numpy_dtype)  # as object or float it would lose its values
+    elif isinstance(dtype, np.dtype) and dtype.kind == "T":
+        y = y.astype(object)
+    return y, None
+
+
+def missing_values(values):
+    """Mask of the missing values (NaN, NaT, None, NA) of a column; None for floats of NumPy."""
+    if hasattr(values, "isna"):  # pandas, where also NA is missing
+        return np.asarray(values.isna())
+    dtype = getattr(values, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind == "O":
+        flat = [_is_missing(value) for value in np.ravel(values)]
+        return np.array(flat, dtype=bool).reshape(np.shape(values))
+    if isinstance(dtype, np.dtype) and dtype.kind in "mM":
+        return np.isnat(values)
+    return None
+
+
+def _is_missing(value):
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def block_slices(n_rows, row_bytes, most_bytes=2**23):
+    """Slices over `n_rows` rows, the temporaries of which fit in scikit-learn's `working_memory`.
+
+    They are also limited by `most_bytes` (8 MiB), because blocks that stay in the cache are faster.
     """
     budget = min(most_bytes, sklearn.get_config()["working_memory"] * 2**20)
     rows = max(1, int(budget // max(1, row_bytes)))
@@ -219,18 +294,18 @@ def block_slices(n_rows, row_bytes, most_bytes=2**23):
 
 
 def on_device(compute, beside=None):
-    """``compute(place)``, and the name of the device where it worked (None: it placed nothing).
+    """``compute(place)`` and the name of the device it used (None: it placed no array).
 
-    In `compute`, ``place(X, work)`` gives `X` where it is to be worked on, see `_Place`. If that
-    device runs out of memory, `compute` is called once more, with tables left on the host that
-    are fetched in parts (`Streamed`), and with smaller blocks. What it does must be the same
-    each time, and must keep no array of the first.
+    In `compute`, ``place(X, work)`` returns `X` on the device of the computation, see `_Place`. If
+    that device runs out of memory, `compute` is called once more, with tables that stay on the
+    host and are fetched in parts (`Streamed`), and with smaller blocks. Both calls must do the
+    same, and the second must use no array of the first.
 
     Parameters
     ----------
     compute : callable
     beside : array, optional
-        The user's own table: where it is on a device, what is made of it is worked on there.
+        The table of the user. If it is on a device, arrays derived from it are moved there.
     """
     place = _Place(beside)
     try:
@@ -239,7 +314,7 @@ def on_device(compute, beside=None):
     except Exception as error:
         if place.library is None or not _is_out_of_memory(error):
             raise
-    # Only here, where the error no longer holds on to the arrays of the calls that failed.
+    # Not in the except clause, where the error still refers to the arrays of the failed calls.
     place.library.free_pool()
     memory = place.library.free_bytes() / 8 / 2**20
     memory = min(sklearn.get_config()["working_memory"], max(1, memory))
@@ -249,26 +324,26 @@ def on_device(compute, beside=None):
 
 
 def check_device(X, host_only=None):
-    """Raise if the work on `X` is asked for on a device that is not there, or that cannot do it."""
-    asked = get_config()["device"]
-    if asked.startswith("cuda") and not is_foreign(X):
-        _library_asked_for(asked, host_only)
+    """Raise if the configured device is not available, or cannot do the work on `X`."""
+    configured = get_config()["device"]
+    if configured.startswith("cuda") and not is_foreign(X):
+        _configured_library(configured, host_only)
 
 
 class _Place:
-    """``place(X, work)``: `X` where it is to be worked on.
+    """``place(X, work)``: `X` on the device of the computation.
 
-    - An array on a device stays where it is, and what is made of the user's table goes where
-      that is. A tensor of torch becomes a cupy array or NumPy, without a copy.
-    - What is on the host goes where the configuration says. Under "auto" it moves if `work`, a
-      number of multiplications, is large enough, nothing keeps it on the host, and there is a GPU.
-    - It is `Streamed` where it would take more than `MOST_OF_MEMORY`.
+    - An array on a device stays there, and arrays derived from the table of the user are moved to
+      the device of that table. A tensor of torch becomes an array of cupy or NumPy without a copy.
+    - An array on the host is moved to the configured device. With "auto" it is moved if `work`, a
+      number of multiplications, is large enough, the host is not required, and there is a GPU.
+    - It is `Streamed` if it would take more than `MOST_OF_MEMORY`.
 
     Parameters
     ----------
     beside : array, optional
     streamed : bool
-        Whether all that would be moved is streamed.
+        Whether all arrays that would be moved are streamed.
     """
 
     def __init__(self, beside=None, streamed=False):
@@ -283,9 +358,9 @@ class _Place:
         return self.scope.__exit__(*error)
 
     def __call__(self, X, work, host_only=None):
-        """`X`, an array or a tuple of arrays and None that go together.
+        """`X`, an array, or a tuple in which all arrays are moved together.
 
-        `host_only` says why the work cannot be done on a GPU, if it cannot.
+        `host_only` is the reason why the work cannot be done on a GPU, or None.
         """
         arrays = X if isinstance(X, tuple) else (X,)
         arrays = tuple(_without_torch(array) for array in arrays)
@@ -297,7 +372,7 @@ class _Place:
         return arrays if isinstance(X, tuple) else arrays[0]
 
     def as_it_is(self, X):
-        """`X`, which is worked on where it is."""
+        """`X`, on its own device."""
         if is_foreign(X):
             self.library = self.library or _library_of(X)
             self.scope.enter_context(device_scope(X))
@@ -306,20 +381,20 @@ class _Place:
 
     def _destination(self, arrays, work, host_only):
         """The library to move to, or None."""
-        asked, beside = get_config()["device"], _without_torch(self.beside)
+        configured, beside = get_config()["device"], _without_torch(self.beside)
         stored_sparse = any(sparse.issparse(array) for array in arrays)
         if any(is_foreign(array) for array in arrays):
             return None
         if is_foreign(beside):
             return None if host_only or stored_sparse else _library_of(beside)
-        if asked not in ("auto", "cpu"):
+        if configured not in ("auto", "cpu"):
             if stored_sparse:
                 raise TypeError(
-                    f"device={asked!r}, but a sparse table is worked on by the host only. Give a "
-                    "dense one, or leave it there with device='auto'."
+                    f"device={configured!r}, but sparse data are processed by the host only. Give "
+                    "dense data, or use device='auto', which leaves sparse data on the host."
                 )
-            return _library_asked_for(asked, host_only)
-        if asked == "cpu" or host_only or stored_sparse or work < WORTH_MOVING:
+            return _configured_library(configured, host_only)
+        if configured == "cpu" or host_only or stored_sparse or work < WORTH_MOVING:
             return None
         try:
             return _device_library("cuda")
@@ -328,19 +403,24 @@ class _Place:
 
     def _moved(self, arrays, library):
         self.library = library
-        needed = sum(0 if array is None else array.nbytes for array in arrays)
+        on_host = [isinstance(array, np.ndarray) for array in arrays]
+        needed = sum(a.nbytes for a, moves in zip(arrays, on_host, strict=True) if moves)
+
+        def all_by(move):
+            return tuple(move(a) if m else a for a, m in zip(arrays, on_host, strict=True))
+
         if not self.streamed and needed <= MOST_OF_MEMORY * library.free_bytes():
             try:
-                return tuple(None if a is None else library.asarray(a) for a in arrays)
+                return all_by(library.asarray)
             except Exception as error:
                 if not _is_out_of_memory(error):
                     raise
             library.free_pool()
-        return tuple(None if a is None else Streamed(a, library.xp, library.device) for a in arrays)
+        return all_by(lambda a: Streamed(a, library.xp, library.device))
 
 
 def _without_torch(x):
-    """A tensor of torch as a cupy array or NumPy that shares its memory; all else as it is."""
+    """A tensor of torch as an array of cupy or NumPy with the same memory; else `x` itself."""
     if not array_api_compat.is_torch_array(x):
         return x
     x = x.detach()
@@ -351,26 +431,26 @@ def _without_torch(x):
         return library.from_dlpack(x)
 
 
-def _library_asked_for(asked, host_only):
+def _configured_library(configured, host_only):
     if host_only:
-        raise ValueError(f"device={asked!r}, but {host_only}. It stays there with device='auto'.")
-    return _device_library(asked)
+        raise ValueError(f"device={configured!r}, but {host_only}. Use device='auto' or 'cpu'.")
+    return _device_library(configured)
 
 
 def _device_library(name):
-    """What is needed of the GPU `name`, "cuda" or "cuda:<n>"; RuntimeError if it is not there."""
+    """The GPU `name`, "cuda" or "cuda:<n>", as `_Place` uses it; RuntimeError without one."""
     return _Cupy(name)
 
 
 def _library_of(X):
-    """The same for the device where `X` is."""
+    """The same for the device of `X`."""
     if array_api_compat.is_cupy_array(X):
         return _Cupy(device_name(X))
     return _Library(namespace(X), device_of(X))
 
 
 class _Library:
-    """A device, as `_Place` needs it: any of the array API, with no end to its memory."""
+    """A device as `_Place` uses it, for any library of the array API: with unlimited memory."""
 
     def __init__(self, xp, device):
         self.xp, self.device = xp, device
@@ -382,7 +462,7 @@ class _Library:
         return float("inf")
 
     def free_pool(self):
-        """Give back what is held but not used."""
+        """Free memory that is reserved but not used."""
 
 
 class _Cupy(_Library):
@@ -391,17 +471,17 @@ class _Cupy(_Library):
             import cupy
         except ImportError as error:
             raise RuntimeError(
-                f"{name!r} is asked for, and cupy cannot be imported. Install skcoreset[cuda13] or "
-                "skcoreset[cuda12], whichever CUDA your driver is for."
+                f"{name!r} requires cupy, which cannot be imported. Install skcoreset[cuda13] or "
+                "skcoreset[cuda12], according to the CUDA version of your driver."
             ) from error
         try:
             count = cupy.cuda.runtime.getDeviceCount()
         except cupy.cuda.runtime.CUDARuntimeError as error:
-            raise RuntimeError(f"{name!r} is asked for, and cupy finds no GPU: {error}.") from error
+            raise RuntimeError(f"{name!r} is not available: cupy finds no GPU: {error}.") from error
         number = int(name[5:]) if ":" in name else None
         if count == 0 or (number is not None and number >= count):
-            there = f"the last one is 'cuda:{count - 1}'" if count else "cupy finds no GPU"
-            raise RuntimeError(f"{name!r} is asked for, and {there}.")
+            there = f"the last GPU is 'cuda:{count - 1}'" if count else "cupy finds no GPU"
+            raise RuntimeError(f"{name!r} is not available: {there}.")
         import array_api_compat.cupy as xp
 
         super().__init__(xp, cupy.cuda.Device(number))
@@ -415,13 +495,13 @@ class _Cupy(_Library):
             return _free_bytes(self.cupy)
 
     def free_pool(self):
-        gc.collect()  # arrays in circles of references would stay
+        gc.collect()  # for arrays in reference cycles
         with self.device:
             self.cupy.get_default_memory_pool().free_all_blocks()
 
 
 def free_bytes(xp):
-    """Memory free on the current CUDA device; None where `xp` is not cupy."""
+    """Free memory of the current CUDA device; None if `xp` is not cupy."""
     if not array_api_compat.is_cupy_namespace(xp):
         return None
     import cupy
@@ -440,10 +520,10 @@ def _is_out_of_memory(error):
 
 
 class Streamed:
-    """A table on the host whose rows come as arrays of a device, where it would not fit in whole.
+    """A table on the host whose rows are copied to a device when they are indexed.
 
-    It has the namespace, device, dtype and shape of such an array. ``X[at]`` and ``X[at, :]`` with
-    a slice or an array of positions copies these rows to the device.
+    It has the namespace, device, dtype and shape of an array of that device. ``X[at]`` and
+    ``X[at, :]``, with a slice or an array of positions, copy these rows.
     """
 
     def __init__(self, host, xp, device):

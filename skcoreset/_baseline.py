@@ -1,8 +1,8 @@
-"""Random sampling, the baseline of all other methods."""
+"""The baseline of all methods: samples drawn uniformly at random."""
 
 from sklearn.utils.validation import validate_data
 
-from skcoreset._backend import holds_objects, is_foreign
+from skcoreset._backend import holds_objects, is_table
 from skcoreset._docstrings import fill_docstring
 from skcoreset.base import BaseCoreset
 
@@ -11,14 +11,14 @@ __all__ = ["Uniform"]
 
 @fill_docstring
 class Uniform(BaseCoreset):
-    """Select random samples, each with the same probability: the baseline.
+    """Select samples uniformly at random, without replacement.
 
-    Of each class, k_c samples are drawn without replacement, and the weight of each is
-    ``n_c / k_c``. The features are not used: `X` may contain strings, missing values or any other
-    objects.
+    This is the baseline for all other methods. Of the ``n_c`` samples of class c, ``k_c`` are drawn
+    without replacement, each with the same probability. The values of `X` are not used: they may
+    be strings, missing values or any other objects.
 
-    With large budgets (above about 20 % of the samples), hardly any other method is more accurate
-    on average; compare a more expensive method with this one.
+    For large fractions (above about 20 %) hardly any method is better on average. Compare a method
+    with this one before you accept its cost.
 
     Parameters
     ----------
@@ -82,17 +82,14 @@ class Uniform(BaseCoreset):
 
     def _check_X(self, X):
         X = super()._check_X(X)
-        # A data frame is a table as it is; of what is left, lists may not be one.
-        if not (is_foreign(X) or hasattr(X, "columns") or holds_objects(X)):
+        # Lists, for example, may not have rows of equal length.
+        if not (is_table(X) or holds_objects(X)):
             any_values = {"dtype": None, "ensure_all_finite": False, "accept_sparse": True}
             validate_data(self, X, **any_values)
         return X
 
-    def _represent(self, table):
-        return None
-
-    def _pick(self, represented, contest):
-        return contest.random_state.permutation(len(contest.sample_weight))[: contest.size]
+    def _pick(self, X, group):
+        return group.random_state.permutation(group.n_samples)[: group.size]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -13,7 +13,8 @@ from sklearn.utils.validation import _num_samples, check_array, check_is_fitted
 from skcoreset import _models
 from skcoreset._backend import take, to_numpy
 from skcoreset._docstrings import fill_docstring
-from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, check_numbers, check_table
+from skcoreset._validation import check_numbers, check_table
+from skcoreset.base import BaseModelCoreset, BaseScoreCoreset
 
 __all__ = ["DeepFool"]
 
@@ -236,13 +237,12 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
         self.store_perturbations = store_perturbations
         self.stratify = stratify
 
-    def _check_X(self, X):
-        X = check_table(self, X)
-        if not _models.is_linear(self._classifier()):  # which checks the values
-            check_numbers(self, X)
-        return X
+    def _check_numbers(self, X):
+        if _models.is_linear(self._classifier()):
+            return None  # the classifier checks the values
+        return to_numpy(check_numbers(self, X))
 
-    def _instead(self):
+    def _non_numeric_hint(self):
         return ""  # samples are moved in the features of X, also for a Pipeline
 
     def _method(self, estimator):
@@ -259,8 +259,8 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
             raise TypeError(f"DeepFool requires a classifier with predict; {estimator!r} has none.")
         return "predict"
 
-    def _check_target(self, table):
-        super()._check_target(table)
+    def _check_params(self, table):
+        super()._check_params(table)
         n = len(table.sample_weight)
         _models.check_prediction_budget(self.max_predict_rows, n, "predict every sample once")
 
@@ -268,7 +268,10 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
         self._fit_estimator(table)
         self._method(self.estimator_)
         present = np.flatnonzero(table.sample_weight > 0)
-        X = table.X if _models.is_linear(self.estimator_) else _array(table.X)
+        if _models.is_linear(self.estimator_):
+            X = table.X
+        else:
+            X = _array(table.X) if table.numbers is None else table.numbers
         known = X if len(present) == _num_samples(X) else take(X, present)
         function = _models.DecisionFunction(self.estimator_, known, container=table.X)
         linear = function.route == "linear"

@@ -1,54 +1,89 @@
-"""How many rows of which class: `coreset_size` x `stratify` -> exact counts, and their order."""
+"""How many samples of which class: the budget is divided into groups, and picks are merged."""
 
 import numbers
 from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Group", "interleave", "largest_remainder", "plain", "rows_in_words", "share_out"]
+__all__ = [
+    "Group",
+    "allocate",
+    "interleave",
+    "largest_remainder",
+    "plain",
+    "samples_in_words",
+]
 
 
 @dataclass(frozen=True)
 class Group:
-    """One competition: `size` of the rows `rows` are picked."""
+    """A class, or the whole table: samples of which `size` are selected."""
 
-    label: object  # the class; None where all rows compete with each other
-    rows: np.ndarray | None  # ascending row indices; None: all rows of the table
-    size: int
+    label: object  # the class; None: the group is the whole table
+    rows: np.ndarray | None  # indices of its samples, ascending; None: all samples
+    size: int  # its part of the budget
+    sample_weight: np.ndarray  # (n_samples of the group,), divided by their mean
+    mean_weight: float  # the mean by which they were divided
+    total_weight: float  # sum of the sample weights of the table
+    random_state: np.random.RandomState | None = None
+    report: object = None  # callable, takes the number of samples selected so far
+
+    @property
+    def n_samples(self):
+        return len(self.sample_weight)
+
+    @property
+    def weight_fraction(self):
+        """Fraction of the total weight of the table."""
+        return self.sample_weight.sum() * self.mean_weight / self.total_weight
+
+    @property
+    def of_the_class(self):
+        """For messages: " of the class ...", or nothing for the whole table."""
+        return "" if self.label is None else f" of the class {self.label}"
+
+    def rows_of(self, values):
+        """The part of an array over all samples that belongs to this group."""
+        return values if self.rows is None else values[self.rows]
 
 
-def share_out(coreset_size, stratify, codes, classes, weight):
-    """Groups of rows and how many of each to pick; the sizes add up to the coreset exactly.
+def allocate(coreset_size, stratify, codes, classes, weight):
+    """Divide the budget among the classes.
 
     Parameters
     ----------
     coreset_size : int, float, dict or None
-        None: as many as there are, for methods that know themselves when they are done.
+        None: all samples, for methods that end by a criterion of their own.
     stratify : "proportional", "balanced" or None
-    codes : ndarray of shape (n,) or None
-        Class of each row as a position in `classes`; None without classes.
+    codes : ndarray of shape (n_samples,) or None
+        Position of the class of each sample in `classes`; None without classes.
     classes : ndarray of shape (n_classes,) or None
-    weight : ndarray of shape (n,)
-        Weight of each row. Rows of weight 0 count as absent.
+    weight : ndarray of shape (n_samples,)
+        Sample weights. Samples of weight 0 are ignored.
 
     Returns
     -------
     list of Group
-        In the order of `classes`; groups of size 0 are left out.
+        In the order of `classes`; the sizes sum to the budget. There are no groups of size 0.
     """
     present = weight > 0
+
+    def group(label, rows, size):
+        relative, mean = _by_mean(weight if rows is None else weight[rows])
+        return Group(label, rows, size, relative, mean, float(weight.sum()))
+
     if coreset_size is None:
         coreset_size = int(present.sum())
     if isinstance(coreset_size, dict):
         if codes is None:
             raise ValueError(
-                f"coreset_size={coreset_size!r} gives a number for each class, but there are no "
-                "classes: y is absent or continuous. Give an int or a float."
+                f"coreset_size={coreset_size!r} gives a size for each class, but there are no "
+                "classes: y is None or continuous. Give an int or a float."
             )
         if stratify is None:
             raise ValueError(
-                f"coreset_size={coreset_size!r} fixes the number of rows of each class, "
-                "stratify=None lets all rows compete: give an int or a float, or keep the default "
+                f"coreset_size={coreset_size!r} sets the size of each class, but stratify=None "
+                "ignores classes. Give an int or a float, or keep the default "
                 "stratify='proportional'."
             )
         available = np.bincount(codes[present], minlength=len(classes))
@@ -56,15 +91,14 @@ def share_out(coreset_size, stratify, codes, classes, weight):
     else:
         size = _size(coreset_size, int(present.sum()), present.size)
         if codes is None or stratify is None:
-            rows = None if present.all() else np.flatnonzero(present)
-            return [Group(None, rows, size)]
+            return [group(None, None if present.all() else np.flatnonzero(present), size)]
         available = np.bincount(codes[present], minlength=len(classes))
         n_classes = np.count_nonzero(available)
         if size < n_classes:
             raise ValueError(
-                f"coreset_size={coreset_size!r} gives {rows_in_words(size)} for {n_classes} "
-                f"classes, and stratify={stratify!r} keeps at least one row of each. Ask for at "
-                f"least {n_classes} rows, or use stratify=None."
+                f"coreset_size={coreset_size!r} gives {samples_in_words(size)} for {n_classes} "
+                f"classes, but stratify={stratify!r} selects at least one sample of each class. "
+                f"Give a coreset_size of at least {n_classes} samples, or use stratify=None."
             )
         if stratify == "proportional":
             shares = np.bincount(codes, weights=weight, minlength=len(classes))
@@ -72,28 +106,40 @@ def share_out(coreset_size, stratify, codes, classes, weight):
             shares = (available > 0).astype(float)
         sizes = largest_remainder(size, shares, available)
     return [
-        Group(label, np.flatnonzero(present & (codes == code)), int(size))
+        group(label, np.flatnonzero(present & (codes == code)), int(size))
         for code, (label, size) in enumerate(zip(classes, sizes, strict=True))
         if size > 0
     ]
 
 
-def rows_in_words(n):
-    """ "1 row", "2 rows" """
-    return "1 row" if n == 1 else f"{n} rows"
+def _by_mean(weight):
+    """Sample weights divided by their mean, and the mean.
+
+    They are divided by the largest first, so that none overflows and few digits are lost where all
+    are tiny.
+    """
+    most = weight.max()
+    share = weight / most
+    mean = share.mean()
+    return share / mean, most * mean
 
 
-def _size(coreset_size, n_present, n_rows):
-    """`coreset_size` as a number of rows out of `n_present`."""
-    of = "" if n_present == n_rows else f" of positive weight (out of {n_rows})"
+def samples_in_words(n):
+    """ "1 sample", "2 samples" """
+    return "1 sample" if n == 1 else f"{n} samples"
+
+
+def _size(coreset_size, n_present, n_samples):
+    """`coreset_size` as a number of samples out of `n_present`."""
+    of = "" if n_present == n_samples else f" of positive weight (out of {n_samples})"
     if isinstance(coreset_size, bool):
         raise TypeError(
-            f"coreset_size={coreset_size} is a bool; give an int, a fraction in (0, 1] or a dict."
+            f"coreset_size={coreset_size} is a bool. Give an int, a fraction in (0, 1] or a dict."
         )
     if isinstance(coreset_size, numbers.Integral):
         if coreset_size > n_present:
             raise ValueError(
-                f"coreset_size={coreset_size} is larger than the number of rows: there are "
+                f"coreset_size={coreset_size} is larger than the number of samples: there are "
                 f"{n_present}{of}. Give an int from 1 to {n_present}, or a fraction in (0, 1]."
             )
         return int(coreset_size)
@@ -108,20 +154,22 @@ def _sizes_by_class(coreset_size, classes, available, all_count):
     for label, size in coreset_size.items():
         code = None if label is None else known.get(_as_in(label, classes))
         if label is not None and code is None:
-            raise ValueError(f"coreset_size has the class {label!r}; y has the classes {shown}.")
+            raise ValueError(
+                f"coreset_size has the class {label!r}, but y has the classes {shown}."
+            )
         is_count = isinstance(size, numbers.Integral) and size >= 0
         is_share = not isinstance(size, numbers.Integral) and isinstance(size, numbers.Real)
         if isinstance(size, bool) or not (is_count or (is_share and 0 < size <= 1)):
             raise ValueError(
-                f"coreset_size[{label!r}]={size!r}: give an int of at least 0, the number of rows "
-                "of the class, or a float in (0, 1], its fraction."
+                f"coreset_size[{label!r}]={size!r} must be an int of at least 0, the number of "
+                "samples of the class, or a float in (0, 1], the fraction of its samples."
             )
         wanted[code] = label, size
     missing = [label for label in shown if known[label] not in wanted]
     if missing and None not in wanted:
         raise ValueError(
-            f"coreset_size={coreset_size!r} says nothing of the classes {missing}; give a number "
-            "for each class, 0 to leave it out, or one for all others with None as key."
+            f"coreset_size={coreset_size!r} has no size for the classes {missing}. Give a size for "
+            "each class (0 leaves a class out), or one for all other classes with the key None."
         )
     sizes = []
     for label, code in known.items():
@@ -130,16 +178,19 @@ def _sizes_by_class(coreset_size, classes, available, all_count):
         if not isinstance(size, numbers.Integral):
             size = min(there, max(1, round(float(size) * there)))
         elif named is None and not there:
-            size = 0  # rows of weight 0 are absent, and so is their class
+            size = 0  # the samples of this class all have weight 0
         if size > there:
             which = "of that class" if named is not None else f"of the class {label!r}"
             raise ValueError(
-                f"coreset_size[{named!r}]={size} is larger than the number of rows {which}: "
+                f"coreset_size[{named!r}]={size} is larger than the number of samples {which}: "
                 f"there {'is' if there == 1 else 'are'} {there}{of}."
             )
         sizes.append(int(size))
     if sum(sizes) == 0:
-        raise ValueError(f"coreset_size={coreset_size!r} asks for no row at all.")
+        raise ValueError(
+            f"coreset_size={coreset_size!r} selects no sample. Give a positive size for at least "
+            "one class."
+        )
     return sizes
 
 
@@ -151,7 +202,7 @@ def plain(label):
 
 
 def _as_in(label, classes):
-    """A key of the user's dict as `plain` has it of `classes`."""
+    """A key of the dict of the user, as `plain` returns it for the same label in `classes`."""
     if classes.dtype.kind not in "mM":
         return plain(label)
     try:  # a datetime.date, a pandas.Timestamp, another unit
@@ -165,15 +216,16 @@ def _as_in(label, classes):
 def largest_remainder(size, shares, available):
     """Integers that add up to `size`, in proportion to `shares`, from 1 (or 0) to `available`.
 
-    Largest remainder (Hamilton): each class gets the whole part of its quota, the rows left over
-    go to the largest fractions; ties to the class with more rows, then to the earlier one. A
-    class that is present gets at least one row and none gets more than it has: classes whose
-    quota lies outside are set to that bound first, and the rest is shared out among the others.
+    Largest remainder (Hamilton): each class gets the whole part of its quota, and the remaining
+    places go to the largest fractions; ties go to the larger class, then to the earlier one. A
+    class that has samples gets at least one place, and no class gets more than it has samples:
+    classes whose quota is out of these bounds get the bound, and the rest of the budget is divided
+    among the others.
 
     Parameters
     ----------
     size : int
-        At least the number of classes present, at most ``available.sum()``.
+        At least the number of classes with samples, at most ``available.sum()``.
     shares : ndarray of shape (n_classes,)
     available : ndarray of int of shape (n_classes,)
 
@@ -191,8 +243,8 @@ def largest_remainder(size, shares, available):
         below, above = open_ & (quota < low), open_ & (quota > available)
         if not (below.any() or above.any()):
             break
-        # Which side is bound first decides whether the other side is still out of bounds after:
-        # the one that moves more rows, as otherwise a class could be bound that need not be.
+        # Binding one side moves the quotas of the other. The side that moves more places is bound
+        # first, because otherwise a class could be bound that is within its bounds in the end.
         excess = (quota - available)[above].sum()
         lack = (low - quota)[below].sum()
         bound = below if lack >= excess else above
@@ -208,10 +260,9 @@ def largest_remainder(size, shares, available):
 
 
 def interleave(sizes):
-    """Order in which the picks of several groups are merged: every prefix keeps their proportion.
+    """Order in which the picks of several groups are merged, so that prefixes are stratified.
 
-    Pick j (from 0) of a group of `size` stands at (j + 1/2) / size of the way; ties go to the
-    earlier group.
+    Pick j (from 0) of a group of `size` has the key (j + 1/2) / size; ties go to the earlier group.
 
     Parameters
     ----------

@@ -21,15 +21,10 @@ from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._baseline import Uniform
 from skcoreset._docstrings import fill_docstring
-from skcoreset._documentation import DocumentationLinkMixin
+from skcoreset._estimator import EstimatorMixin, replace_when_fitted
 from skcoreset._nested import needs_classes, resampling_steps, select, takes_weight
+from skcoreset._validation import check_finite_target, check_table
 from skcoreset._warnings import warn
-from skcoreset.base import (
-    ClearDefaults,
-    as_it_was_on_failure,
-    check_finite_target,
-    check_table,
-)
 
 __all__ = ["CoresetClassifier", "CoresetRegressor"]
 
@@ -46,7 +41,7 @@ def _estimator_has(method):
     return check
 
 
-class _CoresetEstimator(DocumentationLinkMixin, ClearDefaults, MetaEstimatorMixin, BaseEstimator):
+class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
     """Base of classifier and regressor: select, fit on the selection, delegate the predictions."""
 
     _parameter_constraints = {
@@ -83,7 +78,7 @@ class _CoresetEstimator(DocumentationLinkMixin, ClearDefaults, MetaEstimatorMixi
         self : object
             The fitted estimator.
         """
-        with as_it_was_on_failure(self) as fitted:
+        with replace_when_fitted(self) as fitted:
             fitted._fit(X, y, sample_weight)
         return self
 

@@ -4,17 +4,17 @@ from numbers import Integral
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset import _models
 from skcoreset._backend import canonical, check_device, is_foreign, on_device, take, to_numpy
 from skcoreset._docstrings import fill_docstring
-from skcoreset._geometry import METRICS, metric_on_host, search_work
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.neighbors import nearest_neighbors
-from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, check_numbers, check_table
+from skcoreset._metrics import METRICS, metric_on_host, search_work
+from skcoreset._validation import check_numbers, check_table
+from skcoreset.base import BaseModelCoreset, BaseScoreCoreset
 
 __all__ = ["ContrastiveActiveLearning"]
 
@@ -44,7 +44,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     {coreset_size}
 
     n_neighbors : int, default=10
-        Number of neighbors k, at most the number of other samples (with `reference`, at most the
+        Number of neighbors k, at most the number of other samples (with `X_ref`, at most the
         number of its samples).
 
     metric : str or callable, default="euclidean"
@@ -55,11 +55,6 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         be numbers. "model" uses the features that the classifier computes: the activations of the
         last hidden layer of an :class:`~sklearn.neural_network.MLPClassifier`; otherwise, the input
         of the last step of a Pipeline.
-
-    reference : table of shape (n_reference, n_features), default=None
-        Rows among which neighbours are looked for instead, as in the paper: those that have
-        labels, where the table is a pool that has none. They are never kept. All of them count
-        as other rows, so one that is in the table too is a neighbour of itself.
 
     {stratify}
         It has no effect on the neighbors.
@@ -75,7 +70,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         neighbors have the same predicted probabilities) and about 36.
 
     neighbors_ : ndarray of shape (n_samples, n_neighbors)
-        Indices of the neighbors of each sample in `X`, or in `reference`, in ascending order.
+        Indices of the neighbors of each sample in `X`, or in `X_ref`, in ascending order.
 
     {estimator_used}
 
@@ -117,7 +112,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     Time: that of predicting all samples; n^2 d multiplications for the search of the neighbors
     (about n log n with a tree, for Euclidean distances in up to 6 features); and n k C for the
     divergences. Memory: n (k + C), and blocks within scikit-learn's `working_memory`; with
-    `reference` and in `score_samples`, a copy of both arrays. The fitted object stores the samples
+    `X_ref` and in `score_samples`, a copy of both arrays. The fitted object stores the samples
     from which neighbors are taken.
 
     References
@@ -142,13 +137,11 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     _parameter_constraints = {
         **BaseModelCoreset._parameter_constraints,
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "metric": [StrOptions(METRICS - {"precomputed"}), callable],
+        "metric": [StrOptions(METRICS), callable],
         "features": [StrOptions({"input", "model"})],
-        "reference": ["array-like", "sparse matrix", None],
     }
 
     _needs = "proba"
-    _uses_device = True
 
     def __init__(
         self,
@@ -158,7 +151,6 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         n_neighbors=10,
         metric="euclidean",
         features="input",
-        reference=None,
         stratify="proportional",
     ):
         self.estimator = estimator
@@ -166,44 +158,90 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         self.n_neighbors = n_neighbors
         self.metric = metric
         self.features = features
-        self.reference = reference
         self.stratify = stratify
 
-    def _check_X(self, X):
-        if self.features == "input":
-            check_numbers(self, X)
-        return super()._check_X(X)  # the classifier takes the user's own container
+    @fill_docstring
+    def fit(self, X, y=None, sample_weight=None, X_ref=None):
+        """Select the coreset.
 
-    def _check_target(self, table):
-        super()._check_target(table)
-        if self.reference is None:
-            others = np.count_nonzero(table.sample_weight) - 1
-            of = f"the number of other samples{table.counted}"
+        Parameters
+        ----------
+        {X}
+
+        {y_optional}
+
+        {sample_weight}
+
+        {X_ref}
+
+        Returns
+        -------
+        self : object
+            The fitted sampler.
+        """
+        self._fitted(X, y, sample_weight, X_ref=X_ref)
+        return self
+
+    @fill_docstring
+    def fit_resample(self, X, y=None, sample_weight=None, X_ref=None):
+        """Select the coreset and return its samples, in order of selection.
+
+        Parameters
+        ----------
+        {X}
+
+        {y_optional}
+
+        {sample_weight}
+
+        {X_ref}
+
+        Returns
+        -------
+        {resampled}
+        """
+        return self._fitted(X, y, sample_weight, X_ref=X_ref)._resampled(X, y)
+
+    def _check_numbers(self, X):
+        return check_numbers(self, X) if self.features == "input" else None
+
+    def _check_auxiliary(self, table, X_ref):
+        if X_ref is None:
+            return {}
+        try:
+            return {"X_ref": check_table(self, X_ref, reset=False), "numbers": self._numbers(X_ref)}
+        except ValueError as error:
+            raise ValueError(f"X_ref: {error}") from error
+
+    def _numbers(self, X):
+        return check_numbers(self, X, reset=False) if self.features == "input" else None
+
+    def _check_params(self, table):
+        check_device(table.X, metric_on_host(self.metric))
+        super()._check_params(table)
+        if table.auxiliary:
+            others, of = _num_samples(table.auxiliary["X_ref"]), "the number of samples in X_ref"
         else:
-            others, of = _num_samples(self.reference), "the number of samples in reference"
-            try:
-                check_table(self, self.reference, reset=False)
-                if self.features == "input":
-                    self._numbers(self.reference)
-            except ValueError as error:
-                raise ValueError(f"reference: {error}") from error
+            others = np.count_nonzero(table.sample_weight) - 1
+            of = f"the number of other samples{table.of_positive_weight}"
         if self.n_neighbors > others:
             raise ValueError(
                 f"n_neighbors={self.n_neighbors} is more than {of}: {others}. Decrease it."
             )
 
-    def _host_only(self):
-        return metric_on_host(self.metric)
-
-    def _instead(self):
+    def _non_numeric_hint(self):
         if self.features == "model":
-            return super()._instead()
+            return super()._non_numeric_hint()
         return "features='model' uses the input of the last step of a Pipeline instead."
 
     def _scores(self, table):
         self._fit_estimator(table)
-        space, proba = self._seen(table.X)
-        if self.reference is None:
+        space, proba = self._seen(table.X, table.numbers)
+        if table.auxiliary:
+            around = self._seen(table.auxiliary["X_ref"], table.auxiliary["numbers"])
+            neighbors = self._on_device(self._search_around(space, around[0]), table.X)
+            scores = _mean_divergence(around[1], neighbors, proba)
+        else:
             present = np.flatnonzero(table.sample_weight)
             search = self._search(space, among=present)
             neighbors = self._on_device(search, table.X)
@@ -211,10 +249,6 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
             around = space, proba
             if len(present) < len(proba):
                 around = take(space, present), proba[present]
-        else:
-            around = self._seen(canonical(self.reference))
-            neighbors = self._on_device(self._search_around(space, around[0]), table.X)
-            scores = _mean_divergence(around[1], neighbors, proba)
         self.neighbors_ = neighbors
         self._around = to_numpy(around[0]), around[1]
         return scores
@@ -223,7 +257,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     def score_samples(self, X, y=None):
         """Score samples by the divergence of their predictions from those of their neighbors.
 
-        Neighbors are taken from the samples of `fit`, or those of `reference`. All of these
+        Neighbors are taken from the samples of `fit`, or those of `X_ref`. All of these
         are candidates: a sample of `fit` is a neighbor of itself here, but not in `scores_`.
 
         Parameters
@@ -239,22 +273,17 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         """
         check_is_fitted(self)
         X = check_table(self, X, reset=False)
-        check_device(X, self._host_only())
-        space, proba = self._seen(X)
+        check_device(X, metric_on_host(self.metric))
+        space, proba = self._seen(X, self._numbers(X))
         around, theirs = self._around
         neighbors, _ = on_device(self._search_around(space, around), beside=X)
         return _mean_divergence(theirs, neighbors, proba)
 
-    def _seen(self, X):
-        """(features, probabilities) of the samples in `X`."""
+    def _seen(self, X, numbers):
+        """(features, probabilities) of the samples in `X`; `numbers` are its checked values."""
         estimator = self.estimator_
-        space = self._numbers(X) if self.features == "input" else _model_features(estimator, X)
+        space = _model_features(estimator, X) if numbers is None else numbers
         return canonical(space), _models.response_values(estimator, X, self._method(estimator))
-
-    def _numbers(self, X):
-        if is_foreign(X):
-            return check_numbers(self, X, reset=False)
-        return check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
 
     def _search(self, space, of=slice(None), among=slice(None), numbers=None):
         """Function that finds the neighbors of the rows `of` of `space`, for `on_device`.
@@ -265,8 +294,9 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         def search(place):
             n_of, n_among = (len(np.arange(space.shape[0])[rows]) for rows in (of, among))
             work = search_work(n_of, n_among, space.shape[1], self.metric)
-            table = space if self._host_only() else _in_range(space)
-            near = pairs(place(table, work, self._host_only()), self.metric)
+            host_only = metric_on_host(self.metric)
+            table = space if host_only else _in_range(space)
+            near = pairs(place(table, work, host_only), self.metric)
             near.numbers = numbers
             return nearest_neighbors(near, self.n_neighbors, of, among)[0]
 

@@ -4,22 +4,23 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval
 
 from skcoreset._budget import interleave
 from skcoreset._docstrings import fill_docstring
 from skcoreset._dynamics import EL2N
-from skcoreset._geometry import METRICS
-from skcoreset._kernels.centre import distances_to_mean
+from skcoreset._estimator import seeded
+from skcoreset._kernels.centered_rows import distances_to_mean
 from skcoreset._kernels.top_k import ascending, top_k
+from skcoreset._metrics import BaseMetricCoreset
 from skcoreset._nested import needs_classes
-from skcoreset.base import BaseCoreset, ClearDefaults, check_numbers, seeded
+from skcoreset.base import BaseCoreset
 
 __all__ = ["CoverageCentric", "Moderate"]
 
 
 @fill_docstring
-class CoverageCentric(ClearDefaults, BaseCoreset):
+class CoverageCentric(BaseCoreset):
     """Select samples of all difficulties except the hardest, by the scores of another sampler.
 
     The selection is made within each class by default [1]_. The hardest samples, a fraction
@@ -133,14 +134,12 @@ class CoverageCentric(ClearDefaults, BaseCoreset):
 
     def _check_groups(self, table, groups):
         for group in groups:
-            rows = slice(None) if group.rows is None else group.rows
-            n_rows = len(table.sample_weight[rows])
+            n_rows = group.n_samples
             left = self._n_left(n_rows)
             if group.size > left:
-                of = "" if group.label is None else f" of the class {group.label}"
                 raise ValueError(
-                    f"cutoff={self.cutoff} leaves {left} of {n_rows} samples{of}, fewer than the "
-                    f"{group.size} to be selected. Reduce cutoff or coreset_size."
+                    f"cutoff={self.cutoff} leaves {left} of {n_rows} samples{group.of_the_class}, "
+                    f"fewer than the {group.size} to be selected. Reduce cutoff or coreset_size."
                 )
 
     def _n_left(self, n_rows):
@@ -150,7 +149,7 @@ class CoverageCentric(ClearDefaults, BaseCoreset):
     def _sampler(self):
         return EL2N() if self.sampler is None else self.sampler
 
-    def _represent(self, table):
+    def _represent(self, table, groups):
         sampler = seeded(self._sampler(), check_random_state(self.random_state))
         if "coreset_size" in sampler.get_params(deep=False):
             sampler.set_params(coreset_size=1.0)  # only its scores are used
@@ -175,17 +174,17 @@ class CoverageCentric(ClearDefaults, BaseCoreset):
             )
         return getattr(sampler, "_harder", 1) * self.scores_
 
-    def _pick(self, hardness, contest):
-        hardness = hardness if contest.rows is None else hardness[contest.rows]
+    def _pick(self, hardness, group):
+        hardness = group.rows_of(hardness)
         left = np.sort(top_k(-hardness, self._n_left(len(hardness))))
         bins = _bins(hardness[left], self.n_bins)
         rows = [left[bins == b] for b in np.unique(bins)]
-        counts, places = np.zeros(len(rows), dtype=int), contest.size
+        counts, places = np.zeros(len(rows), dtype=int), group.size
         for done, b in enumerate(np.argsort([len(some) for some in rows], kind="stable")):
             counts[b] = min(len(rows[b]), places // (len(rows) - done))
             places -= counts[b]
         drawn = [
-            contest.random_state.permutation(some)[:count]
+            group.random_state.permutation(some)[:count]
             for some, count in zip(rows, counts, strict=True)
         ]
         return np.concatenate(drawn)[interleave(counts)]
@@ -207,7 +206,7 @@ def _bins(values, n_bins):
 
 
 @fill_docstring
-class Moderate(BaseCoreset):
+class Moderate(BaseMetricCoreset):
     r"""Select the samples whose distance to the mean of their class is nearest to the median.
 
     .. math:: s(x) = - \big| \, d(x, \mu_y) - \mathrm{median} \, \big|
@@ -282,38 +281,27 @@ class Moderate(BaseCoreset):
     array([1, 0])
     """
 
-    _parameter_constraints = {
-        **BaseCoreset._parameter_constraints,
-        "metric": [StrOptions(METRICS - {"precomputed"}), callable],
-    }
-
     def __init__(self, coreset_size=0.1, *, metric="euclidean", stratify="proportional"):
         self.coreset_size = coreset_size
         self.metric = metric
         self.stratify = stratify
 
-    def _check_X(self, X):
-        return check_numbers(self, X)
-
-    def _represent(self, table):
-        return table.X
-
-    def _pick(self, X, contest):
-        distances, slack = distances_to_mean(X, self.metric, contest.rows, contest.sample_weight)
+    def _pick(self, X, group):
+        distances, slack = distances_to_mean(X, self.metric, group.rows, group.sample_weight)
         if not np.isfinite(distances).all():
             at = int(np.flatnonzero(~np.isfinite(distances))[0])
-            row = at if contest.rows is None else int(contest.rows[at])
-            of = "all samples" if contest.label is None else f"the class {contest.label}"
+            row = at if group.rows is None else int(group.rows[at])
+            of = "all samples" if group.label is None else f"the class {group.label}"
             raise ValueError(
                 f"metric={self.metric!r} is {distances[at]} between sample {row} and the mean of "
                 f"{of}. Distances must not be NaN or infinite: remove or change such samples, or "
                 "use another metric."
             )
         order = np.argsort(distances, kind="stable")
-        middle = order[_middle(contest.sample_weight[order])]
+        middle = order[_middle(group.sample_weight[order])]
         slack = slack + slack[middle].max()
         apart = np.abs(distances - distances[middle].mean())
-        return ascending(apart, slack)[: contest.size]
+        return ascending(apart, slack)[: group.size]
 
 
 def _middle(weight):

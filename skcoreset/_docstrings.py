@@ -292,6 +292,20 @@ PARAGRAPHS = {
             Sample weights. Samples of weight 0 are ignored: they are never selected, and are not
             counted where `coreset_size` is a fraction.
         """,
+    "X_ref": """
+        X_ref : {array-like, sparse matrix, dataframe} of shape (n_ref, n_features), default=None
+            Samples among which the nearest neighbors are searched instead of `X`, as in the paper:
+            the labeled samples, where `X` is a :term:`pool` of unlabeled samples. They are never
+            selected. All of them are candidates, so that a sample that is also in `X` is a
+            neighbor of itself.
+        """,
+    "resampled": """
+        X_resampled : same type as `X`, of shape (n_coreset, n_features)
+            The selected samples. Their weights are in `sample_weight_`.
+
+        y_resampled : same type as `y`, of shape (n_coreset,)
+            The targets of the selected samples; None if `y` is None.
+        """,
     # Notes -----------------------------------------------------------------------------------
     "unscaled_features": """
         The features are not scaled. If their units differ, scale them beforehand, for example with

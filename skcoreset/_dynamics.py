@@ -8,7 +8,8 @@ from sklearn.utils._param_validation import Interval
 from skcoreset import _models
 from skcoreset._docstrings import fill_docstring
 from skcoreset._training_dynamics import TrainingDynamics
-from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, check_numbers, present
+from skcoreset._validation import check_numbers
+from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, rows_with_weight
 
 __all__ = ["EL2N", "Dynamic", "Forgetting", "GraNd", "of_all_rows", "of_present_rows"]
 
@@ -59,15 +60,16 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
             return _models.default_classifier_to_record()
         return self.estimator
 
-    def _check_X(self, X):
+    def _check_numbers(self, X):
         if self.estimator is None and self.dynamics is None:
-            check_numbers(self, X)  # the default classifier would turn dates into numbers
-        return super()._check_X(X)
+            # PolynomialFeatures, the first step of the default, takes dates as numbers. NaN and
+            # infinity are found by the classifier.
+            check_numbers(self, X, finite=False)
 
-    def _check_target(self, table):
+    def _check_params(self, table):
         if self.dynamics is None:
             _models.recording_method(self._classifier())
-            super()._check_target(table)
+            super()._check_params(table)
             return
         record = of_present_rows(self.dynamics, table)
         if table.classes is None:
@@ -94,7 +96,7 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
         return of_all_rows(self._score(of_present_rows(self.dynamics_, table)), table)
 
     def _watched(self, table):
-        X, y, weight = present(table)
+        X, y, weight = rows_with_weight(table)
         dynamics = TrainingDynamics.from_estimator(
             self._classifier(),
             X,

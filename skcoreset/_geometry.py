@@ -1,26 +1,19 @@
 """Selection by the features of the samples: herding and k-center. Labels only stratify."""
 
 import numpy as np
-from scipy import sparse
-from sklearn.metrics.pairwise import _VALID_METRICS, PAIRWISE_KERNEL_FUNCTIONS
-from sklearn.utils import assert_all_finite
+from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 from sklearn.utils._param_validation import StrOptions
 
-from skcoreset._backend import is_foreign, namespace, to_numpy
-from skcoreset._budget import rows_in_words
 from skcoreset._docstrings import fill_docstring
-from skcoreset._kernels.distances import gram, pairs
+from skcoreset._initial import check_initial, check_initial_groups, initial_positions
+from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.farthest_first import farthest_first
 from skcoreset._kernels.herding import herd
-from skcoreset._kernels.neighbors import TREE_COLUMNS
-from skcoreset.base import BaseCoreset, Picks, check_numbers
+from skcoreset._kernels.kernels import gram
+from skcoreset._metrics import METRICS, BaseMetricCoreset, metric_on_host, product_work
+from skcoreset.base import BaseCoreset, Picks
 
 __all__ = ["Herding", "KCenterGreedy"]
-
-# These take their scale from the rows they are called with, which are never all rows at once.
-_NOT_IN_BLOCKS = {"mahalanobis", "seuclidean", "nan_euclidean"}
-METRICS = {*_VALID_METRICS, "precomputed"} - _NOT_IN_BLOCKS
-_ON_DEVICE = {"euclidean", "l2", "cosine"}
 
 
 @fill_docstring
@@ -121,7 +114,7 @@ class Herding(BaseCoreset):
     array([5.83, 3.07, 3.74, 1.2 ])
     """
 
-    _uses_device = True
+    _needs_numbers = True
 
     _parameter_constraints = {
         **BaseCoreset._parameter_constraints,
@@ -137,32 +130,26 @@ class Herding(BaseCoreset):
         self.kernel_params = kernel_params
         self.stratify = stratify
 
-    def _check_X(self, X):
+    def _check_params(self, table):
         if self.kernel is None and self.kernel_params:
             raise ValueError(
                 f"kernel_params={self.kernel_params!r} requires a kernel that is not None; the "
                 "linear kernel, kernel=None, has no parameters. Set kernel, or kernel_params=None."
             )
-        return check_numbers(self, X)
 
-    def _represent(self, table):
-        return table.X
-
-    def _host_only(self):
+    def _device_work(self, X, groups):
         if self.kernel not in (None, "linear"):
             return f"kernel={self.kernel!r} is computed by the host only; None can run on a GPU"
+        return product_work(X, groups)
 
-    def _place(self, X, place, contests):
-        return place(X, n_pairs(contests) * X.shape[1], self._host_only())
-
-    def _pick(self, X, contest):
-        features = gram(X, self.kernel, self.kernel_params, rows=contest.rows)
-        picks = herd(features, contest.size, contest.sample_weight, report=contest.report)
+    def _pick(self, X, group):
+        features = gram(X, self.kernel, self.kernel_params, rows=group.rows)
+        picks = herd(features, group.size, group.sample_weight, report=group.report)
         return Picks(picks, weight=np.ones(len(picks)))
 
 
 @fill_docstring
-class KCenterGreedy(BaseCoreset):
+class KCenterGreedy(BaseMetricCoreset):
     r"""Select samples by farthest-first traversal, so that they cover all samples.
 
     This is the greedy algorithm for the k-center problem [1]_ [2]_, per class by default. With
@@ -273,11 +260,11 @@ class KCenterGreedy(BaseCoreset):
     array([2., 1., 2.])
     """
 
-    _uses_device = True
+    _precomputed = "distances"
 
     _parameter_constraints = {
-        **BaseCoreset._parameter_constraints,
-        "metric": [StrOptions(METRICS), callable],
+        **BaseMetricCoreset._parameter_constraints,
+        "metric": [StrOptions(METRICS | {"precomputed"}), callable],
         "init": [StrOptions({"mean", "random"}), "array-like"],
         "random_state": ["random_state"],
     }
@@ -297,177 +284,36 @@ class KCenterGreedy(BaseCoreset):
         self.stratify = stratify
         self.random_state = random_state
 
-    def _check_X(self, X):
-        X = check_numbers(self, X, finite=self.metric != "precomputed")
-        if self.metric == "precomputed":
-            if sparse.issparse(X):
-                raise TypeError(
-                    "metric='precomputed' takes a dense matrix of distances, but X is sparse: the "
-                    "distances that are not stored would be 0. Convert X by X.toarray()."
-                )
-            check_square(X, "distances")
-        return X
-
-    def _check_target(self, table):
+    def _check_params(self, table):
         if not isinstance(self.init, str):
-            self._initial = initial_rows(self.init, table.sample_weight)
+            check_initial(self.init, table.sample_weight, "'mean' or 'random'")
 
     def _check_groups(self, table, groups):
         if not isinstance(self.init, str):
-            check_initial(self._initial, groups)
+            check_initial_groups(self.init, groups)
 
     def _is_random(self):
         return isinstance(self.init, str) and self.init == "random"
 
-    def _represent(self, table):
-        return table.X
+    def _device_work(self, X, groups):
+        return metric_on_host(self.metric) or product_work(X, groups)
 
-    def _host_only(self):
-        return metric_on_host(self.metric)
-
-    def _place(self, X, place, contests):
-        return place(X, n_pairs(contests) * X.shape[1], self._host_only())
-
-    def _pick(self, X, contest):
-        distances = pairs(X, self.metric, rows=contest.rows)
-        first = self._first(distances, contest)
-        picks, radii, nearest = farthest_first(
-            distances, contest.size, first, report=contest.report
-        )
-        cells = np.bincount(nearest, weights=contest.sample_weight, minlength=len(picks))
+    def _pick(self, X, group):
+        distances = pairs(X, self.metric, rows=group.rows)
+        first = self._first(distances, group)
+        picks, radii, nearest = farthest_first(distances, group.size, first, report=group.report)
+        cells = np.bincount(nearest, weights=group.sample_weight, minlength=len(picks))
         return Picks(picks, weight=cells, per_pick={"radii_": radii})
 
-    def _first(self, distances, contest):
+    def _first(self, distances, group):
         if not isinstance(self.init, str):
-            given = rows_within(self._initial, contest)
+            given = initial_positions(self.init, group)
             if len(given):
                 return given
         if self._is_random():
-            return [contest.random_state.randint(distances.n)]
-        return [distances.nearest_to_mean(contest.sample_weight)]
+            return [group.random_state.randint(distances.n)]
+        return [distances.nearest_to_mean(group.sample_weight)]
 
     def _publish(self, table, groups, picked):
         super()._publish(table, groups, picked)
         self.radius_ = float(max(p.per_pick["radii_"][-1] for p in picked))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.pairwise = self.metric == "precomputed"
-        return tags
-
-
-def n_pairs(contests):
-    """Number of pairs of a sample and a selected sample of the same group."""
-    return sum(len(contest.sample_weight) * contest.size for contest in contests)
-
-
-def search_work(n_of, n_among, n_columns, metric):
-    """Multiplications of a search for nearest neighbors, which on the host may be by a tree."""
-    if n_columns <= TREE_COLUMNS and metric != "cosine":
-        n_among = 1 + np.log2(n_among)
-    return n_of * n_among * n_columns
-
-
-def metric_on_host(metric):
-    """Why distances by `metric` are a matter of the host, or None if a GPU can have them."""
-    if isinstance(metric, str) and metric in _ON_DEVICE:
-        return None
-    return f"metric={metric!r} is computed by the host only; 'euclidean' and 'cosine' run on a GPU"
-
-
-def check_square(X, what):
-    """Raise unless X is a symmetric table of finite numbers of at least 0, a row for each row."""
-    if X.shape[0] != X.shape[1]:
-        raise ValueError(
-            f"metric='precomputed' takes {what} of shape (n_samples, n_samples), got "
-            f"{tuple(X.shape)}."
-        )
-    if X.shape[0] == 0 or (sparse.issparse(X) and X.nnz == 0):
-        return
-    if is_foreign(X):
-        xp = namespace(X)
-        least, apart = float(xp.min(X)), float(xp.max(xp.abs(X - X.T)))
-    elif sparse.issparse(X):
-        assert_all_finite(X, input_name="X")
-        least, apart = X.data.min(), abs(X - X.T).max()
-    elif _surely_symmetric(X):
-        least, apart = X.min(), 0.0
-    else:
-        assert_all_finite(X, input_name="X")
-        least, apart = X.min(), _most_apart(X)
-    if least < 0:
-        raise ValueError(f"metric='precomputed' takes {what} of at least 0, got {least}.")
-    if apart > 0 and apart > 1e-6 * (namespace(X).max(X) if is_foreign(X) else X.max()):
-        raise ValueError(
-            f"metric='precomputed' takes {what} that are symmetric; two of a pair differ by "
-            f"{apart}."
-        )
-
-
-def _surely_symmetric(X):
-    """Whether ``X v`` and ``v X`` are the same up to rounding, for random v from 1 to 2.
-
-    That is so of no X with NaN or infinity. Two products take a third of the time of comparing all
-    pairs. In float32 their rounding would hide what is to be found; then this is False.
-    """
-    if X.dtype != np.float64:
-        return False
-    v = 1 + np.random.RandomState(0).random_sample(len(X))
-    with np.errstate(invalid="ignore", over="ignore"):
-        rows, columns = X @ v, v @ X
-        rounding = 64 * 2.0**-52 * len(X) ** 0.5
-        return bool((abs(rows - columns) <= rounding * abs(rows)).all())
-
-
-def _most_apart(X, side=256):
-    """``max_ij |X_ij - X_ji|``, by tiles that stay in the cache."""
-    cuts = [slice(at, at + side) for at in range(0, X.shape[0], side)]
-    most = 0.0
-    for i, rows in enumerate(cuts):
-        for columns in cuts[i:]:
-            tile, other = X[rows, columns], X[columns, rows].T
-            if (tile != other).any():
-                most = max(most, abs(tile - other).max())
-    return most
-
-
-def initial_rows(init, sample_weight):
-    """`init` as distinct row indices, or an error that says what is wrong with them."""
-    rows, n_samples = np.asarray(to_numpy(init)), len(sample_weight)
-    if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer) or not len(rows):
-        raise ValueError(f"init must be 'mean', 'random' or a list of row indices, got {init!r}.")
-    if rows.min() < 0 or rows.max() >= n_samples:
-        raise ValueError(f"init has row indices outside 0 to {n_samples - 1}: {init!r}.")
-    if len(np.unique(rows)) < len(rows):
-        raise ValueError(f"init has the same row index twice: {init!r}.")
-    if not sample_weight[rows].all():
-        raise ValueError(f"init has rows of sample_weight 0, which count as absent: {init!r}.")
-    return rows
-
-
-def rows_within(initial, contest):
-    """Positions within the group of those `initial` rows that belong to it."""
-    given = np.asarray(initial, dtype=int)
-    if contest.rows is not None and len(given):
-        at = np.minimum(np.searchsorted(contest.rows, given), len(contest.rows) - 1)
-        given = at[contest.rows[at] == given]
-    return given
-
-
-def check_initial(initial, groups):
-    """Raise unless every row of `initial` finds a place in its group."""
-    placed = 0
-    for group in groups:
-        given = len(rows_within(initial, group))
-        placed += given
-        if given > group.size:
-            of = "" if group.label is None else f" of the class {group.label}"
-            raise ValueError(
-                f"init has {rows_in_words(given)}{of} where only {group.size} are to be picked; "
-                "they count towards coreset_size."
-            )
-    if placed < len(initial):
-        raise ValueError(
-            f"init has {rows_in_words(len(initial) - placed)} of classes of which coreset_size "
-            "keeps none."
-        )

@@ -10,13 +10,13 @@ from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._docstrings import fill_docstring
 from skcoreset._kernels.distances import pairs
-from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
-from skcoreset._kernels.set_functions import FacilityLocation, by_mean
-from skcoreset._kernels.similarities import near_similarities
-from skcoreset._warnings import warn
-from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks, check_table, encode
+from skcoreset._kernels.outer_products import OuterProducts
+from skcoreset._kernels.set_functions import FacilityLocation
+from skcoreset._kernels.similarities import near_similarities, precise_enough
+from skcoreset._validation import check_table, encode
+from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks
 
 __all__ = ["CRAIG", "GradMatch"]
 
@@ -25,13 +25,12 @@ class _GradientCoreset(BaseModelCoreset):
     """Base of CRAIG and GradMatch: represents each sample by the factors of its gradient."""
 
     _needs_labels = True
-    _uses_device = True
 
-    def _instead(self):
+    def _non_numeric_hint(self):
         other = "" if self.gradient == "logits" else " gradient='logits' uses no feature itself."
-        return super()._instead() + other
+        return super()._non_numeric_hint() + other
 
-    def _represent(self, table):
+    def _represent(self, table, groups):
         self._fit_estimator(table)
         return self._factors(table.X, table.classes[table.codes])
 
@@ -207,49 +206,48 @@ class CRAIG(_GradientCoreset):
         self.stratify = stratify
         self.random_state = random_state
 
-    def _check_target(self, table):
+    @property
+    def _stops_early(self):
+        return None if self.epsilon is None else "the loss is at most epsilon"
+
+    def _check_params(self, table):
         if (self.coreset_size is None) != (self.epsilon is not None):
             raise ValueError(
                 f"coreset_size={self.coreset_size!r} and epsilon={self.epsilon!r} were given, but "
                 "CRAIG requires exactly one of them. Set coreset_size=None to select as many "
                 "samples as epsilon requires, or epsilon=None to select coreset_size samples."
             )
-        super()._check_target(table)
+        super()._check_params(table)
 
     def _is_random(self):
         return self.optimizer == "stochastic"
 
-    def _place(self, factors, place, contests):
-        a, h, bias = factors
-        work = sum(len(contest.sample_weight) ** 2 for contest in contests) * _width(a, h)
-        return *place((a, h), work), bias
+    def _device_work(self, factors, groups):
+        return sum(group.n_samples**2 * _width(factors) for group in groups)
 
-    def _pick(self, factors, contest):
+    def _pick(self, factors, group):
         a, h, bias = factors
-        # Float64 also for float32 gradients: gains are small differences of their distances.
         if self.gradient == "features":
-            gradients = pairs(a, rows=contest.rows, wide=True)
+            gradients = pairs(a, rows=group.rows)
         else:
-            gradients = Factored(a, h, bias, rows=contest.rows, wide=True)
-        relative, mean = by_mean(contest.sample_weight)
-        cover = FacilityLocation(near_similarities(gradients), relative)
+            gradients = OuterProducts(a, h, bias, rows=group.rows)
+        cover = FacilityLocation(near_similarities(precise_enough(gradients)), group.sample_weight)
         losses = []
 
         def stop():
-            losses.append(mean * cover.loss())
-            share = contest.sample_weight.sum() / contest.total_weight
-            return self.epsilon is not None and losses[-1] <= self.epsilon * share
+            losses.append(group.mean_weight * cover.loss())
+            return self.epsilon is not None and losses[-1] <= self.epsilon * group.weight_fraction
 
         picks, _ = greedy(
             cover,
-            contest.size,
+            group.size,
             optimizer=self.optimizer,
             epsilon=self.stochastic_epsilon,
-            random_state=contest.random_state,
+            random_state=group.random_state,
             stop=stop,
-            report=contest.report,
+            report=group.report,
         )
-        weight = cover.cells(contest.sample_weight)
+        weight = cover.cells(group.sample_weight)
         return Picks(picks, weight, per_pick={"losses_": np.array(losses)})
 
     def _publish(self, table, groups, picked):
@@ -374,6 +372,8 @@ class GradMatch(_GradientCoreset):
     np.True_
     """
 
+    _stops_early = "they match the gradient as well as more would"
+
     _parameter_constraints = {
         **BaseModelCoreset._parameter_constraints,
         "gradient": [StrOptions({"last_layer", "logits"})],
@@ -423,7 +423,8 @@ class GradMatch(_GradientCoreset):
         self : object
             The fitted sampler.
         """
-        return self._fit(X, y, sample_weight, beside=_validation(X_val, y_val))
+        self._fitted(X, y, sample_weight, X_val=X_val, y_val=y_val)
+        return self
 
     @fill_docstring
     def fit_resample(self, X, y=None, sample_weight=None, X_val=None, y_val=None):
@@ -450,14 +451,19 @@ class GradMatch(_GradientCoreset):
         y_resampled : same type as y, of shape (n_coreset,)
             The class labels of the selected samples.
         """
-        beside = _validation(X_val, y_val)
-        return self._fitted(X, y, sample_weight, beside)._rows_kept(X, y)
+        fitted = self._fitted(X, y, sample_weight, X_val=X_val, y_val=y_val)
+        return fitted._resampled(X, y)
 
-    def _check_groups(self, table, groups):
-        if table.beside is None:
-            return
-        X_val, y_val = table.beside
-        check_table(self, X_val, reset=False)
+    def _check_auxiliary(self, table, X_val, y_val):
+        if (X_val is None) != (y_val is None):
+            raise ValueError(
+                f"Only {'X_val' if y_val is None else 'y_val'} was given. Give X_val and y_val "
+                "together, or neither of them."
+            )
+        if X_val is None:
+            return {}
+        check_consistent_length(X_val, y_val)
+        X_val = check_table(self, X_val, reset=False)
         codes, classes = encode(y_val)
         unseen = [] if classes is None else np.setdiff1d(classes, table.classes).tolist()
         if classes is None or unseen:
@@ -465,80 +471,59 @@ class GradMatch(_GradientCoreset):
                 f"y_val contains {unseen or 'no class labels'}, but all labels of y_val must be "
                 "class labels that y contains."
             )
-        y_val = classes[codes]
+        return {"X_val": X_val, "y_val": classes[codes]}
+
+    def _check_groups(self, table, groups):
+        if not table.auxiliary:
+            return
         for group in groups:
-            if group.label is not None and not (y_val == group.label).any():
+            if group.label is not None and not (table.auxiliary["y_val"] == group.label).any():
                 raise ValueError(
                     f"y_val contains no sample of the class {group.label}. Add validation "
                     "samples of this class, or set stratify=None."
                 )
 
-    def _represent(self, table):
-        factors = super()._represent(table)
-        if table.beside is None:
-            return factors, None, None
-        X_val, y_val = table.beside
-        X_val = check_table(self, X_val, reset=False)
-        codes, classes = encode(y_val)
-        return factors, self._factors(X_val, classes[codes]), classes[codes]
+    def _represent(self, table, groups):
+        factors = super()._represent(table, groups)
+        if not table.auxiliary:
+            return *factors, None, None, {}
+        X_val, y_val = table.auxiliary["X_val"], table.auxiliary["y_val"]
+        a_val, h_val, _ = self._factors(X_val, y_val)
+        rows_of = {group.label: np.flatnonzero(y_val == group.label) for group in groups}
+        return *factors, a_val, h_val, rows_of | {None: None}
 
-    def _place(self, represented, place, contests):
-        (a, h, bias), validation, y_val = represented
-        a_val, h_val, _ = validation or (None, None, bias)
-        work = sum(
-            len(contest.sample_weight) * contest.size * (_width(a, h) + contest.size)
-            for contest in contests
+    def _device_work(self, represented, groups):
+        return sum(
+            group.n_samples * group.size * (_width(represented) + group.size) for group in groups
         )
-        a, h, a_val, h_val = place((a, h, a_val, h_val), work)
-        return (a, h, bias), validation and (a_val, h_val, bias), y_val
 
-    def _pick(self, represented, contest):
-        (a, h, bias), validation, y_val = represented
-        gradients = Factored(a, h, bias, rows=contest.rows)
-        relative, mean = by_mean(contest.sample_weight)
-        if validation is None:
-            target = gradients.total(relative)
+    def _pick(self, represented, group):
+        a, h, bias, a_val, h_val, rows_of = represented
+        gradients = OuterProducts(a, h, bias, rows=group.rows)
+        if a_val is None:
+            target = gradients.total(group.sample_weight)
         else:
-            mine = None if contest.label is None else np.flatnonzero(y_val == contest.label)
-            of = Factored(*validation, rows=mine)
-            target = of.total(np.full(of.n, relative.sum() / of.n))
+            of = OuterProducts(a_val, h_val, bias, rows=rows_of[group.label])
+            target = of.total(np.full(of.n, group.sample_weight.sum() / of.n))
         picks, weight, norms = matching_pursuit(
             gradients,
             target,
-            contest.size,
+            group.size,
             regularization=self.regularization,
             positive=self.positive,
             tol=self.tol,
-            report=contest.report,
+            report=group.report,
         )
         if not len(picks):  # no positive inner product: select one sample all the same
             start = to_numpy(gradients.correlate(target))
             picks = np.array([start.argmax()])
-            weight = relative.sum(keepdims=True)
+            weight = group.sample_weight.sum(keepdims=True)
             norms = np.array([np.linalg.norm(to_numpy(target))])
-        if len(picks) < contest.size:
-            of = "" if contest.label is None else f" of the class {contest.label}"
-            warn(
-                f"{len(picks)} rows{of} match the gradient as well as more would; "
-                f"{contest.size} were asked for."
-            )
-        per_pick = {"residual_norms_": mean * norms}
-        return Picks(picks, mean * weight, per_pick, scale="all" if self.positive else None)
+        per_pick = {"residual_norms_": group.mean_weight * norms}
+        return Picks(picks, weight, per_pick, scale="all" if self.positive else None)
 
 
-def _validation(X_val, y_val):
-    """Return (X_val, y_val), or None if neither is given."""
-    if (X_val is None) != (y_val is None):
-        raise ValueError(
-            f"Only {'X_val' if y_val is None else 'y_val'} was given. Give X_val and y_val "
-            "together, or neither of them."
-        )
-    if X_val is None:
-        return None
-    check_consistent_length(X_val, y_val)
-    return X_val, y_val
-
-
-def _width(a, h):
+def _width(factors):
     """Number of multiplications for one inner product of two gradients."""
+    a, h, *_ = factors
     return a.shape[1] + (0 if h is None else h.shape[1])

@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skcoreset._backend import check_device
 from skcoreset._docstrings import fill_docstring
 from skcoreset._kernels.sampling import (
     Sizes,
@@ -13,7 +14,7 @@ from skcoreset._kernels.sampling import (
     ranking,
 )
 from skcoreset._sensitivities import SENSITIVITIES, as_sensitivity, check_sensitivity
-from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks, check_numbers
+from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks
 
 __all__ = ["ImportanceSampling"]
 
@@ -248,29 +249,24 @@ class ImportanceSampling(BaseModelCoreset):
         return self._sensitivity.response
 
     @property
-    def _uses_device(self):
-        return self._sensitivity.uses_device
+    def _needs_numbers(self):
+        return self._sensitivity.needs_numbers
 
-    def _host_only(self):
-        return self._sensitivity.cpu_only
-
-    def _looks_at_labels(self):
+    def _uses_classes(self):
         return self._sensitivity.needs_classifier
 
-    def _instead(self):
+    def _non_numeric_hint(self):
         if self._sensitivity.needs_classifier:
-            return super()._instead()
+            return super()._non_numeric_hint()
         names = [name for name, one in SENSITIVITIES.items() if one.needs_classifier]
         use = " and ".join(f"sensitivity={name!r}" for name in names)
         return f"{use} use a classifier, which can be a Pipeline."
 
-    def _check_X(self, X):
-        numbers = self._sensitivity.needs_numbers
-        return check_numbers(self, X) if numbers else super()._check_X(X)
-
-    def _check_target(self, table):
+    def _check_params(self, table):
         if self._sensitivity.needs_classifier:
-            super()._check_target(table)
+            super()._check_params(table)
+        if self._sensitivity.uses_device:
+            check_device(table.X, self._sensitivity.cpu_only)
         self._sensitivity.check(table, self)
 
     def __sklearn_tags__(self):
@@ -280,44 +276,44 @@ class ImportanceSampling(BaseModelCoreset):
 
     # The sensitivities and the draw ----------------------------------------------------------
 
-    def _represent(self, table):
+    def _represent(self, table, groups):
         values = check_sensitivity(self._sensitivity.of_table(table, self), table.sample_weight)
         self.sensitivity_ = np.where(table.sample_weight > 0, values, 0.0)
         return self.sensitivity_
 
-    def _pick(self, sensitivity, contest):
-        own = contest.sample_weight
-        sensitivity = sensitivity if contest.rows is None else sensitivity[contest.rows]
+    def _pick(self, sensitivity, group):
+        weight, sensitivity = group.sample_weight, group.rows_of(sensitivity)
         drawable = np.flatnonzero(sensitivity)
-        self._check_drawable(len(drawable), sensitivity, contest)
-        size, sizes = contest.size, Sizes(sensitivity[drawable], own[drawable])
+        self._check_drawable(len(drawable), sensitivity, group)
+        # The sensitivity is that of a sample of weight 1: the product does not depend on the unit.
+        own = group.mean_weight * weight[drawable]
+        size, sizes = group.size, Sizes(sensitivity[drawable], own)
         if self.replace:
-            picks, counts = draw_with_replacement(sizes, size, contest.random_state)
+            picks, counts = draw_with_replacement(sizes, size, group.random_state)
             q = sizes.relative[picks] / sizes.relative.sum()
             expected = size * q
             inclusion = 1 - (1 - q) ** size
         else:
-            picks = ranking(sizes, contest.random_state)[:size]
+            picks = ranking(sizes, group.random_state)[:size]
             counts = np.ones(size, dtype=np.intp)
             expected = inclusion = inclusion_probabilities(sizes, size)[picks]
         picks = drawable[picks]
         return Picks(
             picks,
-            weight=own[picks] * counts / expected,
+            weight=weight[picks] * counts / expected,
             per_pick={"inclusion_probability_": inclusion, "multiplicity_": counts},
             scale="group" if self.normalize else None,
         )
 
-    def _check_drawable(self, n_drawable, sensitivity, contest):
-        least = 1 if self.replace else contest.size
+    def _check_drawable(self, n_drawable, sensitivity, group):
+        least = 1 if self.replace else group.size
         if n_drawable >= least:
             return
-        of = "" if contest.label is None else f" of the class {contest.label}"
-        at = int(np.argmin(sensitivity))
-        row = at if contest.rows is None else int(contest.rows[at])
+        of, at = group.of_the_class, int(np.argmin(sensitivity))
+        at = at if group.rows is None else int(group.rows[at])
         raise ValueError(
             f"{least} samples{of} are to be drawn, but only {n_drawable} samples{of} have a "
-            f"positive sensitivity; the sensitivity of sample {row} is 0. Select at most "
+            f"positive sensitivity; the sensitivity of sample {at} is 0. Select at most "
             f"{n_drawable} samples{of}, or pass positive sensitivities as an array or a callable, "
             "such as these sensitivities plus a positive constant."
         )

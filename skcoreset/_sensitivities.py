@@ -14,7 +14,7 @@ from sklearn.utils import check_array, check_random_state
 
 from skcoreset import _models
 from skcoreset._backend import take, to_numpy
-from skcoreset._kernels.centre import CentredRows
+from skcoreset._kernels.centered_rows import CenteredRows
 from skcoreset._kernels.sampling import kmeans_sensitivity, leverage, lightweight_sensitivity
 
 __all__ = ["SENSITIVITIES", "as_sensitivity", "check_sensitivity"]
@@ -191,7 +191,7 @@ class Gradient(ClassifierSensitivity):
         norm = unit * np.linalg.norm(a / np.where(unit > 0, unit, 1.0)[:, None], axis=1)
         if h is None:
             return norm
-        rows = CentredRows(h)
+        rows = CenteredRows(h)
         return norm * np.hypot(float(bias), rows.unit * rows.lengths())
 
 

@@ -8,32 +8,25 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skcoreset._backend import device_of, is_foreign, namespace, to_numpy
 from skcoreset._docstrings import fill_docstring
-from skcoreset._geometry import (
-    METRICS,
-    check_initial,
-    check_square,
-    initial_rows,
-    metric_on_host,
-    rows_within,
-    search_work,
-)
+from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels import set_functions, similarities
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.neighbors import nearest_neighbors
-from skcoreset.base import BaseCoreset, Picks, check_numbers
+from skcoreset._metrics import METRICS, BaseMetricCoreset, metric_on_host, search_work
+from skcoreset.base import Picks
 
 __all__ = ["FacilityLocation", "GraphCut"]
 
 
-class _SetFunction(BaseCoreset):
+class _SetFunction(BaseMetricCoreset):
     """Base of the set functions: greedy selection by similarities. Subclasses add `_objective`."""
 
-    _uses_device = True
+    _precomputed = "similarities"
 
     _parameter_constraints = {
-        **BaseCoreset._parameter_constraints,
-        "metric": [StrOptions(METRICS), callable],
+        **BaseMetricCoreset._parameter_constraints,
+        "metric": [StrOptions(METRICS | {"precomputed"}), callable],
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "optimizer": [StrOptions({"lazy", "stochastic", "naive"})],
         "epsilon": [Interval(Real, 0, 1, closed="neither")],
@@ -45,87 +38,66 @@ class _SetFunction(BaseCoreset):
         """The set function: an objective of :mod:`skcoreset._kernels.set_functions`."""
         raise NotImplementedError
 
-    def _check_X(self, X):
-        X = check_numbers(self, X, finite=self.metric != "precomputed")
-        if self.metric == "precomputed":
-            check_square(X, "similarities")
-            if self.n_neighbors is not None:
-                raise ValueError(
-                    f"n_neighbors={self.n_neighbors} is not supported with metric='precomputed'. "
-                    "Set n_neighbors=None; a sparse X may hold the similarities of some pairs only."
-                )
-        return X
-
-    def _check_target(self, table):
-        self._initial = []
+    def _check_params(self, table):
+        if self._is_precomputed() and self.n_neighbors is not None:
+            raise ValueError(
+                f"n_neighbors={self.n_neighbors} is not supported with metric='precomputed'. "
+                "Set n_neighbors=None; a sparse X may hold the similarities of some pairs only."
+            )
         if self.init is not None:
-            self._initial = initial_rows(self.init, table.sample_weight)
+            check_initial(self.init, table.sample_weight, "None")
 
     def _check_groups(self, table, groups):
-        check_initial(self._initial, groups)
+        if self.init is not None:
+            check_initial_groups(self.init, groups)
 
     def _is_random(self):
         return self.optimizer == "stochastic"
 
-    def _represent(self, table):
-        return table.X
+    def _device_work(self, X, groups):
+        def work(n, d):
+            if self.n_neighbors is None:
+                return n * n * d
+            return search_work(n, n, d, self.metric)
 
-    def _host_only(self):
-        return metric_on_host(self.metric)
+        return metric_on_host(self.metric) or sum(work(g.n_samples, X.shape[1]) for g in groups)
 
-    def _place(self, X, place, contests):
-        sizes, d = [len(contest.sample_weight) for contest in contests], X.shape[1]
-        if self.n_neighbors is None:
-            work = sum(n * n * d for n in sizes)
-        else:
-            work = sum(search_work(n, n, d, self.metric) for n in sizes)
-        return place(X, work, self._host_only())
-
-    def _pick(self, X, contest):
-        start = rows_within(self._initial, contest)
-        similar = self._similarities(X, contest.rows)
-        relative, mean = set_functions.by_mean(contest.sample_weight)
-        objective = self._objective(similar, relative)
+    def _pick(self, X, group):
+        similar = self._similarities(X, group.rows)
+        objective = self._objective(similar, group.sample_weight)
         picks, gains = greedy(
             objective,
-            contest.size,
-            start=start,
+            group.size,
+            start=() if self.init is None else initial_positions(self.init, group),
             optimizer=self.optimizer,
             epsilon=self.epsilon,
-            random_state=contest.random_state,
-            report=contest.report,
+            random_state=group.random_state,
+            report=group.report,
         )
-        weight = objective.cells(contest.sample_weight)
-        return Picks(picks, weight, per_pick={"gains_": mean * gains})
+        weight = objective.cells(group.sample_weight)
+        return Picks(picks, weight, per_pick={"gains_": group.mean_weight * gains})
 
     def _similarities(self, X, rows):
-        if self.metric == "precomputed":
+        if self._is_precomputed():
             X = X if rows is None else _square(X, rows)
             return similarities.given_similarities(X)
-        # Float64 also for float32 samples: gains are small differences of similarities.
-        wide = pairs(X, self.metric, rows=rows, wide=True)
-        if self.n_neighbors is None:
-            return similarities.near_similarities(wide)
         near = pairs(X, self.metric, rows=rows)
+        if self.n_neighbors is None:
+            return similarities.near_similarities(similarities.precise_enough(near))
         if near.n == 1:
             return similarities.given_similarities(sparse.csr_array([[1.0]]))
         neighbors, distances = nearest_neighbors(near, min(self.n_neighbors, near.n - 1))
-        if near.cancels:  # the search may return distances that lost digits in matrix products
+        if near.is_squared:  # the search may return distances that lost digits in matrix products
             own = np.repeat(np.arange(near.n), neighbors.shape[1])
-            distances = _distances_of(wide, own, neighbors.ravel()).reshape(neighbors.shape)
+            distances = _distances_of(near, own, neighbors.ravel()).reshape(neighbors.shape)
         return similarities.graph_similarities(neighbors, distances)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.pairwise = self.metric == "precomputed"
-        return tags
 
 
 def _distances_of(near, left, right):
     """Distance of each pair of samples, computed from their difference, as a host array."""
     xp = near.xp
     left, right = (xp.asarray(at, device=near.device) for at in (left, right))
-    return to_numpy(near.distance(near.direct(left, right)))
+    return to_numpy(near.distance(near.exact_pairs(left, right)))
 
 
 def _square(X, rows):
@@ -252,7 +224,7 @@ class FacilityLocation(_SetFunction):
         self.random_state = random_state
 
     def _objective(self, similar, weight):
-        return set_functions.cover(similar, weight)
+        return set_functions.facility_location(similar, weight)
 
 
 @fill_docstring

@@ -11,10 +11,10 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError
 
 from skcoreset import _models
 from skcoreset._backend import take
-from skcoreset._budget import share_out
 from skcoreset._docstrings import fill_docstring
+from skcoreset._estimator import seeded
 from skcoreset._warnings import warn
-from skcoreset.base import BaseCoreset, BaseModelCoreset, seeded
+from skcoreset.base import BaseCoreset, BaseModelCoreset
 
 __all__ = ["BlackBoxTeaching"]
 
@@ -215,6 +215,10 @@ class BlackBoxTeaching(BaseModelCoreset):
 
     _needs_labels = True
 
+    @property
+    def _stops_early(self):
+        return "the learner has no more errors" if self.coreset_size is None else None
+
     def __init__(
         self,
         estimator=None,
@@ -242,7 +246,7 @@ class BlackBoxTeaching(BaseModelCoreset):
     def _method(self, estimator):
         return "predict"
 
-    def _check_target(self, table):
+    def _check_params(self, table):
         learner = self._classifier()
         if isinstance(learner, FrozenEstimator) or _models.is_fitted(learner):
             raise ValueError(
@@ -255,9 +259,9 @@ class BlackBoxTeaching(BaseModelCoreset):
                 f"{learner!r} is a regressor, but {type(self).__name__} requires a classifier."
             )
         # The learner is fitted without sample weights, and need not support them.
-        super()._check_target(replace(table, weighted=False))
+        super()._check_params(replace(table, weighted=False))
 
-    def _represent(self, table):
+    def _represent(self, table, groups):
         """Run all rounds; return the order of addition of the samples, and which were added."""
         X, y = _models.classifier_input(table.X), table.classes[table.codes]
         present = table.sample_weight > 0
@@ -270,11 +274,6 @@ class BlackBoxTeaching(BaseModelCoreset):
         random_state = check_random_state(self.random_state)
         threshold[present] = random_state.exponential(1 / rate, np.count_nonzero(present))
         untaught = seeded(self._classifier(), random_state)
-        groups = []
-        if self.coreset_size is not None:
-            groups = share_out(
-                self.coreset_size, self.stratify, table.codes, table.classes, table.sample_weight
-            )
 
         taught = self._first_rows(table, threshold)
         joined = np.full(len(y), -1)
@@ -288,7 +287,8 @@ class BlackBoxTeaching(BaseModelCoreset):
             teach = np.flatnonzero(wrong & (joined < 0))
             if not len(teach) or len(disagreements) == self.max_rounds:
                 break
-            if groups and all(_n_joined(joined, g.rows) >= g.size for g in groups):
+            n_joined = [np.count_nonzero(group.rows_of(joined) >= 0) for group in groups]
+            if all(n >= group.size for n, group in zip(n_joined, groups, strict=True)):
                 break
             while True:
                 new = teach[weight[teach] / total > threshold[teach]]
@@ -328,11 +328,9 @@ class BlackBoxTeaching(BaseModelCoreset):
                 "cross-validation (cv) needs as many samples of each class as it has folds."
             ) from error
 
-    def _pick(self, represented, contest):
-        place, joined = represented
-        if contest.rows is not None:
-            place, joined = place[contest.rows], joined[contest.rows]
-        size = np.count_nonzero(joined) if self.coreset_size is None else contest.size
+    def _pick(self, represented, group):
+        place, joined = (group.rows_of(values) for values in represented)
+        size = np.count_nonzero(joined) if self.coreset_size is None else group.size
         return np.argsort(place)[:size]
 
     def _first_rows(self, table, threshold):
@@ -356,7 +354,3 @@ class BlackBoxTeaching(BaseModelCoreset):
             "labels: they are noisy, or the learner is too simple or too regularized. Use a "
             "learner that classifies its training samples correctly, or set coreset_size."
         )
-
-
-def _n_joined(joined, rows):
-    return np.count_nonzero((joined if rows is None else joined[rows]) >= 0)

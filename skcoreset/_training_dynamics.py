@@ -17,7 +17,8 @@ from sklearn.utils.validation import _check_sample_weight
 from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._docstrings import fill_docstring
-from skcoreset.base import encode, seeded
+from skcoreset._estimator import seeded
+from skcoreset._validation import encode
 
 __all__ = ["TrainingDynamics"]
 

@@ -18,24 +18,17 @@ from sklearn.utils.validation import check_is_fitted
 from skcoreset import _models
 from skcoreset._backend import take, to_numpy
 from skcoreset._docstrings import fill_docstring
-from skcoreset._documentation import DocumentationLinkMixin
+from skcoreset._estimator import EstimatorMixin, replace_when_fitted
 from skcoreset._nested import select
 from skcoreset._submodular import FacilityLocation
-from skcoreset.base import (
-    ClearDefaults,
-    as_it_was_on_failure,
-    check_numbers,
-    check_table,
-    encode,
-)
+from skcoreset._validation import check_numbers, check_table, encode
 
 __all__ = ["CoresetNystroem", "GradientEmbedding"]
 
 
 @fill_docstring
 class GradientEmbedding(
-    DocumentationLinkMixin,
-    ClearDefaults,
+    EstimatorMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,
@@ -120,7 +113,7 @@ class GradientEmbedding(
         self : object
             The fitted transformer.
         """
-        with as_it_was_on_failure(self) as fitted:
+        with replace_when_fitted(self) as fitted:
             fitted._fit(X, y, sample_weight)
         return self
 
@@ -189,8 +182,7 @@ class GradientEmbedding(
 
 @fill_docstring
 class CoresetNystroem(
-    DocumentationLinkMixin,
-    ClearDefaults,
+    EstimatorMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,
@@ -304,7 +296,7 @@ class CoresetNystroem(
         self : object
             The fitted transformer.
         """
-        with as_it_was_on_failure(self) as fitted:
+        with replace_when_fitted(self) as fitted:
             fitted._fit(X, y)
         return self
 

@@ -6,7 +6,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skcoreset import _models
 from skcoreset._docstrings import fill_docstring
-from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, check_table
+from skcoreset._validation import check_table
+from skcoreset.base import BaseModelCoreset, BaseScoreCoreset
 
 __all__ = ["Entropy", "LeastConfidence", "Margin"]
 

@@ -1,16 +1,17 @@
-"""Warnings that point at the user's line."""
+"""Warnings that point at the line of the user."""
 
 import sys
 import warnings
 
 __all__ = ["warn"]
 
-# These call each other on the way from the user's line: of a cross-validation that one is shown.
+# Packages whose frames are skipped: a warning in a cross-validation points at the line that
+# called it.
 _BETWEEN = {"skcoreset", "sklearn", "imblearn", "joblib"}
 
 
 def warn(message, category=UserWarning):
-    """Warn at the line outside of this package and of scikit-learn that led here."""
+    """Warn at the last line outside of this package, scikit-learn, imbalanced-learn and joblib."""
     frame, level = sys._getframe(1), 2
     while frame is not None and _package(frame) in _BETWEEN:
         frame, level = frame.f_back, level + 1

@@ -20,16 +20,17 @@ from sklearn.metrics import pairwise_distances
 import skcoreset
 from skcoreset import _backend
 from skcoreset._kernels import herding, neighbors, sampling
-from skcoreset._kernels.distances import gram, pairs
-from skcoreset._kernels.factored import Factored
+from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.farthest_first import farthest_first
 from skcoreset._kernels.greedy import greedy
+from skcoreset._kernels.kernels import gram
 from skcoreset._kernels.neighbors import nearest_neighbors
 from skcoreset._kernels.omp import matching_pursuit
+from skcoreset._kernels.outer_products import OuterProducts
 from skcoreset._kernels.set_functions import (
     FacilityLocation,
     GraphCut,
-    cover,
+    facility_location,
 )
 from skcoreset._kernels.similarities import given_similarities, near_similarities
 from skcoreset._kernels.top_k import top_k
@@ -181,13 +182,13 @@ def test_pairs(name, dtype, metric, some, memory, arrays):
         answers = {
             "block": (of.block(columns, every), expected[at]),
             "of an index array": (of.block(columns, columns), expected[np.ix_(at, at)]),
-            "among": (of.among(columns)(fifth), expected[np.ix_(at[::5], at)]),
+            "among": (of.exact_among(columns)(fifth), expected[np.ix_(at[::5], at)]),
         }
         real = expected**0.5 if metric == "euclidean" else expected
         got = arrays.to_numpy(of.distances(columns, every))
         np.testing.assert_allclose(got, real[at], atol=size * 1e-6 if dtype == "float32" else 1e-7)
         if metric == "euclidean":
-            exactly = of.direct(arrays.asarray(left), arrays.asarray(right))
+            exactly = of.exact_pairs(arrays.asarray(left), arrays.asarray(right))
             close(arrays.to_numpy(exactly), expected[left, right], dtype)
             assert (np.diagonal(got[:, at]) == 0).all()  # no rounding between a row and itself
     for got, right_one in answers.values():
@@ -211,7 +212,7 @@ def test_rows_that_are_near_to_each_other(arrays, dtype, n_columns):
     of, every = pairs(arrays.asarray(X)), arrays.asarray(np.arange(40))
     # Of the few columns the shifted copy is rounded once more.
     rtol = 0.05 if dtype == "float32" and n_columns == 4 else 1e-6
-    np.testing.assert_allclose(arrays.to_numpy(of.among(every)(every)), D, rtol=rtol)
+    np.testing.assert_allclose(arrays.to_numpy(of.exact_among(every)(every)), D, rtol=rtol)
     got = arrays.to_numpy(of.distances(every, slice(0, 40)))
     np.testing.assert_allclose(got, D**0.5, rtol=max(rtol, 1e-3 if dtype == "float32" else 0))
 
@@ -227,18 +228,20 @@ def test_slack_and_doubt(name, dtype, metric, arrays):
     values = of.block(every, slice(0, n))
     expected = distances_of(exact(name, dtype), metric)
     for i in range(0, n, 7):
-        slack = arrays.to_numpy(of.slack(values[i, :], every))
-        assert (np.abs(arrays.to_numpy(values)[i] - expected[i]) <= slack).all()
+        bound = arrays.to_numpy(of.error_bound(values[i, :], every))
+        assert (np.abs(arrays.to_numpy(values)[i] - expected[i]) <= bound).all()
         mended = arrays.to_numpy(of.block(every[i : i + 1], slice(0, n)))[0]
-        width = arrays.to_numpy(of.width(arrays.asarray(mended.astype("float64")), every))
+        width = arrays.to_numpy(
+            of.block_error_bound(arrays.asarray(mended.astype("float64")), every)
+        )
         assert (np.abs(mended - expected[i]) <= width + 1e-30).all()
-        assert (width <= of.most_width(expected[i].max() * 1.01 + 1e-6)).all()
+        assert (width <= of.largest_block_error(expected[i].max() * 1.01 + 1e-6)).all()
     # A squared distance of 0 is always a matter of doubt, but of two rows at the origin.
-    doubtful = arrays.to_numpy(of.doubtful(0 * values[0, :], every, every))
+    doubtful = arrays.to_numpy(of.is_inexact(0 * values[0, :], every, every))
     np.testing.assert_array_equal(
         doubtful, arrays.to_numpy(of.sq) > 0 if metric == "euclidean" else np.zeros(n, bool)
     )
-    assert arrays.to_numpy(of.distance(of.slack(values[0, :], every) - 1)).min() >= 0
+    assert arrays.to_numpy(of.distance(of.error_bound(values[0, :], every) - 1)).min() >= 0
 
 
 @pytest.mark.parametrize("some", [False, True])
@@ -298,7 +301,7 @@ def test_distances_of_far_groups(arrays, dtype, d):
     np.testing.assert_allclose(arrays.to_numpy(of.block(every, slice(0, 60))), D, rtol=rtol)
     got = arrays.to_numpy(of.distances(every, slice(0, 60)))
     np.testing.assert_allclose(got, D**0.5, rtol=rtol)
-    np.testing.assert_allclose(arrays.to_numpy(of.among(every)(every)), D, rtol=1e-12)
+    np.testing.assert_allclose(arrays.to_numpy(of.exact_among(every)(every)), D, rtol=1e-12)
     mean = X.astype("float64").mean(axis=0)
     to_mean = ((X.astype("float64") - mean) ** 2).sum(axis=1)
     np.testing.assert_allclose(arrays.to_numpy(of.to_mean()), to_mean, rtol=1e-12)
@@ -504,7 +507,7 @@ def test_given_similarities(arrays, dtype, memory):
     with sklearn.config_context(working_memory=memory):
         similar = given_similarities(arrays.asarray(S))
         np.testing.assert_array_equal(arrays.to_numpy(similar.diagonal()), np.diagonal(S))
-        got = greedy(cover(similar, arrays.asarray(weights(60))), 60)
+        got = greedy(facility_location(similar, arrays.asarray(weights(60))), 60)
     same_picks(got, located("narrow", dtype), dtype)
 
 
@@ -574,13 +577,13 @@ def test_factored(dtype, with_h, bias, degenerate, some, memory, arrays):
     n, at, weight = len(G), np.arange(0, len(G), 3), weights(len(G))
     D = distances_of(G, "euclidean")
     with sklearn.config_context(working_memory=memory):
-        of = Factored(*placed(arrays, a, h), bias, rows)
+        of = OuterProducts(*placed(arrays, a, h), bias, rows)
         columns, every = arrays.asarray(at), slice(0, n)
         answers = {
             "inner": (of.inner(columns, every), (G @ G.T)[at]),
             "inner of arrays": (of.inner(columns, columns), (G @ G.T)[np.ix_(at, at)]),
             "squared norms": (of.sq, (G**2).sum(axis=1)),
-            "direct": (of.direct(columns, columns + 1), D[at, at + 1]),
+            "direct": (of.exact_pairs(columns, columns + 1), D[at, at + 1]),
             "distances": (of.distances(columns, every), D[at] ** 0.5),
             "multiplied out": (of.explicit(), G),
         }
@@ -618,7 +621,7 @@ def test_matching_pursuit(dtype, with_h, bias, positive, degenerate, kept, array
     pursuit = oracles.matching_pursuit if positive else signed_pursuit
     expected, right = pursuit(G, b, k, regularization)
     with sklearn.config_context(working_memory=64 if kept else SMALL):
-        of = Factored(*placed(arrays, a, h), bias)
+        of = OuterProducts(*placed(arrays, a, h), bias)
         picks, got, norms = matching_pursuit(
             of, of.total(weights(60)), k, regularization=regularization, positive=positive
         )
@@ -630,11 +633,11 @@ def test_matching_pursuit(dtype, with_h, bias, positive, degenerate, kept, array
 
 def test_matching_pursuit_of_all_rows_and_of_one(arrays):
     G = np.eye(4)
-    of = Factored(arrays.asarray(G))
+    of = OuterProducts(arrays.asarray(G))
     picks, weight, _ = matching_pursuit(of, of.total(np.array([1.0, 4, 2, 3])), 4)
     assert picks.tolist() == [1, 3, 2, 0]
     np.testing.assert_allclose(weight, [4, 3, 2, 1])
-    of = Factored(arrays.asarray(np.ones((1, 1))))
+    of = OuterProducts(arrays.asarray(np.ones((1, 1))))
     assert matching_pursuit(of, of.total(np.ones(1)), 1)[0].tolist() == [0]
 
 

@@ -71,30 +71,33 @@ def test_size(coreset_size, n, expected):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"coreset_size": 11}, r"coreset_size=11 is larger than the number of rows: there are 10"),
+        (
+            {"coreset_size": 11},
+            r"=11 is larger than the number of samples: there are 10",
+        ),
         ({"coreset_size": 0}, "coreset_size"),
         ({"coreset_size": 1.5}, "coreset_size"),
         ({"coreset_size": -1}, "coreset_size"),
         ({"coreset_size": True}, "coreset_size=True"),
         ({"coreset_size": "many"}, "coreset_size"),
-        ({"coreset_size": 1}, r"1 row for 2 classes.*stratify=None"),
-        ({"coreset_size": 0.1}, r"1 row for 2 classes.*stratify=None"),
-        ({"coreset_size": {"a": 1, "c": 1}}, r"class 'c'; y has the classes \['a', 'b'\]"),
-        ({"coreset_size": {"a": 1}}, r"says nothing of the classes \['b'\]"),
+        ({"coreset_size": 1}, r"1 sample for 2 classes.*stratify=None"),
+        ({"coreset_size": 0.1}, r"1 sample for 2 classes.*stratify=None"),
+        ({"coreset_size": {"a": 1, "c": 1}}, r"class 'c', but y has the classes \['a', 'b'\]"),
+        ({"coreset_size": {"a": 1}}, r"has no size for the classes \['b'\]"),
         ({"coreset_size": {"a": 1, "b": 7}}, r"coreset_size\['b'\]=7 is larger.* there are 6"),
         ({"coreset_size": {"a": 1, "b": -1}}, r"coreset_size\['b'\]=-1"),
         (
             {"coreset_size": {"a": 1, "b": 1.5}},
-            r"coreset_size\['b'\]=1.5: give an int .* or a float",
+            r"coreset_size\['b'\]=1.5 must be an int .* or a float",
         ),
         ({"coreset_size": {"a": 1, "b": 0.0}}, r"coreset_size\['b'\]=0.0"),
         ({"coreset_size": {"a": 1, "b": np.True_}}, r"coreset_size\['b'\]="),
         ({"coreset_size": {"a": 1, None: "1"}}, r"coreset_size\[None\]='1'"),
-        ({"coreset_size": {"a": 1}}, "or one for all others with None as key"),
+        ({"coreset_size": {"a": 1}}, "or one for all other classes with the key None"),
         ({"coreset_size": {None: 5}}, r"\[None\]=5 is larger .* of the class 'a': there are 4\.$"),
-        ({"coreset_size": {"a": 0, None: 0}}, "no row at all"),
-        ({"coreset_size": {"a": 0, "b": 0}}, "no row at all"),
-        ({"coreset_size": {"a": 1, "b": 1}, "stratify": None}, "stratify=None lets all rows"),
+        ({"coreset_size": {"a": 0, None: 0}}, "selects no sample"),
+        ({"coreset_size": {"a": 0, "b": 0}}, "selects no sample"),
+        ({"coreset_size": {"a": 1, "b": 1}, "stratify": None}, "stratify=None ignores classes"),
         ({"stratify": "equal"}, "stratify"),
     ],
 )
@@ -149,7 +152,7 @@ def test_dates_are_classes(unit):
         for target in (y, pd.Series(y), pd.Index(y)):
             sampler = Uniform({first: 1, None: 3}, random_state=0).fit(X, target)
             assert sampler.sampling_strategy_ == {days[0]: 1, days[1]: 3}
-    with pytest.raises(ValueError, match=r"class 'soon'; y has the classes"):
+    with pytest.raises(ValueError, match=r"class 'soon', but y has the classes"):
         Uniform({"soon": 1, None: 3}).fit(X, y)
     with pytest.raises(ValueError, match="row 2 has no label"):
         Uniform(4).fit(X, np.r_[y[:2], np.datetime64("NaT"), y[3:]])

@@ -736,14 +736,14 @@ def test_the_same_data_give_the_same_rows(blobs):
 
 def test_parameters_of_a_default_are_refused_by_name(blobs):
     search = GridSearchCV(CoresetClassifier(SVC()), {"sampler__coreset_size": [0.1, 0.2]})
-    message = r"sampler is None, which stands for Uniform\(random_state=0\)"
+    message = r"sampler is None, the default Uniform\(random_state=0\)"
     with pytest.raises(ValueError, match=message):
         search.fit(*blobs)
     for model in (CoresetClassifier(), Margin(), EL2N(), GradientEmbedding(), BlackBoxTeaching()):
-        with pytest.raises(ValueError, match="estimator is None, which stands for"):
+        with pytest.raises(ValueError, match="estimator is None, the default"):
             model.set_params(estimator__C=2.0)
     for model in (CoresetNystroem(), CoverageCentric()):
-        with pytest.raises(ValueError, match="sampler is None, which stands for"):
+        with pytest.raises(ValueError, match="sampler is None, the default"):
             model.set_params(sampler__coreset_size=2)
     named = CoresetClassifier().set_params(sampler=Uniform(), sampler__coreset_size=9)
     assert named.sampler.coreset_size == 9

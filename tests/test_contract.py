@@ -1,6 +1,7 @@
 """The contract of every sampler, over all samplers."""
 
 import pickle
+import re
 from collections import Counter
 
 import array_api_strict
@@ -34,6 +35,9 @@ from skcoreset import (
     Margin,
     Uniform,
 )
+from skcoreset._kernels.distances import pairs
+from skcoreset._metrics import BaseMetricCoreset, metric_on_host, product_work
+from skcoreset.base import Picks
 
 all_samplers = pytest.mark.parametrize("sampler", marked(SAMPLERS + VARIANTS))
 each_sampler = pytest.mark.parametrize("sampler", marked(SAMPLERS))
@@ -251,8 +255,8 @@ def test_integer_weights_are_repeated_rows(blobs, rng):
     ("weight", "message"),
     [
         (np.full(300, -1.0), r"sample_weight\[0\] = -1.0 is negative"),
-        (np.zeros(300), "sample_weight is zero for every row"),
-        (np.ones(299), r"shape \(299,\); one weight a row is \(300,\)"),
+        (np.zeros(300), "sample_weight is zero for every sample"),
+        (np.ones(299), r"shape \(299,\); one weight per sample is \(300,\)"),
         (np.full(300, np.nan), "sample_weight contains NaN"),
     ],
 )
@@ -395,8 +399,79 @@ def test_other_errors(sampler, blobs):
         fitted(sampler, X, np.column_stack([y, y]))
     with pytest.raises(ValueError, match=r"y contains (NaN|infinity)"):
         fitted(sampler, X, np.where(y == 0, np.nan, y))
-    with pytest.raises(ValueError, match="larger than the number of rows"):
+    with pytest.raises(ValueError, match="larger than the number of samples"):
         fitted(sampler, X, y, coreset_size=301)
+
+
+@label_free
+def test_X_is_searched_for_nan_once(sampler, blobs, monkeypatch):
+    X, y = blobs
+    sizes, plain = [], sklearn.utils.validation._assert_all_finite
+
+    def search(array, *args, **kwargs):
+        sizes.append(np.size(array))
+        return plain(array, *args, **kwargs)
+
+    monkeypatch.setattr(sklearn.utils.validation, "_assert_all_finite", search)
+    fitted(sampler, X, y)
+    assert sizes.count(X.size) == (0 if isinstance(sampler, Uniform) else 1)
+
+
+@deterministic
+def test_weights_times_a_constant(sampler, blobs, rng):
+    """They are the same weights, also where a class weighs next to nothing."""
+    X, y = blobs
+    if hasattr(sampler, "estimator"):
+        model = LogisticRegression(max_iter=1000).fit(X, y)
+        sampler = clone(sampler).set_params(estimator=FrozenEstimator(model))
+    if getattr(sampler, "cv", None) is not None:
+        pytest.skip("takes no fitted classifier")
+    w = (rng.integers(1, 5, 300)) * np.where(y == 1, 1e-30, 1.0)
+    params = {"stratify": "balanced", "coreset_size": 30}
+    here, there = (fitted(sampler, X, y, sample_weight=c * w, **params) for c in (1.0, 3e-40))
+    np.testing.assert_array_equal(here.sample_indices_, there.sample_indices_)
+    np.testing.assert_allclose(3e-40 * here.sample_weight_, there.sample_weight_)
+
+
+class Half(BaseMetricCoreset):
+    """A method as the design page describes it: half of each group, nearest to its first sample."""
+
+    _stops_early = "half of them will do"
+
+    _parameter_constraints = {
+        **BaseMetricCoreset._parameter_constraints,
+        "coreset_size": [*BaseMetricCoreset._parameter_constraints["coreset_size"], None],
+    }
+
+    def __init__(self, coreset_size=0.1, *, metric="euclidean", stratify="proportional"):
+        self.coreset_size = coreset_size
+        self.metric = metric
+        self.stratify = stratify
+
+    def _device_work(self, X, groups):
+        return metric_on_host(self.metric) or product_work(X, groups)
+
+    def _pick(self, X, group):
+        distances = pairs(X, self.metric, rows=group.rows).distances([0], slice(0, None))[0]
+        near = np.argsort(distances, kind="stable")[: max(1, group.size // 2)]
+        return Picks(near, per_pick={"distances_": distances[near]})
+
+
+def test_a_method_that_stops_early_warns_in_the_words_of_the_base(blobs):
+    X, y = blobs
+    message = (
+        "5 samples of the class 1 were selected, fewer than the budget of 10: half of them will do."
+    )
+    with pytest.warns(UserWarning, match=re.escape(message)):
+        got = Half({0: 1, 1: 10, 2: 0}).fit(X, y)
+    assert got.sampling_strategy_ == {0: 1, 1: 5, 2: 0}
+    assert got.distances_.shape == (6,)
+    assert got.sample_weight_.sum() == pytest.approx(300)
+    assert got.__sklearn_tags__().input_tags.pairwise is False
+    every = Half(None, metric="cosine").fit(X, y)  # its own end is no surprise
+    assert every.get_support().sum() == sum(n // 2 for n in Counter(y.tolist()).values())
+    with pytest.raises(ValueError, match="NaN"):
+        Half(10).fit(np.where(X[3, 3] == X, np.nan, X), y)
 
 
 # where samplers go ---------------------------------------------------------------------------
@@ -504,7 +579,7 @@ def test_a_class_of_weight_zero_is_absent_for_the_classifier_too(blobs):
         got = Sampler(SVC(), 20).fit(X, y, sample_weight=w)
         assert got.estimator_.classes_.tolist() == [0, 1]
         assert set(y[got.sample_indices_]) == {0, 1}
-    with pytest.raises(ValueError, match="one class with rows of positive weight: 2"):
+    with pytest.raises(ValueError, match="one class with samples of positive weight: 2"):
         Margin(coreset_size=4).fit(X, y, sample_weight=(y == 2).astype(float))
 
 
@@ -543,7 +618,7 @@ def test_more_errors_before_any_work(blobs):
     X, y = blobs
     first = int(np.flatnonzero(y == 0)[0])
     for Sampler in (KCenterGreedy, FacilityLocation):
-        with pytest.raises(ValueError, match="classes of which coreset_size keeps none"):
+        with pytest.raises(ValueError, match="classes of which coreset_size selects none"):
             Sampler({0: 0, 1: 3, 2: 3}, init=[first]).fit(X, y)
     with pytest.raises(ValueError, match="frozen before it was fitted"):
         Margin(FrozenEstimator(SVC()), 6).fit(X, y)

@@ -79,10 +79,10 @@ def contrast(D, proba, k):
     return np.array(scores)
 
 
-def fit(*args, stratify=None, **params):
+def fit(*args, stratify=None, X_ref=None, **params):
     classifier, coreset_size, X, *y = args
     sampler = ContrastiveActiveLearning(classifier, coreset_size, stratify=stratify, **params)
-    return sampler.fit(X, *y)
+    return sampler.fit(X, *y, X_ref=X_ref)
 
 
 @pytest.fixture(scope="module")
@@ -228,9 +228,9 @@ def test_sparse_equals_dense(reference, model):
     X = np.where(np.abs(X) < 1, 0, X)
     classifier = LogisticRegression(max_iter=1000).fit(X, y)
     around = X[:100] if reference else None
-    dense = fit(classifier, 30, X, reference=around)
+    dense = fit(classifier, 30, X, X_ref=around)
     for kind in (sparse.csr_array, sparse.csc_matrix):
-        got = fit(classifier, 30, kind(X), reference=kind(around) if reference else None)
+        got = fit(classifier, 30, kind(X), X_ref=kind(around) if reference else None)
         np.testing.assert_array_equal(got.sample_indices_, dense.sample_indices_)
         np.testing.assert_allclose(got.scores_, dense.scores_, atol=1e-11)
         np.testing.assert_allclose(got.score_samples(X), dense.score_samples(X), atol=1e-11)
@@ -258,7 +258,7 @@ def test_reference_as_in_the_paper(model):
     """Candidates from a pool, neighbours among the rows that have labels."""
     X, _, classifier = model
     labelled, pool = X[:100], X[100:]
-    sampler = fit(classifier, 20, pool, reference=labelled, n_neighbors=5)
+    sampler = fit(classifier, 20, pool, X_ref=labelled, n_neighbors=5)
     p, q = classifier.predict_proba(labelled), classifier.predict_proba(pool)
     D = pairwise_distances(pool, labelled)
     expected = []
@@ -273,7 +273,7 @@ def test_reference_as_in_the_paper(model):
 
 def test_a_row_that_is_in_the_reference_is_its_own_neighbour(model):
     X, _, classifier = model
-    sampler = fit(classifier, 20, X, reference=X[50:150], n_neighbors=1)
+    sampler = fit(classifier, 20, X, X_ref=X[50:150], n_neighbors=1)
     assert (sampler.scores_[50:150] == 0).all()
     assert sampler.neighbors_[50:150, 0].tolist() == list(range(100))
     assert (sampler.scores_[:50] > 0).all()
@@ -283,7 +283,7 @@ def test_score_samples_of_rows_without_labels(model):
     X, _, classifier = model
     known, new = X[:200], X[200:]
     got = fit(classifier, 20, known).score_samples(new)
-    expected = fit(classifier, 20, new, reference=known).scores_
+    expected = fit(classifier, 20, new, X_ref=known).scores_
     np.testing.assert_array_equal(got, expected)
 
 
@@ -331,7 +331,7 @@ def test_columns_of_any_kind_need_the_features_of_the_model(model):
     classifier = make_pipeline(columns, LogisticRegression())
     sampler = ContrastiveActiveLearning(classifier, 30, features="model").fit(frame, y)
     assert sampler.score_samples(frame).shape == (300,)
-    again = sampler.set_params(reference=frame[:50]).fit(frame, y)
+    again = sampler.fit(frame, y, X_ref=frame[:50])
     assert again.neighbors_.max() < 50
     with pytest.raises(ValueError, match="could not convert string to float"):
         ContrastiveActiveLearning(classifier, 30).fit(frame, y)
@@ -345,10 +345,10 @@ def test_columns_of_any_kind_need_the_features_of_the_model(model):
     [
         ({"n_neighbors": 300}, "n_neighbors=300 is more than .*: 299"),
         ({"n_neighbors": 0}, "'n_neighbors' parameter"),
-        ({"n_neighbors": 6, "reference": np.zeros((5, 8))}, "n_neighbors=6 .* in reference: 5"),
-        ({"reference": np.zeros((50, 3))}, "reference: X has 3 features"),
-        ({"reference": np.zeros(50)}, "reference: Expected 2D array"),
-        ({"reference": np.full((50, 8), np.nan)}, "reference: Input .*contains NaN"),
+        ({"n_neighbors": 6, "X_ref": np.zeros((5, 8))}, "n_neighbors=6 .* in X_ref: 5"),
+        ({"X_ref": np.zeros((50, 3))}, "X_ref: X has 3 features"),
+        ({"X_ref": np.zeros(50)}, "X_ref: Expected 2D array"),
+        ({"X_ref": np.full((50, 8), np.nan)}, "X_ref: Input .*contains NaN"),
         ({"metric": "precomputed"}, "'metric' parameter"),
         ({"features": "pixels"}, "'features' parameter"),
         ({"metric": lambda a, b: np.nan}, "is nan between rows 0 and 1 of X"),
@@ -541,7 +541,7 @@ def test_entries_stored_in_parts(metric, model):
                 30,
                 container(X),
                 metric=metric,
-                reference=None if reference is None else container(reference),
+                X_ref=None if reference is None else container(reference),
             )
             for container in (sparse.csr_array, in_parts)
         )
@@ -566,4 +566,4 @@ def test_a_metric_that_is_not_finite_names_two_rows(metric, rows, model):
         with pytest.raises(ValueError, match=message):
             fit(classifier, 30, bad, metric=metric)
         with pytest.raises(ValueError, match=f"is nan between rows {rows} of X"):
-            fit(classifier, 2, bad[7:10], metric=metric, reference=bad[8:11], n_neighbors=2)
+            fit(classifier, 2, bad[7:10], metric=metric, X_ref=bad[8:11], n_neighbors=2)

@@ -82,7 +82,9 @@ def same(got, expected, dtype):
     np.testing.assert_allclose(gains / size, right_gains / size, rtol=rtol, atol=atol)
     if isinstance(of, FacilityLocation):
         np.testing.assert_array_equal(of.nearest, of_numpy.nearest)
-        np.testing.assert_allclose(of.covered, of_numpy.covered, rtol=rtol, atol=1e-13)
+        np.testing.assert_allclose(
+            of.max_similarity, of_numpy.max_similarity, rtol=rtol, atol=1e-13
+        )
         assert of.loss() == pytest.approx(of_numpy.loss(), rel=1e-6, abs=1e-6)
     w = weights(of.n)
     np.testing.assert_allclose(of.cells(w), of_numpy.cells(w), rtol=1e-12)
@@ -111,7 +113,7 @@ def test_facility_location(table, dtype, both, on_host):
             lambda s=size, i=start: picked(near_similarities(pairs(X)), s, start=i)
         )
         same(got, expected, dtype)
-        launches = {"cover", "column_gains", "settle"} | (
+        launches = {"assign", "column_gains", "settle"} | (
             {"lose"} if size > cuda.DENSE_PICKS else set()
         )
         assert any(launches <= set(launcher.launches) for launcher in on_host)
@@ -158,9 +160,9 @@ def test_rows_stay_with_the_earlier_pick_of_a_tie(on_host):
     S = np.eye(40)
     S[0, 2:], S[1, 2:], S[1, 3] = 0.5, 0.5 * (1 + 1e-13), 0.5 * (1 + 1e-9)
     of = FacilityLocation(given_similarities(S), np.ones(40))
-    of.on_gpu().cover([0, 1])
+    of.on_gpu().assign([0, 1])
     assert np.flatnonzero(of.nearest).tolist() == [1, 3]
-    np.testing.assert_array_equal(of.covered, S[:2].max(axis=0))
+    np.testing.assert_array_equal(of.max_similarity, S[:2].max(axis=0))
 
 
 def test_late_gains_are_exact(both):
@@ -438,6 +440,6 @@ def test_classes(name, both, on_host, blobs):
     attribute = "losses_" if "CRAIG" in name else "gains_"
     right = getattr(expected, attribute)
     np.testing.assert_allclose(getattr(got, attribute), right, rtol=1e-9, atol=1e-12 * right.max())
-    assert any(set(launcher.launches) & {"cover", "cut"} for launcher in on_host)
+    assert any(set(launcher.launches) & {"assign", "cut"} for launcher in on_host)
     if name == "CRAIG, a cover":
         assert 3 < len(got.sample_indices_) < 100

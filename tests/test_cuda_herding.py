@@ -9,8 +9,8 @@ from watched import Watched, WatchedNamespace
 from skcoreset._kernels.cuda import herding as cuda_herding
 from skcoreset._kernels.cuda import rows as cuda_rows
 from skcoreset._kernels.cuda.rows import lanes_of
-from skcoreset._kernels.distances import gram
 from skcoreset._kernels.herding import herd
+from skcoreset._kernels.kernels import gram
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
 both_types = pytest.mark.parametrize("dtype", ["float32", "float64"])

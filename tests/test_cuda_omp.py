@@ -9,8 +9,8 @@ from watched import Watched, WatchedNamespace
 from skcoreset._kernels import omp
 from skcoreset._kernels.cuda import omp as cuda_omp
 from skcoreset._kernels.cuda import rows as cuda_rows
-from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.omp import matching_pursuit
+from skcoreset._kernels.outer_products import OuterProducts
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
 both_types = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -91,7 +91,7 @@ def tables():
 
 def factored(name, dtype, bias=True):
     a, h, size = tables()[name]
-    return Factored(a.astype(dtype), None if h is None else h.astype(dtype), bias), size
+    return OuterProducts(a.astype(dtype), None if h is None else h.astype(dtype), bias), size
 
 
 def target_of(of):
@@ -117,7 +117,7 @@ def test_picks_what_numpy_picks(table, regularization, positive, dtype, on_host,
 @pytest.mark.parametrize("regularization", [0.0, 0.01])
 def test_rows_go_out_and_come_back(regularization, dtype, on_host, events, monkeypatch):
     rng = np.random.default_rng(0)
-    of = Factored(
+    of = OuterProducts(
         rng.uniform(size=(150, 1)).astype(dtype), rng.uniform(size=(150, 40)).astype(dtype)
     )
     target = of.total(np.where(np.arange(150) < 75, 1.0, -0.5))
@@ -134,7 +134,7 @@ def test_several_go_out_at_once(dtype, on_host, events, monkeypatch):
     G[0, 3], G[4, 4], G[5, 5] = 8, 7, 0.01
     G[1, [0, 2]] = G[2, [1, 2]] = 1, 3
     G[3, 2] = 1
-    of = Factored(G)
+    of = OuterProducts(G)
     target = np.array([[-0.1, -0.1, 10, 9, 8, 7]]).T
     expected = in_numpy(monkeypatch, of, target, 6)
     assert expected[0].tolist() == [0, 4, 3, 5]
@@ -154,10 +154,10 @@ def test_combinations_of_rows(positive, dtype, on_host, events, monkeypatch):
     h = np.repeat(rng.standard_normal((12, 40)), 3, axis=0)
     h *= 1 + (1e-8 if dtype == "float64" else 1e-3) * rng.standard_normal(h.shape)
     h, a = np.vstack([h, *2 * [rng.standard_normal((1, 40))]]), np.ones((38, 1))
-    target = rng.standard_normal((1, 41)) + Factored(a, h).total(np.ones(38))
+    target = rng.standard_normal((1, 41)) + OuterProducts(a, h).total(np.ones(38))
     a[36:] = [[1], [-1]]  # one of the two correlates, whatever is left over
     a[36:] *= 1e-10 if dtype == "float64" else 1e-6
-    of = Factored(a.astype(dtype), h.astype(dtype))
+    of = OuterProducts(a.astype(dtype), h.astype(dtype))
     expected = in_numpy(monkeypatch, of, target, 14, positive=positive)
     assert dtype == "float32" or set(expected[0].tolist()) & {36, 37}
     assert events.count("combination") > 5
@@ -192,7 +192,7 @@ def test_stops_at_tol(positive, on_host, monkeypatch):
 def test_stops_where_nothing_correlates(dtype, on_host, monkeypatch):
     """No row brings the sum nearer, though much is left over."""
     rng = np.random.default_rng(0)
-    of = Factored(np.ones((36, 1), dtype), rng.standard_normal((36, 40)).astype(dtype))
+    of = OuterProducts(np.ones((36, 1), dtype), rng.standard_normal((36, 40)).astype(dtype))
     target = rng.standard_normal((1, 41))
     expected = in_numpy(monkeypatch, of, target, 36)
     assert 0 < len(expected[0]) < 30
@@ -205,7 +205,7 @@ def test_factors_of_two_types(on_host, monkeypatch):
     """The rounder one decides, as in NumPy."""
     of, size = factored("random", "float64")
     a, h = of.a.X, of.h.X
-    for of in (Factored(a, h.astype("float32")), Factored(a.astype("float32"), h)):
+    for of in (OuterProducts(a, h.astype("float32")), OuterProducts(a.astype("float32"), h)):
         expected = in_numpy(monkeypatch, of, target_of(of), size)
         agree(matching_pursuit(of, target_of(of), size), expected, "float32", target_of(of))
         assert on_host[-1].functions is HostLauncher("omp.cu", "float32").functions
@@ -218,7 +218,7 @@ def test_some_rows(memory, on_host, monkeypatch):
     rows = rng.permutation(200)[:100]
     a, h = rng.standard_normal((200, 2)), rng.standard_normal((200, 70))
     with sklearn.config_context(working_memory=memory):
-        of = Factored(a, h, rows=rows)
+        of = OuterProducts(a, h, rows=rows)
         assert (of.h.rows is not None) == (memory < 1)
         expected = in_numpy(monkeypatch, of, target_of(of), 5)
         agree(matching_pursuit(of, target_of(of), 5), expected, "float64", target_of(of))

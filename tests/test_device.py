@@ -227,7 +227,7 @@ def test_what_only_the_host_can_do(gpu):
     assert placed(X, beside=beside) == (X, "cpu")
     assert placed(X_SMALL, beside=beside, host_only="reason") == (X_SMALL, "cpu")
     with config_context(device="cuda"):
-        with pytest.raises(TypeError, match=r"device='cuda', but a sparse table"):
+        with pytest.raises(TypeError, match=r"device='cuda', but sparse data"):
             placed(X)
         with pytest.raises(ValueError, match=r"device='cuda', but reason"):
             placed(X_SMALL, host_only="reason")
@@ -332,19 +332,19 @@ def test_errors_where_no_gpu_can_be_had(monkeypatch):
             return sampler(2).fit(X_SMALL)
 
     without_cupy(monkeypatch)
-    with pytest.raises(RuntimeError, match=r"'cuda' is asked for.*skcoreset\[cuda13\]"):
+    with pytest.raises(RuntimeError, match=r"'cuda' requires cupy.*skcoreset\[cuda13\]"):
         fit()
     assert fit("auto").device_ == "cpu"
     assert fit(sampler=Uniform).device_ == "cpu"
     fake_cupy(monkeypatch)
-    with pytest.raises(RuntimeError, match=r"'cuda:1' is asked.*no GPU: cudaErrorNoDevice"):
+    with pytest.raises(RuntimeError, match=r"'cuda:1' is not available.*no GPU: cudaErrorNoDevice"):
         fit("cuda:1")
     assert placed(X_SMALL, LARGE)[1] == "cpu"
     fake_cupy(monkeypatch, count=0)
-    with pytest.raises(RuntimeError, match=r"'cuda' is asked for, and cupy finds no GPU"):
+    with pytest.raises(RuntimeError, match=r"'cuda' is not available: cupy finds no GPU"):
         fit()
     fake_cupy(monkeypatch, count=2)
-    with pytest.raises(RuntimeError, match=r"'cuda:2' is asked for, and the last one is 'cuda:1'"):
+    with pytest.raises(RuntimeError, match=r"'cuda:2' is not available: the last GPU is 'cuda:1'"):
         fit("cuda:2")
 
 
@@ -540,11 +540,13 @@ def test_validation_rows_go_along(table, gpu, free):
 @pytest.mark.parametrize("in_reference", [False, True])
 def test_scores_of_new_rows(table, gpu, in_reference):
     X, y = table
-    sampler = ContrastiveActiveLearning(n_neighbors=3, reference=X[:50] if in_reference else None)
-    reference = clone(sampler).fit(X, y)
+    sampler, given = ContrastiveActiveLearning(n_neighbors=3), {}
+    if in_reference:
+        given["X_ref"] = X[:50]
+    reference = clone(sampler).fit(X, y, **given)
     wanted = reference.score_samples(X[:20] + 0.1)
     with config_context(device="cuda"):
-        got = sampler.fit(X, y)
+        got = sampler.fit(X, y, **given)
         assert got.device_ == NAME
         assert_same(got, reference)
         asked = len(gpu.asked)

@@ -49,8 +49,8 @@ from skcoreset import (
     Uniform,
 )
 from skcoreset._backend import canonical
+from skcoreset._estimator import replace_when_fitted
 from skcoreset._warnings import warn
-from skcoreset.base import as_it_was_on_failure
 
 all_samplers = pytest.mark.parametrize("sampler", marked(SAMPLERS + VARIANTS))
 label_free = pytest.mark.parametrize("sampler", LABEL_FREE, ids=name_of)
@@ -568,13 +568,13 @@ def test_a_missing_text_is_named(texts):
 
 def test_weights_are_spoken_of_where_they_matter(sixty):
     X, y = sixty
-    with pytest.raises(ValueError, match=r"other rows: 59"):
+    with pytest.raises(ValueError, match=r"other samples: 59"):
         ContrastiveActiveLearning(coreset_size=6, n_neighbors=60).fit(X, y)
-    with pytest.raises(ValueError, match=r"other rows of positive weight: 29"):
+    with pytest.raises(ValueError, match=r"other samples of positive weight: 29"):
         ContrastiveActiveLearning(coreset_size=6, n_neighbors=60).fit(X, y, np.arange(60) % 2)
     with pytest.raises(ValueError, match=r"y has one class: 1\.$"):
         Margin(coreset_size=6).fit(X, np.ones(60, dtype=int))
-    with pytest.raises(ValueError, match=r"init has 1 row of classes of which"):
+    with pytest.raises(ValueError, match=r"init has 1 sample of classes of which"):
         KCenterGreedy({0: 0, None: 2}, init=[int(np.flatnonzero(y == 0)[0])]).fit(X, y)
 
 
@@ -589,7 +589,7 @@ class Breaks(BaseEstimator):
         self.lambda_ = lambda_
 
     def fit(self, value):
-        with as_it_was_on_failure(self) as fitted:
+        with replace_when_fitted(self) as fitted:
             fitted.first_ = value
             if self.then is not None:
                 self.then()
@@ -650,9 +650,9 @@ def test_given_rows_in_two_threads(monkeypatch):
     alone = [KCenterGreedy(20, init=[0, 1]).fit(*table).sample_indices_ for table in tables]
     both_looked_up, represent = threading.Barrier(2), KCenterGreedy._represent
 
-    def later(self, table):
+    def later(self, table, groups):
         both_looked_up.wait(60)
-        return represent(self, table)
+        return represent(self, table, groups)
 
     monkeypatch.setattr(KCenterGreedy, "_represent", later)
     shared = KCenterGreedy(20, init=[0, 1])
@@ -666,9 +666,9 @@ def test_a_fit_that_fails_leaves_what_another_thread_has_done(sixty, monkeypatch
     X, y = sixty
     shared, represent = Margin(coreset_size=6), Margin._represent
 
-    def meanwhile(self, table):
+    def meanwhile(self, table, groups):
         if len(table.y) == 60:
-            return represent(self, table)
+            return represent(self, table, groups)
         shared.fit(X, y)
         raise KeyboardInterrupt
 
@@ -690,7 +690,7 @@ def test_a_warning_points_at_the_line_that_led_to_it(sixty, monkeypatch):
     X, y = sixty
     package = {"warn": warn, "__name__": "skcoreset._somewhere"}  # as if it were in a file of it
     within = eval("lambda *args: warn('of the package')", package)
-    monkeypatch.setattr(KCenterGreedy, "_check_target", within)
+    monkeypatch.setattr(KCenterGreedy, "_check_params", within)
     model = CoresetClassifier(sampler=KCenterGreedy(20))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

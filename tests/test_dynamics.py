@@ -53,8 +53,8 @@ from skcoreset import (
     Moderate,
     TrainingDynamics,
 )
+from skcoreset._estimator import seeded
 from skcoreset._models._training import _convergence_warning_expected
-from skcoreset.base import seeded
 
 
 def record_of(right, y=None):

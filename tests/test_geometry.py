@@ -14,8 +14,9 @@ from sklearn.metrics.pairwise import pairwise_kernels, rbf_kernel
 from sklearn.preprocessing import normalize
 
 from skcoreset import Herding, KCenterGreedy
-from skcoreset._kernels.distances import gram, pairs
+from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.farthest_first import farthest_first
+from skcoreset._kernels.kernels import gram
 
 
 def tables(rng):
@@ -170,12 +171,12 @@ def test_initial_rows_go_to_their_class(blobs):
     [
         ([300], "outside 0 to 299"),
         ([-1], "outside 0 to 299"),
-        ([1, 1], "same row index twice"),
-        ([0.5], "row indices"),
-        ([[1]], "row indices"),
-        ([], "row indices"),
+        ([1, 1], "same sample index twice"),
+        ([0.5], "array of sample indices"),
+        ([[1]], "array of sample indices"),
+        ([], "array of sample indices"),
         ("middle", "init"),
-        (list(range(12)), "only 10 are to be picked"),
+        (list(range(12)), "only 10 are to be selected"),
     ],
 )
 def test_bad_initial_rows(init, message, blobs):
@@ -347,7 +348,7 @@ def test_squares_that_overflow_float32(sampler, rng):
     np.testing.assert_array_equal(sampler.fit(X).sample_indices_, expected)
     X = X.astype("float64")
     X[7, 1] = 1e300
-    with pytest.raises(ValueError, match="Row 7 of X holds values whose squares are too large"):
+    with pytest.raises(ValueError, match="squared norm of row 7 of X exceeds the range of float64"):
         clone(sampler).fit(X)
 
 

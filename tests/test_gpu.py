@@ -28,15 +28,16 @@ from skcoreset import (
     set_config,
 )
 from skcoreset._kernels.cuda import launch
-from skcoreset._kernels.distances import gram, pairs
-from skcoreset._kernels.factored import Factored
+from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.farthest_first import farthest_first
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.herding import herd
+from skcoreset._kernels.kernels import gram
 from skcoreset._kernels.neighbors import nearest_neighbors
 from skcoreset._kernels.omp import matching_pursuit
+from skcoreset._kernels.outer_products import OuterProducts
 from skcoreset._kernels.set_functions import GraphCut as GraphCutFunction
-from skcoreset._kernels.set_functions import cover
+from skcoreset._kernels.set_functions import facility_location
 from skcoreset._kernels.similarities import near_similarities
 
 BENCHMARK = Path(__file__).parents[1] / "doc" / "benchmarks" / "gpu.py"
@@ -237,7 +238,7 @@ def pursuit(X, xp, device):
     """Of rows that are outer products of 10 and as many numbers as `X` has columns."""
     rng = np.random.default_rng(1)
     a = xp.asarray(rng.standard_normal((X.shape[0], 10)), dtype=X.dtype, device=device)
-    atoms = Factored(a, X)
+    atoms = OuterProducts(a, X)
     return matching_pursuit(atoms, atoms.total(np.ones(atoms.n)), 100)[:2]
 
 
@@ -248,8 +249,8 @@ KERNELS = {
         {"pool_loop", "update"},
     ),
     "facility location": (
-        lambda near: greedy(cover(near_similarities(near), np.ones(near.n)), 300),
-        {"cover", "lose", "settle"},
+        lambda near: greedy(facility_location(near_similarities(near), np.ones(near.n)), 300),
+        {"assign", "lose", "settle"},
     ),
     "graph cut": (
         lambda near: greedy(GraphCutFunction(near_similarities(near), np.ones(near.n), 1.0), 300),

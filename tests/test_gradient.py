@@ -21,8 +21,8 @@ from sklearn.preprocessing import StandardScaler, normalize
 from sklearn.svm import SVC, LinearSVC
 
 from skcoreset import CRAIG, FacilityLocation, GradMatch
-from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.omp import matching_pursuit
+from skcoreset._kernels.outer_products import OuterProducts
 from skcoreset._models import _gradient_factors, gradient_factors, last_step_features
 
 few = pytest.mark.filterwarnings("ignore:.*match the gradient as well as more would:UserWarning")
@@ -30,7 +30,7 @@ few = pytest.mark.filterwarnings("ignore:.*match the gradient as well as more wo
 
 def gradients(estimator, X, y, gradient="last_layer"):
     """The explicit matrix."""
-    return Factored(*gradient_factors(estimator, X, y, gradient)).explicit()
+    return OuterProducts(*gradient_factors(estimator, X, y, gradient)).explicit()
 
 
 # gradients of classifiers ------------------------------------------------------------------
@@ -189,8 +189,8 @@ def test_factors_agree_with_the_explicit_matrix(kind, bias, rng):
     rows = rng.permutation(120)[:80]
     rows.sort()
     for chosen in (None, rows):
-        F = Factored(a, h, bias, rows=chosen)
-        G = Factored(a, h, bias).explicit()
+        F = OuterProducts(a, h, bias, rows=chosen)
+        G = OuterProducts(a, h, bias).explicit()
         G = G if chosen is None else G[chosen]
         every = np.arange(F.n)
         np.testing.assert_allclose(F.inner(every, slice(0, F.n)), G @ G.T, atol=1e-10)
@@ -199,7 +199,7 @@ def test_factors_agree_with_the_explicit_matrix(kind, bias, rng):
             F.distances(every, slice(0, F.n)), pairwise_distances(G), atol=1e-7
         )
         np.testing.assert_allclose(
-            F.direct(every, every[::-1]), ((G - G[::-1]) ** 2).sum(axis=1), atol=1e-10
+            F.exact_pairs(every, every[::-1]), ((G - G[::-1]) ** 2).sum(axis=1), atol=1e-10
         )
         w = rng.random(F.n)
         np.testing.assert_allclose(F.total(w).ravel(), w @ G, atol=1e-10)
@@ -284,7 +284,7 @@ def test_craig_stochastic_is_nearly_as_good(blobs):
 @pytest.mark.parametrize("columns", [True, False])
 def test_matching_pursuit_equals_the_loop(regularization, columns, rng):
     a, h = rng.standard_normal((150, 3)), rng.standard_normal((150, 12))
-    F = Factored(a, h)
+    F = OuterProducts(a, h)
     G = F.explicit()
     with sklearn.config_context(working_memory=1024 if columns else 0.01):
         picks, weight, norms = matching_pursuit(
@@ -299,7 +299,7 @@ def test_matching_pursuit_equals_the_loop(regularization, columns, rng):
 
 def test_conditions_of_optimality(rng):
     for regularization in (0.0, 2.0):
-        F = Factored(rng.standard_normal((200, 3)), rng.standard_normal((200, 20)))
+        F = OuterProducts(rng.standard_normal((200, 3)), rng.standard_normal((200, 20)))
         G, b = F.explicit(), F.explicit().sum(axis=0)
         picks, w, norms = matching_pursuit(
             F, F.total(np.ones(200)), 40, regularization=regularization
@@ -316,7 +316,7 @@ def test_same_support_as_orthogonal_mp(rng):
     G = normalize(rng.standard_normal((300, 60)))
     b = rng.standard_normal(60)
     coef = orthogonal_mp(G.T, b, n_nonzero_coefs=25)
-    F = Factored(np.ones((300, 1)), G, bias=False)
+    F = OuterProducts(np.ones((300, 1)), G, bias=False)
     picks, w, _ = matching_pursuit(F, b[None, :], 25, positive=False)
     assert sorted(picks) == np.flatnonzero(coef).tolist()
     np.testing.assert_allclose(w, coef[picks], rtol=1e-6)
@@ -519,7 +519,7 @@ def test_craig_far_from_zero_in_every_way(gradient, dtype, rng):
     model.coef_ = coef
     G = X
     if gradient != "features":
-        G = Factored(*gradient_factors(model, X, y, gradient)).explicit()
+        G = OuterProducts(*gradient_factors(model, X, y, gradient)).explicit()
     D = oracles.distances(G)
     picks, _ = oracles.facility_location_of_distances(D, 15)
     losses = [np.minimum.reduce(D[picks[: t + 1]]).sum() for t in range(15)]
@@ -538,7 +538,7 @@ def test_squares_that_leave_the_range_of_float32(rng):
     for of_a, of_h in ((1e-12, 1), (1, 1e19), (1e-12, 1e-12)):
         a = (rng.random((40, 3)) * of_a).astype(np.float32)
         h = (rng.random((40, 5)) * of_h).astype(np.float32)
-        F = Factored(a, h)
+        F = OuterProducts(a, h)
         G = F.explicit()
         every = np.arange(40)
         np.testing.assert_allclose(F.inner(every, slice(0, 40)), G @ G.T, rtol=1e-5)

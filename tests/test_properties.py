@@ -187,7 +187,7 @@ def fit_resample(sampler, X, y, weight):
     """`fit_resample` of a clone, without what an estimator warns of while it is fitted."""
     sampler = clone(sampler)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*match the gradient as well as more would")
+        warnings.filterwarnings("ignore", message=".* fewer than the budget of")
         warnings.filterwarnings("ignore", category=sklearn.exceptions.ConvergenceWarning)
         return sampler, sampler.fit_resample(X, y, sample_weight=weight)
 

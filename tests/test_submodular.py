@@ -199,7 +199,7 @@ def test_start_set(rng):
     covered = S[:, [7, 0]].max(axis=1)
     third = np.maximum(S - covered[:, None], 0).sum(axis=0).argmax()
     assert sampler.sample_indices_[2] == third
-    with pytest.raises(ValueError, match="only 1 are to be picked"):
+    with pytest.raises(ValueError, match="only 1 are to be selected"):
         FacilityLocation(1, init=[7, 0]).fit(X)
 
 
@@ -292,6 +292,37 @@ def test_awkward_tables_equal_the_loop_in_every_way(name, metric, dtype, rng):
             np.testing.assert_allclose(
                 sampler.gains_, gains, rtol=rtol, atol=1e-13 * gains[0], err_msg=way
             )
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("name", awkward(np.random.default_rng(0)))
+def test_float32_where_it_keeps_the_digits(name, metric, rng, monkeypatch):
+    """A large float32 table stays in float32 unless small distances would lose their digits."""
+    monkeypatch.setattr(similarities, "WORTH_SINGLE", 0)
+    some = rng.random((1200, 6))
+    table = {
+        "offset": some + 1e6,
+        "sentinel": np.where(
+            (rng.random(1200) < 0.6)[:, None] & (np.arange(6) < 3), SENTINEL, some
+        ),
+        "scattered sentinels": np.where(rng.random((1200, 6)) < 0.1, SENTINEL, some),
+        "wide, with a sentinel": np.tile(some, 7),
+        "one row far out": np.concatenate([some[:-1], np.full((1, 6), 1e12)]),
+        "zero rows": some * (rng.random(1200) > 0.2)[:, None],
+        "on a line": rng.standard_normal((1200, 1)) * rng.standard_normal((1, 6)),
+        "scales": rng.standard_normal((1200, 6)) * 10.0 ** np.arange(-3, 3),
+        "every row thrice": np.repeat(some[:400], 3, axis=0),
+    }
+    table["wide, with a sentinel"][::2, :20] = SENTINEL
+    X = table[name].astype(np.float32)
+    same = similarities.precise_enough(pairs(X, metric))
+    if metric == "euclidean":
+        in_double = ("sentinel" in name) or name in ("one row far out", "on a line")
+        assert same.itemsize == (8 if in_double else 4)
+    got = FacilityLocation(40, metric=metric).fit(X)
+    expected = FacilityLocation(40, metric=metric).fit(X.astype(np.float64))
+    np.testing.assert_array_equal(got.sample_indices_, expected.sample_indices_)
+    np.testing.assert_allclose(got.gains_, expected.gains_, rtol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

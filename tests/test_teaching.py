@@ -423,8 +423,8 @@ class NoPredict(ClassifierMixin, BaseEstimator):
         ({"estimator": NoPredict()}, "'fit' and 'predict'"),
         ({"estimator": FrozenEstimator(LogisticRegression())}, "it is frozen"),
         ({"estimator": LinearRegression()}, "is a regressor"),
-        ({"coreset_size": 301}, "larger than the number of rows"),
-        ({"coreset_size": 2}, "2 rows for 3 classes"),
+        ({"coreset_size": 301}, "larger than the number of samples"),
+        ({"coreset_size": 2}, "2 samples for 3 classes"),
     ],
 )
 def test_errors_about_parameters(params, message, clean):

@@ -431,7 +431,7 @@ def test_nystroem_says_what_is_wrong(blobs):
         CoresetNystroem(logistic()).fit(X, y)
     with pytest.raises(ValueError, match="'kernel' parameter of CoresetNystroem must be"):
         CoresetNystroem(kernel="gauss").fit(X, y)
-    with pytest.raises(ValueError, match="coreset_size=301 is larger than the number of rows"):
+    with pytest.raises(ValueError, match="coreset_size=301 is larger than the number of samples"):
         CoresetNystroem(KCenterGreedy(301)).fit(X, y)
     with pytest.raises(ValueError, match="Margin requires y to be passed"):
         CoresetNystroem(Margin()).fit(X)

@@ -265,7 +265,7 @@ def test_frozen_is_used_as_it_is(blobs):
     fitted = LogisticRegression(max_iter=1000).fit(X[:100], y[:100])
     sampler = Margin(FrozenEstimator(fitted), 30).fit(X, y)
     np.testing.assert_array_equal(sampler.scores_, Margin(fitted, 30).fit(X, y).scores_)
-    with pytest.raises(ValueError, match="fitted already"):
+    with pytest.raises(ValueError, match="already fitted"):
         Margin(FrozenEstimator(fitted), 30, cv=3).fit(X, y)
 
 
@@ -323,7 +323,7 @@ def test_data_frames_reach_a_pipeline_that_knows_their_columns(blobs):
 @pytest.mark.parametrize(
     ("sampler", "X", "y", "message"),
     [
-        ("fitted", slice(None), "five", r"labels that the fitted classifier never saw: \[5\]"),
+        ("fitted", slice(None), "five", r"labels that the classifier was not fitted with: \[5\]"),
         ("unfitted", slice(None), "one", "one class"),
         ("unfitted", slice(None), "continuous", "Unknown label type: continuous"),
     ],
@@ -356,7 +356,7 @@ def test_errors_about_the_classifier(blobs):
     with pytest.raises(ValueError, match="NaN or infinite"):
         Margin(broken, 1).fit(rows)
     alone = GaussianNB().fit(X[y == 0], y[y == 0])
-    with pytest.raises(ValueError, match="knows one class"):
+    with pytest.raises(ValueError, match="fitted with one class"):
         Margin(alone, 3).fit(X[y == 0], y[y == 0])
 
 

@@ -17,13 +17,14 @@ import numpy as np
 import sklearn
 from threadpoolctl import threadpool_info
 
-from skcoreset._kernels.distances import gram, pairs
-from skcoreset._kernels.factored import Factored
+from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.farthest_first import farthest_first
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.herding import herd
+from skcoreset._kernels.kernels import gram
 from skcoreset._kernels.neighbors import nearest_neighbors
 from skcoreset._kernels.omp import matching_pursuit
+from skcoreset._kernels.outer_products import OuterProducts
 from skcoreset._kernels.set_functions import FacilityLocation
 from skcoreset._kernels.similarities import near_similarities
 
@@ -107,7 +108,7 @@ class PursuitSteps:
     name = "matching pursuit"
 
     def prepare(self, X):
-        atoms = Factored(X)
+        atoms = OuterProducts(X)
         return atoms, atoms.total(np.ones(atoms.n))
 
     def run(self, prepared, k):

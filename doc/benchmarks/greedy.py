@@ -19,8 +19,8 @@ from sklearn.datasets import fetch_openml
 from sklearn.linear_model import LogisticRegression, orthogonal_mp
 
 from skcoreset import FacilityLocation
-from skcoreset._kernels.factored import Factored
 from skcoreset._kernels.omp import matching_pursuit
+from skcoreset._kernels.outer_products import OuterProducts
 from skcoreset._models import gradient_factors
 
 
@@ -112,7 +112,7 @@ def matching(X, y, k=250):
     rows = []
     for dtype in (np.float32, np.float64):
         a, h, _ = gradient_factors(model, X.astype(dtype), np.full(len(X), 3))
-        gradients = Factored(a.astype(dtype), h)
+        gradients = OuterProducts(a.astype(dtype), h)
         G = gradients.explicit().astype(dtype)
         b = G.sum(axis=0)
 

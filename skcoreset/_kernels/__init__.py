@@ -1,1 +1,1 @@
-"""Numerics: plain functions, arrays in, arrays out; no estimators and no labels."""
+"""Numerical functions of arrays. They do not depend on estimators, labels or containers."""

@@ -1,4 +1,4 @@
-"""The one greedy loop of all set functions: lazy or stochastic."""
+"""Greedy maximization of set functions: lazy, stochastic or naive."""
 
 import numpy as np
 from array_api_extra import argpartition
@@ -19,43 +19,43 @@ def greedy(
     stop=None,
     report=None,
 ):
-    """Add the candidate that adds most, again and again.
+    """Add the candidate with the largest marginal gain in each of `size` steps.
 
-    Lazy (Minoux 1978): a gain of an earlier step is an upper bound, as what a candidate adds never
-    grows. The candidates with the largest bounds are brought up to date, 1, 2, 4, ... 64 at once
-    (32 to 512 where values are made on demand), until the best of them is up to date: the picks
-    are those of the plain loop, which evaluates every candidate every time. Ties (gains equal up
-    to rounding) go to the lowest position.
+    Lazy (Minoux 1978): the marginal gains of a submodular function do not increase, so a gain of
+    an earlier step is an upper bound. The gains of the candidates with the largest bounds are
+    evaluated, 1, 2, 4, ... 64 at once (32 to 512 for similarities on demand), until the largest
+    bound is a gain of this step. The picks are those of the naive loop, which evaluates all
+    candidates in each step. Ties (gains equal up to rounding) go to the lowest position.
 
-    Stochastic (Mirzasoleiman et al. 2015): each step looks at a random ``n / size * ln(1 /
-    epsilon)`` of the candidates only.
+    Stochastic (Mirzasoleiman et al. 2015): each step evaluates a random sample of
+    ``n / size * ln(1 / epsilon)`` candidates.
 
-    On a GPU some objectives have a lazy loop of their own (`on_gpu`), that makes the same picks. It
-    runs ahead of `report` and `stop`, which hear of every pick all the same; those behind the one
-    where `stop` says True are given up.
+    On a GPU some objectives have a lazy loop of their own (`on_gpu`) that makes the same picks. It
+    runs ahead of `report` and `stop`, which are called for each pick nevertheless; picks after the
+    one for which `stop` returns True are discarded.
 
     Parameters
     ----------
     objective : object as described in :mod:`skcoreset._kernels.set_functions`
     size : int
-        Number of picks, those of `start` included.
+        Number of picks, including those of `start`.
     start : sequence of int
-        Positions that are in already.
+        Positions of the first picks.
     optimizer : "lazy", "stochastic" or "naive"
     epsilon : float
-        Of "stochastic".
+        Only for "stochastic".
     random_state : RandomState
-        Of "stochastic".
+        Only for "stochastic".
     stop : callable, optional
-        Asked after each pick; True ends the loop.
+        Called after each pick; if it returns True, the loop ends.
     report : callable, optional
-        Called with the number of picks after each.
+        Called with the number of picks after each pick.
 
     Returns
     -------
-    picks : ndarray of shape (size,), or shorter if `stop` said so
+    picks : ndarray of shape (size,), or shorter if `stop` returned True
     gains : ndarray, float64
-        What each pick added.
+        Marginal gain of each pick.
     """
     on_gpu = objective.on_gpu() if optimizer == "lazy" else None
     if on_gpu is not None:
@@ -92,8 +92,8 @@ class _Lazy:
 
     def best(self):
         xp, bound, batch = self.xp, self.bound, self.least
-        if self.objective.kept_gains is not None:
-            gains = xp.where(bound > -xp.inf, self.objective.kept_gains, -xp.inf)
+        if self.objective.maintained_gains is not None:
+            gains = xp.where(bound > -xp.inf, self.objective.maintained_gains, -xp.inf)
             return _lowest_of_ties(gains, self.objective)
         while True:
             top = int(xp.argmax(bound))
@@ -117,8 +117,8 @@ class _Lazy:
         self.bound[pick] = -self.xp.inf
         self.step += 1
         if self.step == 1 and self.objective.on_demand:
-            # One pick changes most gains, and making all values again for all candidates costs
-            # half of making them for one after the other.
+            # The first pick changes most gains. All similarities at once take half of the time of
+            # those of one candidate after the other, as each pair is computed once.
             taken = self.bound == -self.xp.inf
             self.bound = self.xp.where(taken, -self.xp.inf, self.objective.all_gains())
             self.age = self.age + 1
@@ -154,14 +154,14 @@ class _Stochastic(_Naive):
 
 
 def _lowest_of_ties(gains, objective):
-    """Position of the largest gain, the lowest of a tie, and that gain."""
+    """Position of the largest gain (the lowest position of a tie), and its gain."""
     xp = objective.xp
     pick = int(xp.nonzero(gains >= _least(float(xp.max(gains)), objective))[0][0])
     return pick, float(gains[pick])
 
 
 def _least(gain, objective):
-    """The smallest gain that may be as large as `gain`, which is the largest."""
+    """The smallest gain that ties with the largest gain, `gain`."""
     if not np.isfinite(gain):
-        raise ValueError("Gains are not finite: similarities overflow. Scale X.")
-    return gain - objective.rounding * abs(gain) - objective.noise
+        raise ValueError("The gains are not finite, as sums of similarities overflow. Scale X.")
+    return gain - objective.relative_tolerance * abs(gain) - objective.absolute_tolerance

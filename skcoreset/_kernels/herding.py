@@ -7,18 +7,18 @@ __all__ = ["herd"]
 
 
 def herd(gram, size, weight, *, report=None):
-    """Pick rows so that the mean of the picked ones stays nearest to the (weighted) mean of all.
+    """Select rows whose mean feature vector approximates the weighted mean of all.
 
-    With features phi and mean mu, pick t + 1 is the row nearest to
-    ``(t + 1) mu - sum_{s picked} phi(s)``, which brings the mean of the picked ones nearest to mu.
-    Ties (equal up to rounding in float64, whatever the table is) go to the lowest position.
+    With feature vectors phi and their mean mu, pick t + 1 is the row nearest to
+    ``(t + 1) mu - sum_{s in S} phi(s)``: with it the mean of the picks is nearest to mu. Ties
+    (equal up to rounding in float64, for tables of any dtype) go to the lowest position.
 
     Parameters
     ----------
-    gram : object of :func:`skcoreset._kernels.distances.gram`
+    gram : object of :func:`skcoreset._kernels.kernels.gram`
     size : int
     weight : array of shape (n,), float64
-        What each row weighs in the mean.
+        Weight of each row in the mean.
     report : callable, optional
         Called with the number of picks after each pick.
 
@@ -29,9 +29,9 @@ def herd(gram, size, weight, *, report=None):
 
     Notes
     -----
-    Time: one product of the rows with a vector a pick (a kernel: one column of the kernel matrix
-    a pick, and the whole of it once for the mean), and the differences of those rows that the
-    product cannot tell apart. Memory: a few vectors of n.
+    Time of a pick: one product of the table and a vector (with a kernel: one column of the kernel
+    matrix), and differences for the rows that tie up to the rounding of the product. With a kernel,
+    the whole kernel matrix once for the mean. Memory: a few vectors of n.
     """
     on_gpu = herding_on(gram)
     if on_gpu is not None:
@@ -41,7 +41,7 @@ def herd(gram, size, weight, *, report=None):
     total = 0 * mean
     cost = xp.asarray(gram.diagonal, copy=True)  # picked rows: inf
     picks = []
-    # Positions stay arrays: on a GPU an int would have to wait for each pick.
+    # Positions stay arrays, as an int would synchronize the host with a GPU for each pick.
     for step in range(size):
         pick = gram.best(step, mean, scale, total, cost)
         total = total + gram.feature(pick)

@@ -1,4 +1,4 @@
-"""Nearest neighbours, exact, by the fastest of three searches: tree, scikit-learn's, or blocks."""
+"""Exact nearest neighbors by the fastest of three searches: tree, scikit-learn's, or blocks."""
 
 from hashlib import blake2b
 from itertools import pairwise
@@ -17,16 +17,18 @@ from skcoreset._kernels.distances import Cosine, Precomputed
 
 __all__ = ["nearest_neighbors"]
 
-TREE_COLUMNS = 6  # up to so many columns a tree is faster; from about 10 on it is slower
-MATCHED_COLUMNS = 64  # up to so many float32 columns scikit-learn's search is as fast or faster
-SPARE = 2  # rows that a search is asked for beyond those wanted, to see whether others tie
+TREE_COLUMNS = 6  # a tree is the fastest search up to this number of columns
+MATCHED_COLUMNS = 64  # for float32, scikit-learn's search is as fast up to this number of columns
+SPARE = 2  # additional neighbors of a search, which show whether others tie
 GROUPS = 32
-MANY = 8  # of so many candidates one may be among the nearest: then all are measured
+MANY = 8  # if more than one candidate in so many may be a neighbor, all values are exact
 MOST_MEMORY = 128  # MiB, for scikit-learn's search
 
 
 def nearest_neighbors(pairs, n_neighbors, of=slice(None), among=slice(None)):
-    """The `n_neighbors` nearest rows of each row, never itself; ties go to the lowest position.
+    """The `n_neighbors` nearest neighbors of each row, without itself.
+
+    Ties (equal up to rounding) go to the lowest position.
 
     Parameters
     ----------
@@ -34,9 +36,9 @@ def nearest_neighbors(pairs, n_neighbors, of=slice(None), among=slice(None)):
     n_neighbors : int
         At most the number of other rows in `among`.
     of : slice or ascending ndarray of int
-        Positions of the rows that are asked about; default all.
+        Positions of the query rows; all by default.
     among : slice or ascending ndarray of int
-        Positions of the rows that may be neighbours; default all.
+        Positions of the candidates; all by default.
 
     Returns
     -------
@@ -46,24 +48,24 @@ def nearest_neighbors(pairs, n_neighbors, of=slice(None), among=slice(None)):
 
     Notes
     -----
-    Time: n_of n_among d; for Euclidean distances of at most `TREE_COLUMNS` columns on the host
-    about n_of log(n_among) by a tree, but for rows with many ties. Memory: O(n n_neighbors) and
-    blocks within `working_memory`.
+    Time: n_of n_among d. For Euclidean distances of at most `TREE_COLUMNS` columns on the host, a
+    tree takes about n_of log(n_among), except for rows with many ties. Memory: O(n n_neighbors),
+    and blocks of `working_memory`.
 
-    Euclidean distances on the host are left to scikit-learn's search where it is the faster one:
-    in float64, and up to `MATCHED_COLUMNS` columns (of float32 it makes float64 for its products,
-    which wider tables feel); sparse tables where at most one value in ten is stored. On a GPU a
-    kernel keeps the nearest of each row as it goes through the table.
+    For Euclidean distances on the host scikit-learn's search is used if it is faster: for float64,
+    for float32 up to `MATCHED_COLUMNS` columns (its products are float64), and for sparse tables
+    with at most one stored value in ten. On a GPU a CUDA kernel maintains the nearest candidates of
+    each row in one pass over the table.
     """
-    asked, among = np.arange(pairs.n)[of], np.arange(pairs.n)[among]
-    neighbors = np.empty((len(asked), n_neighbors), dtype=np.intp)
-    distances = np.empty((len(asked), n_neighbors))
-    found = np.zeros(len(asked), dtype=bool)
+    queries, among = np.arange(pairs.n)[of], np.arange(pairs.n)[among]
+    neighbors = np.empty((len(queries), n_neighbors), dtype=np.intp)
+    distances = np.empty((len(queries), n_neighbors))
+    found = np.zeros(len(queries), dtype=bool)
     for search in _searches(pairs):
         left = np.flatnonzero(~found)
         if len(left) == 0:
             break
-        for at, rows, columns, values in search(pairs, n_neighbors, asked[left], among):
+        for at, rows, columns, values in search(pairs, n_neighbors, queries[left], among):
             at = left[at]
             nearest = _nearest(rows, values, n_neighbors, pairs)
             neighbors[at] = columns[nearest].reshape(-1, n_neighbors)
@@ -73,75 +75,75 @@ def nearest_neighbors(pairs, n_neighbors, of=slice(None), among=slice(None)):
 
 
 def _searches(pairs):
-    """The searches to try one after the other; the last one leaves no row out."""
+    """The searches in the order in which they are tried; the last one finds all neighbors."""
     on_gpu = search_on(pairs, SPARE)
     if on_gpu is not None:
         return [on_gpu, _by_blocks]
-    if pairs.cancels and not is_foreign(pairs.X):
+    if pairs.is_squared and not is_foreign(pairs.X):
         if pairs.narrow and pairs.X.shape[1] <= TREE_COLUMNS:
             return [_by_tree, _by_blocks]
         if sparse.issparse(pairs.X):
             fast = 10 * pairs.X.nnz <= pairs.X.shape[0] * pairs.X.shape[1]
         else:
             fast = pairs.itemsize == 8 or pairs.X.shape[1] <= MATCHED_COLUMNS
-        # A table far from the origin would lose its digits there.
+        # scikit-learn does not shift the table, so it must be near the origin.
         if fast and pairs.offset is None and pairs.rows is None:
             return [_by_scikit_learn, _by_blocks]
     return [_by_blocks]
 
 
-# A search yields (at, rows, columns, values): rows at[0], at[1], ... of those asked about have the
-# candidates `columns` at `values`, the one at position i being of row at[rows[i]]; ascending by
-# row and column. All that may be among the nearest are there, and few others.
+# A search yields (at, rows, columns, values). Query at[rows[i]] has the candidate columns[i] at the
+# value values[i], in ascending order of rows and columns. They contain all candidates that may be
+# among the nearest neighbors, and few others.
 
 
-def _by_blocks(pairs, n_neighbors, asked, among):
+def _by_blocks(pairs, n_neighbors, queries, among):
     among = _fewer_alike(pairs, among, n_neighbors + 1)
     xp, n = pairs.xp, len(among)
     every = xp.asarray(among, device=pairs.device)
     whole = n > 0 and among[-1] - among[0] == n - 1
     candidates = slice(int(among[0]), int(among[-1]) + 1) if whole else every
-    for block in block_slices(len(asked), 4 * n * pairs.itemsize, most_bytes=2**26):
-        mine = xp.asarray(asked[block], device=pairs.device)
-        # Ascending, so that only these columns can be the rows themselves.
-        a, b = np.searchsorted(among, [asked[block][0], asked[block][-1] + 1]).tolist()
+    for block in block_slices(len(queries), 4 * n * pairs.itemsize, most_bytes=2**26):
+        mine = xp.asarray(queries[block], device=pairs.device)
+        # Positions are ascending, so a query is among these columns only.
+        a, b = np.searchsorted(among, [queries[block][0], queries[block][-1] + 1]).tolist()
         itself = mine[:, None] == every[None, a:b]
-        D = pairs.rough(mine, candidates)
+        D = pairs.approximate_block(mine, candidates)
         D[:, a:b] = xp.where(itself, xp.inf, D[:, a:b])
         edge = _about_kth_smallest(D, n_neighbors, xp)
         if not xp.all(xp.isfinite(edge)):
             raise ValueError(
-                "The metric gives distances that are NaN or infinite: a row has fewer than "
-                f"{n_neighbors} neighbours at a finite distance."
+                f"A row has fewer than {n_neighbors} neighbors at a finite distance, as the metric "
+                "is NaN or infinite for some pairs. Remove these samples or choose another metric."
             )
-        # What ties, and two values, each with its error; the squared norm of a neighbour is at most
-        # twice that of the row, plus twice its distance.
-        edge = edge + 2 * _tie(pairs, edge) + 4 * pairs.slack(edge, mine)
+        # Add ties, and the errors of two values. The squared norm of a neighbor is at most twice
+        # that of the row plus twice the squared distance.
+        edge = edge + 2 * _tie(pairs, edge) + 4 * pairs.error_bound(edge, mine)
         hits = xp.nonzero(xp.reshape(edge[:, None] >= D, (-1,)))[0]
-        measured = _can_measure_all(pairs) and MANY * hits.shape[0] > D.shape[0] * D.shape[1]
-        if measured:  # products cannot tell them apart
-            D = _all_measured(pairs, asked[block], among)
+        are_exact = _has_exact_block(pairs) and MANY * hits.shape[0] > D.shape[0] * D.shape[1]
+        if are_exact:  # too many values tie up to the rounding of products
+            D = _exact_block(pairs, queries[block], among)
             D[:, a:b][itself] = np.inf
             edge = np.partition(D, n_neighbors - 1, axis=1)[:, n_neighbors - 1]
             edge += 2 * _tie(pairs, edge)
             hits = np.flatnonzero(edge[:, None] >= D)
         values = xp.take(xp.reshape(D, (-1,)), hits)
         rows, columns = hits // n, hits % n
-        if (pairs.cancels or isinstance(pairs, Cosine)) and not measured:
+        if (pairs.is_squared or isinstance(pairs, Cosine)) and not are_exact:
             values = xp.astype(values, xp.float64, copy=False)
             own, other = xp.take(mine, rows), xp.take(every, columns)
             count = np.bincount(to_numpy(rows), minlength=mine.shape[0])
             many = xp.asarray(count > n_neighbors, device=pairs.device)
-            unsure = xp.take(many, rows) | pairs.doubtful(values, own, other)
-            values[unsure] = _measured(pairs, own[unsure], other[unsure])
+            unsure = xp.take(many, rows) | pairs.is_inexact(values, own, other)
+            values[unsure] = _exact_values(pairs, own[unsure], other[unsure])
         columns = among[to_numpy(columns)]
-        yield np.arange(len(asked))[block], to_numpy(rows), columns, to_numpy(values)
+        yield np.arange(len(queries))[block], to_numpy(rows), columns, to_numpy(values)
 
 
-def _measured(pairs, left, right):
-    """Value of each pair (left[i], right[i]) as exact as can be had, float64."""
+def _exact_values(pairs, left, right):
+    """Exact value of each pair (left[i], right[i]), float64."""
     if not isinstance(pairs, Cosine):
-        return pairs.direct(left, right)
+        return pairs.exact_pairs(left, right)
     xp = pairs.xp
     out = xp.empty(left.shape[0], dtype=xp.float64, device=pairs.device)
     for block in block_slices(left.shape[0], 6 * 8 * pairs.terms):
@@ -156,11 +158,11 @@ def _measured(pairs, left, right):
 
 
 def _directions(pairs, at):
-    """Rows scaled to norm 1, in float64, and which are not of zeros.
+    """Rows scaled to norm 1, in float64, and whether each is not a row of zeros.
 
-    Half the squared distance of two is the distance by angle, with the digits that 1 - cos loses.
+    Half the squared distance of two such rows is the cosine distance, without cancellation.
     """
-    rows, xp = pairs.fetch_wide(at), pairs.xp
+    rows, xp = pairs.fetch_float64(at), pairs.xp
     if sparse.issparse(rows):
         norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
         return sparse.diags_array(1 / np.where(norms > 0, norms, 1.0)) @ rows, norms > 0
@@ -168,26 +170,26 @@ def _directions(pairs, at):
     return rows / xp.where(norms > 0, norms, 1.0)[:, None], norms > 0
 
 
-def _can_measure_all(pairs):
-    """Whether all distances are to be had from dense rows, at less than those of pairs."""
-    if not (pairs.cancels or isinstance(pairs, Cosine)) or is_foreign(pairs.X):
+def _has_exact_block(pairs):
+    """Whether `_exact_block` is faster than exact values of many pairs."""
+    if not (pairs.is_squared or isinstance(pairs, Cosine)) or is_foreign(pairs.X):
         return False
     stored = pairs.X.nnz / pairs.X.shape[0] if sparse.issparse(pairs.X) else np.inf
     return pairs.X.shape[1] <= 16 * stored
 
 
-def _all_measured(pairs, asked, among):
-    """The same for all rows `asked` with all `among`, (n_asked, n_among)."""
+def _exact_block(pairs, queries, among):
+    """Exact values of all `queries` and all rows `among`, (n_queries, n_among)."""
     by_angle = isinstance(pairs, Cosine)
 
     def dense(at):
-        rows, there = _directions(pairs, at) if by_angle else (pairs.fetch_wide(at), None)
+        rows, there = _directions(pairs, at) if by_angle else (pairs.fetch_float64(at), None)
         return (rows.toarray() if sparse.issparse(rows) else rows), there
 
-    out = np.empty((len(asked), len(among)))
+    out = np.empty((len(queries), len(among)))
     row_bytes = 3 * 8 * pairs.X.shape[1]
-    for left in block_slices(len(asked), row_bytes):
-        x, one = dense(asked[left])
+    for left in block_slices(len(queries), row_bytes):
+        x, one = dense(queries[left])
         for right in block_slices(len(among), row_bytes):
             y, other = dense(among[right])
             values = cdist(x, y, "sqeuclidean")
@@ -198,10 +200,10 @@ def _all_measured(pairs, asked, among):
 
 
 def _fewer_alike(pairs, among, most):
-    """`among` without rows that are the same as `most` others before them.
+    """`among` without rows that have `most` duplicates at lower positions.
 
-    These come before it in any list of neighbours, and thousands of rows without an entry, say,
-    would be candidates of each other.
+    Ties go to the lowest position, so such a row is never a neighbor. Without this step, thousands
+    of empty rows would be candidates of each other.
     """
     if is_foreign(pairs.X) or isinstance(pairs, Precomputed):
         return among
@@ -224,10 +226,10 @@ def _row_bytes(rows):
 
 
 def _about_kth_smallest(D, k, xp):
-    """At least the k-th smallest value of each row, and mostly that value itself.
+    """An upper bound of the k-th smallest value of each row, mostly that value itself.
 
-    It is the k-th smallest of the minima of groups of columns, which is exact unless two of the k
-    smallest share a group: one pass over D instead of the many of a partition.
+    It is the k-th smallest of the minima of groups of columns. This is exact unless two of the k
+    smallest values are in one group, and takes one pass over D, a partition several.
     """
     n = D.shape[1]
     width = min(n, max(-(-n // GROUPS), 4 * k))
@@ -238,50 +240,57 @@ def _about_kth_smallest(D, k, xp):
     return partition(lowest, k - 1, axis=1, xp=xp)[:, k - 1]
 
 
-def _by_tree(pairs, n_neighbors, asked, among):
-    """Leaves out the rows that tie with more than the tree was asked for."""
-    tree = KDTree(pairs.fetch_wide(among))
+def _by_tree(pairs, n_neighbors, queries, among):
+    """Neighbors by a tree, except of rows with more ties than `SPARE`."""
+    tree = KDTree(pairs.fetch_float64(among))
     ask = min(n_neighbors + 1 + SPARE, len(among))
-    for block in block_slices(len(asked), 6 * 8 * ask):
-        values, columns = tree.query(pairs.fetch_wide(asked[block]), k=np.arange(1, ask + 1))
-        near = _near(pairs, n_neighbors, asked[block], among, values**2, columns)
-        yield np.arange(len(asked))[block][near[0]], *near[1:]
+    for block in block_slices(len(queries), 6 * 8 * ask):
+        values, columns = tree.query(pairs.fetch_float64(queries[block]), k=np.arange(1, ask + 1))
+        near = _near(pairs, n_neighbors, queries[block], among, values**2, columns)
+        yield np.arange(len(queries))[block][near[0]], *near[1:]
 
 
-def _by_scikit_learn(pairs, n_neighbors, asked, among):
-    """Leaves out the rows that tie with more than it was asked for."""
+def _by_scikit_learn(pairs, n_neighbors, queries, among):
+    """Neighbors by scikit-learn's search, except of rows with more ties than `SPARE`."""
     search = NearestNeighbors(algorithm="brute").fit(pairs.fetch(_as_slice(among)))
     ask = min(n_neighbors + 1 + SPARE, len(among))
-    # Larger parts of a sparse product are no faster, but for the time to get the memory.
+    # Larger blocks of a sparse product are not faster, and allocating them takes time.
     memory = min(sklearn.get_config()["working_memory"], MOST_MEMORY)
     with sklearn.config_context(working_memory=memory):
-        values, columns = search.kneighbors(pairs.fetch(_as_slice(asked)), ask)
-    for block in block_slices(len(asked), 6 * 8 * ask):
+        values, columns = search.kneighbors(pairs.fetch(_as_slice(queries)), ask)
+    for block in block_slices(len(queries), 6 * 8 * ask):
         near = _near(
-            pairs, n_neighbors, asked[block], among, values[block] ** 2, columns[block], exact=False
+            pairs,
+            n_neighbors,
+            queries[block],
+            among,
+            values[block] ** 2,
+            columns[block],
+            exact=False,
         )
-        yield np.arange(len(asked))[block][near[0]], *near[1:]
+        yield np.arange(len(queries))[block][near[0]], *near[1:]
 
 
 def _tie(pairs, value):
-    """How close to `value` another is that ties with it."""
-    factor, term = pairs.tie
-    if isinstance(pairs, Cosine):  # half a square, whose root is known up to `term`
+    """Largest difference of a value that ties with `value`."""
+    factor, term = pairs.tie_tolerance
+    if isinstance(pairs, Cosine):  # half a squared chord, whose root has the error `term`
         return term * ((2 * namespace(value).clip(value, min=0)) ** 0.5 + term)
     return factor * value + term
 
 
 def _as_slice(at):
-    """Consecutive positions as a slice, which takes a view of a table and not a copy."""
+    """Consecutive positions as a slice, so that rows are a view and not a copy."""
     whole = len(at) and at[-1] - at[0] == len(at) - 1
     return slice(int(at[0]), int(at[-1]) + 1) if whole else at
 
 
 def _near(pairs, n_neighbors, mine, among, values, columns, exact=True):
-    """(settled, rows, columns, values) of what a search found for `mine`, ascending in `values`.
+    """(settled, rows, columns, values) from the results of a search for the queries `mine`.
 
-    A row is settled if all that may be among its nearest was found. What is not `exact` is off by
-    `pairs.slack`.
+    `values` and `columns` are ascending in `values`. A query is settled if the search found all
+    candidates that may be among its nearest neighbors. Values have an error of `pairs.error_bound`
+    unless `exact`.
     """
     columns = among[columns]
     last = values[:, -1].copy() if values.shape[1] < len(among) else np.inf
@@ -289,7 +298,7 @@ def _near(pairs, n_neighbors, mine, among, values, columns, exact=True):
     edge = np.partition(values, n_neighbors - 1, axis=1)[:, n_neighbors - 1]
     edge += 2 * _tie(pairs, edge)
     if not exact:
-        edge += 4 * pairs.slack(edge, mine)
+        edge += 4 * pairs.error_bound(edge, mine)
     settled = last > edge
     near = (edge[:, None] >= values) & settled[:, None]
     order = np.argsort(columns, axis=1)
@@ -297,15 +306,15 @@ def _near(pairs, n_neighbors, mine, among, values, columns, exact=True):
     rows, values, columns = np.nonzero(near)[0], values[near], columns[near]
     if not exact:
         many = near.sum(axis=1) > n_neighbors
-        unsure = many[rows] | pairs.doubtful(values, mine[rows], columns)
-        values[unsure] = pairs.direct(mine[rows][unsure], columns[unsure])
+        unsure = many[rows] | pairs.is_inexact(values, mine[rows], columns)
+        values[unsure] = pairs.exact_pairs(mine[rows][unsure], columns[unsure])
     return settled, (np.cumsum(settled) - 1)[rows], columns, values
 
 
 def _nearest(rows, values, n_neighbors, pairs):
-    """Mask of the `n_neighbors` smallest `values` of each row, the first of those that tie."""
+    """Mask of the `n_neighbors` smallest `values` of each row; ties in order of position."""
     start = np.flatnonzero(np.diff(rows, prepend=-1))
-    if len(rows) == len(start) * n_neighbors:  # each row has at least so many: no choice
+    if len(rows) == len(start) * n_neighbors:  # no row has more candidates
         return np.ones(len(rows), dtype=bool)
     edge = values[np.lexsort((values, rows))][start + n_neighbors - 1]
     width = _tie(pairs, edge)
@@ -313,5 +322,5 @@ def _nearest(rows, values, n_neighbors, pairs):
     sure = (edge - width)[rows] > values
     tied &= ~sure
     places = n_neighbors - np.add.reduceat(sure, start, dtype=int)
-    before = np.cumsum(tied) - tied  # of all rows; within the row: less those before its start
+    before = np.cumsum(tied) - tied  # ties before this one, over all rows
     return sure | (tied & (before - before[start][rows] < places[rows]))

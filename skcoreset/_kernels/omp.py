@@ -1,4 +1,4 @@
-"""Orthogonal matching pursuit with weights that are solved for anew at every step."""
+"""Orthogonal matching pursuit with non-negative or signed weights."""
 
 import numpy as np
 import sklearn
@@ -13,45 +13,44 @@ __all__ = ["matching_pursuit"]
 def matching_pursuit(
     atoms, target, size, *, regularization=0.0, positive=True, tol=0.0, report=None
 ):
-    """Few rows and weights whose weighted sum is near a target.
+    """Select rows and weights whose weighted sum approximates a target.
 
-    Minimises ``|| sum_S w_i g_i - b ||^2 + regularization ||w||^2`` greedily: the row with the
-    largest (positive) correlation with what is left over comes in, never one that is in, and the
-    weights of all rows that are in are solved for again, non-negative where `positive`. A row
-    whose weight would be negative goes out and may come back. The non-negative solution is that of
-    the active set method (Lawson & Hanson 1974), started from the one before.
+    Minimizes ``|| sum_S w_i g_i - b ||^2 + regularization ||w||^2`` greedily. A step adds the row
+    with the largest (positive) correlation with the residual to the support, and solves for the
+    weights of the support again, non-negative if `positive`. A row whose weight would be negative
+    is removed from the support and may be added again. The non-negative solution is that of the
+    active set method (Lawson & Hanson 1974), started from the solution of the step before.
 
     Parameters
     ----------
-    atoms : object with ``n``, ``inner``, ``correlate`` and ``sq``, as `Factored`
+    atoms : object with ``n``, ``inner``, ``correlate`` and ``sq``, as `OuterProducts`
     target : array
         As ``atoms.correlate`` takes it.
     size : int
     regularization : float
     positive : bool
     tol : float
-        Stop when what is left over is at most ``tol`` times the norm of the target.
+        Stop if the norm of the residual is at most ``tol`` times the norm of the target.
     report : callable, optional
-        Called with the number of rows that are in, after each step.
+        Called with the size of the support after each step.
 
     Returns
     -------
     picks : ndarray of int
-        Positions, in the order they came in: `size`, or fewer where no row is left that would
-        bring the sum nearer.
+        Positions, in the order in which they were added: `size`, or fewer if no other row reduces
+        the residual.
     weights : ndarray, float64
     residual_norms : ndarray, float64
-        Norm of what is left over with the first 1, 2, ... picks.
+        Norm of the residual with the first 1, 2, ... picks.
 
     Notes
     -----
-    Time for each step: one column of inner products, n(d + C); one product of the columns with
-    the weights, n k; a triangular solve, k^2. Memory: n k, or n if that is more than a quarter of
-    `working_memory`; then correlations come from the residual itself, at n d C a step.
+    Time of a step: one column of inner products, n(d + C); one product of the columns and the
+    weights, n k; a triangular solve, k^2. Memory: n k. If that exceeds a quarter of
+    `working_memory`, it is n, and correlations are computed from the residual at n d C a step.
 
-    On a GPU the columns are kept in the type of the table, and nothing waits for a single step;
-    `report` is then called after every 32 of them. Where the columns do not fit, the loop is the
-    one below, and waits for each.
+    On a GPU the columns have the dtype of the table, and the host is synchronized every 32 steps,
+    when `report` is called. If the columns do not fit, it is synchronized in each step.
     """
     on_gpu = pursuit_on(atoms, size)
     if on_gpu is not None:
@@ -62,9 +61,9 @@ def matching_pursuit(
     fit = _Fit(atoms, start, size, regularization, positive)
     unusable = np.zeros(n, dtype=bool)
     norms = np.full(size + 1, np.sqrt(norm_b))
-    # Below this a correlation is rounding: the norms of the row and of the target multiplied out.
+    # A smaller correlation is rounding of the product of the norms of the row and the target.
     rounding = 64 * atoms.eps * np.sqrt(norm_b * to_numpy(atoms.sq))
-    for _ in range(4 * size + 4):  # a row that goes out costs a step; more than a few are rare
+    for _ in range(4 * size + 4):  # removed rows take further steps; they are rare
         if len(fit.picks) == size or norms[len(fit.picks)] <= tol * norms[0]:
             break
         left = fit.correlations()
@@ -87,7 +86,7 @@ def matching_pursuit(
 
 
 class _Fit:
-    """Least squares on the rows that are in, kept up to date by their Cholesky factor."""
+    """Least squares on the support, updated by its Cholesky factor."""
 
     def __init__(self, atoms, start, size, regularization, positive):
         self.atoms, self.start = atoms, start
@@ -109,13 +108,13 @@ class _Fit:
         return self.start - to_numpy(self.atoms.correlate(self.atoms.total(weight)))
 
     def explained(self):
-        """How much nearer the sum is: ``|b|^2 - |sum - b|^2``."""
+        """Decrease of the squared residual, ``|b|^2 - |sum - b|^2``."""
         k = len(self.picks)
         fitted = self.weights @ self.gram[:k, :k] @ self.weights
         return 2 * self.weights @ self.start[self.picks] - fitted
 
     def add(self, pick):
-        """Take a row in and solve again; False if it is a combination of those that are in."""
+        """Add a row to the support and solve; False if it is a combination of the support."""
         k = len(self.picks)
         xp = self.atoms.xp
         at = xp.asarray([pick], device=self.atoms.device)
@@ -147,7 +146,7 @@ class _Fit:
         return True
 
     def _solve(self, weights):
-        """Weights of the rows that are in; those that would turn negative go out."""
+        """Weights of the support, from which rows with negative weights are removed."""
         while True:
             k = len(self.picks)
             factor = self.factor[:k, :k]
@@ -160,7 +159,7 @@ class _Fit:
             step = (weights[negative] / (weights[negative] - wanted[negative])).min()
             weights = weights + step * (wanted - weights)
             out = negative & (weights <= 1e-15 * weights.max())
-            if not out.any():  # rounding: the one that was to reach 0
+            if not out.any():  # none is 0 due to rounding: the smallest
                 out = negative & (weights == weights[negative].min())
             weights = self._drop(out, weights)
 

@@ -8,8 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from skcoreset._backend import block_slices, to_numpy
-from skcoreset._kernels.centre import CentredRows
-from skcoreset._kernels.distances import _Rows
+from skcoreset._kernels.centered_rows import CenteredRows
+from skcoreset._kernels.stored_rows import StoredRows
 
 __all__ = [
     "Sizes",
@@ -238,7 +238,7 @@ def lightweight_sensitivity(X, weight):
     -----
     Time: O(n d), with two passes over X. Memory: a few vectors of length n, and blocks.
     """
-    around = CentredRows(X)
+    around = CenteredRows(X)
     squares = around.distances(around.mean(weight)) ** 2
     spread = weight @ squares
     if spread == 0:  # all samples are equal
@@ -271,7 +271,7 @@ def kmeans_sensitivity(X, weight, n_clusters, random_state):
     -----
     Time: O(n k d). Memory: a few vectors of length n, and blocks.
     """
-    around, n = CentredRows(to_numpy(X)), X.shape[0]
+    around, n = CenteredRows(to_numpy(X)), X.shape[0]
     closest, cell = np.full(n, np.inf), np.zeros(n, dtype=np.intp)
     for cluster in range(n_clusters):
         if cluster == 0:
@@ -317,14 +317,14 @@ def leverage(X, weight):
     -----
     Time: O(n d^2), with three passes over X. Memory: d^2, and blocks of dense rows.
     """
-    rows, d = _Rows(X, may_copy=False), X.shape[1]
+    rows, d = StoredRows(X, may_copy=False), X.shape[1]
     xp, device = rows.xp, rows.device
     root = xp.asarray(np.sqrt(weight), dtype=xp.float64, device=device)
     # The cost of a block with fewer rows than columns would be that of a larger one.
     blocks = block_slices(X.shape[0], min(6 * 8 * d, 2**23 // (4 * d)))
 
     def dense(block):
-        block = rows.fetch_wide(block)
+        block = rows.fetch_float64(block)
         return block.toarray() if sparse.issparse(block) else block
 
     largest = xp.zeros(d, dtype=xp.float64, device=device)

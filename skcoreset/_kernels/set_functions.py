@@ -1,24 +1,24 @@
-"""Set functions that a coreset is good at, as objects that the one greedy loop understands.
+"""Facility location and graph cut, as objectives of the greedy loop.
 
-An objective answers
+An objective has these members:
 
 ``n``, ``xp``, ``device``
-    how many candidates there are, and where its arrays live;
+    The number of candidates, and the namespace and device of its arrays.
 ``all_gains()``
-    what each candidate would add to the value now, (n,), float64;
+    The marginal gain of each candidate, (n,), float64.
 ``gains(candidates)``
-    the same for a few;
+    The marginal gains of some candidates, float64.
 ``add(candidate)``
-    take it in;
-``kept_gains``
-    the gains of all candidates where they are kept up to date, else None;
-``rounding``, ``noise``
-    relative and absolute error of a gain, below which two are a tie. The absolute one is that of
-    what gains are differences of, as far as it is not yet covered;
+    Add a candidate to the selected set.
+``maintained_gains``
+    The marginal gains of all candidates if the objective updates them with each pick, else None.
+``relative_tolerance``, ``absolute_tolerance``
+    Two gains tie if they differ by less than the relative error and the absolute error together.
+    The absolute error is that of the sums from which gains are differences.
 ``on_demand``
-    whether values are made anew each time, so that gains are dear;
+    Whether similarities are computed anew at each use, which makes gains expensive.
 ``on_gpu()``
-    its own lazy loop, where it has one that picks on a GPU, else None.
+    A lazy greedy loop that selects on the GPU, or None.
 """
 
 from collections import OrderedDict
@@ -29,11 +29,11 @@ from scipy import sparse
 from skcoreset._backend import block_slices, clip_below_zero, is_foreign, to_numpy
 from skcoreset._kernels.cuda.facility_location import (
     DENSE_PICKS,
-    FALLEN,
-    NOISE,
-    cover_loop_on,
-    cut_loop_on,
+    RESUM_RATIO,
+    SUM_ROUNDING,
+    facility_location_loop_on,
     gains_on,
+    graph_cut_loop_on,
 )
 from skcoreset._kernels.similarities import GraphSimilarities
 
@@ -41,90 +41,89 @@ __all__ = [
     "FacilityLocation",
     "GraphCut",
     "GraphFacilityLocation",
-    "by_mean",
-    "cover",
+    "facility_location",
 ]
 
 
-def noise_of(left, most=0.0):
-    """Rounding of gains: differences of what rows are covered by, `left` in all, and at `most`."""
-    return NOISE * (left + max(left, most))
+def gain_tolerance(left, most=0.0):
+    """Absolute tolerance of gains that are differences of two sums.
 
-
-def by_mean(weight):
-    """Sample weights by their mean, and the mean: weights times a constant are the same weights.
-
-    By the largest first, so that none overflows and few digits are lost where all are tiny.
+    `left` is the weighted sum of the largest similarity of each row (absolute values), `most` the
+    largest gain.
     """
-    most = weight.max()
-    share = weight / most
-    mean = share.mean()
-    return share / mean, most * mean
+    return SUM_ROUNDING * (left + max(left, most))
 
 
 class FacilityLocation:
-    """``sum_i w_i max_{j in S} s_ij``: every row has a similar one in the coreset.
+    """The facility location function ``sum_i w_i max_{j in S} s_ij``.
 
-    Similarities count from the lowest one, so that the value of nothing is 0.
+    The lowest similarity is subtracted from all, so that the value of the empty set is 0.
 
-    A pair of a row and a candidate that is less similar than the row is to its nearest pick can
-    never count again, and after a few picks most pairs are of that kind. On the host the others
-    are remembered: of a matrix that is held as a whole all of them, to keep the gains of all
-    candidates up to date (`_Kept`); of rows made on demand those of each candidate that was
-    looked at (`_Reach`). On a GPU the loop over a matrix that is held as a whole never leaves it
-    (`on_gpu`). Over rows made on demand the host leads, and waits a few times for each block of
-    candidates.
+    Only pairs of a row and a candidate that are more similar than the row and its most similar
+    pick contribute to a gain. After a few picks these are a small part of all pairs, and on the
+    host they are stored: for a complete matrix as the gains of all candidates
+    (`_MaintainedGains`), for similarities on demand for each evaluated candidate
+    (`_CandidateCache`). On a GPU the whole loop over a complete matrix runs on the device
+    (`on_gpu`); with similarities on demand the host runs the loop and synchronizes a few times for
+    each block of candidates.
 
     Parameters
     ----------
     similar : Similarities
     weight : array of shape (n,), float64
+
+    Attributes
+    ----------
+    max_similarity : array of shape (n,) or None
+        Similarity of each row to its most similar pick; None before the first pick.
+    nearest : array of shape (n,)
+        The pick (0, 1, ...) that this is.
     """
 
-    noise = 0.0
-    # Loss after the pick that `stop` is asked about, where a GPU is some picks ahead.
+    absolute_tolerance = 0.0
+    # Loss after the pick for which `stop` is called; a GPU may be some picks ahead of it.
     known_loss = None
 
     def __init__(self, similar, weight):
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
         self.similar, self.on_demand = similar, not similar.whole
-        self.rounding = similar.rounding
+        self.relative_tolerance = similar.relative_tolerance
         self.weight = self.xp.asarray(weight, dtype=similar.dtype, device=self.device)
-        self.covered = None  # similarity of each row to the nearest pick; None: no pick yet
+        self.max_similarity = None
         self.nearest = self.xp.zeros(self.n, dtype=self.xp.int64, device=self.device)
         self.picks = []
         self.first_gains = None
         self.fused = gains_on(self.weight, self.xp, self.device)
         on_host = self.fused is None and not is_foreign(self.weight)
-        self.reach = _Reach(similar.spare_bytes) if on_host else None
-        self.kept = None
+        self.cache = _CandidateCache(similar.spare_bytes) if on_host else None
+        self.maintained = None
 
     def on_gpu(self):
-        return cover_loop_on(self)
+        return facility_location_loop_on(self)
 
     @property
-    def kept_gains(self):
-        return None if self.kept is None else self.kept.gains
+    def maintained_gains(self):
+        return None if self.maintained is None else self.maintained.gains
 
     def all_gains(self):
-        if self.kept is not None:
-            return self.kept.gains
-        if self.covered is None:
+        if self.maintained is not None:
+            return self.maintained.gains
+        if self.max_similarity is None:
             sums, lowest = self.similar.sums_and_lowest(self.weight)
             self.first_gains = sums - lowest * float(self.xp.sum(self.weight))
             return self.first_gains
         gains = self.xp.zeros(self.n, dtype=self.xp.float64, device=self.device)
         for rows, columns, block, mirrored in self.similar.tiles():
             if self.fused is not None:
-                covered, weight = self.covered, self.weight
-                self.fused.of_rows(block, covered[columns], weight[columns], gains[rows])
+                max_similarity, weight = self.max_similarity, self.weight
+                self.fused.of_rows(block, max_similarity[columns], weight[columns], gains[rows])
                 if mirrored:
-                    self.fused.of_columns(block, covered[rows], weight[rows], gains[columns])
+                    self.fused.of_columns(block, max_similarity[rows], weight[rows], gains[columns])
                 continue
             if mirrored:
-                more = block.T - self.covered[rows][None, :]
+                more = block.T - self.max_similarity[rows][None, :]
                 gains[columns] += self._total(more, self.weight[rows])
-            more = block - self.covered[columns][None, :]
+            more = block - self.max_similarity[columns][None, :]
             gains[rows] += self._total(more, self.weight[columns])
         return gains
 
@@ -132,11 +131,11 @@ class FacilityLocation:
         return self.xp.astype(clip_below_zero(more) @ weight, self.xp.float64)
 
     def gains(self, candidates):
-        if self.kept is not None:
-            return self.kept.gains[candidates]
-        if self.covered is not None and self.reach is not None:
-            return self._gains_in_reach(candidates)
-        if self.covered is None:  # by the lowest similarity of all
+        if self.maintained is not None:
+            return self.maintained.gains[candidates]
+        if self.max_similarity is not None and self.cache is not None:
+            return self._cached_gains(candidates)
+        if self.max_similarity is None:  # relative to the lowest similarity of all pairs
             first = self.all_gains() if self.first_gains is None else self.first_gains
             return first[candidates]
         xp = self.xp
@@ -144,167 +143,172 @@ class FacilityLocation:
         for block in block_slices(candidates.shape[0], 3 * 8 * self.n, most_bytes=2**26):
             rows = self.similar.rows(candidates[block])
             if self.fused is not None:
-                self.fused.of_rows(rows, self.covered, self.weight, out[block])
+                self.fused.of_rows(rows, self.max_similarity, self.weight, out[block])
             else:
-                out[block] = self._total(rows - self.covered[None, :], self.weight)
+                out[block] = self._total(rows - self.max_similarity[None, :], self.weight)
         return out
 
-    def _gains_in_reach(self, candidates):
+    def _cached_gains(self, candidates):
         out = np.empty(len(candidates))
         asked = candidates.tolist()
-        known = np.array([c in self.reach for c in asked], dtype=bool)
-        for i in np.flatnonzero(known):  # first, as those that come new may push them out
-            out[i] = self._look(asked[i], *self.reach[asked[i]])
+        known = np.array([c in self.cache for c in asked], dtype=bool)
+        for i in np.flatnonzero(known):  # first, as new entries may remove them from the cache
+            out[i] = self._look(asked[i], *self.cache[asked[i]])
         new = np.flatnonzero(~known)
         for i, row in zip(new, self.similar.each(candidates[new]), strict=True):
-            at = np.flatnonzero(row > self.covered).astype(np.int32)
+            at = np.flatnonzero(row > self.max_similarity).astype(np.int32)
             out[i] = self._look(asked[i], at, row[at])
         return out
 
     def _look(self, candidate, at, values):
-        """Gain of a candidate by its values at the rows it may reach; remembers those it does."""
-        more = values - self.covered[at]
+        """Gain of a candidate by its similarities to rows `at`; stores those that contribute."""
+        more = values - self.max_similarity[at]
         left = np.flatnonzero(more > 0)
         if len(left) < len(at):
             at, values, more = at[left], values[left], more[left]
-        self.reach.put(candidate, at, values)
+        self.cache.put(candidate, at, values)
         return more @ self.weight[at]
 
     def add(self, candidate):
         size = len(self.picks)
         self.picks.append(candidate)
-        if size == 0 or self.reach is None:
+        if size == 0 or self.cache is None:
             self._add_to_all(candidate, size)
         else:
-            self._add_in_reach(candidate, size)
-        if size == 0 and self.reach is not None and not self.on_demand:
-            self.covered = self.covered.astype(np.float64)
-            self.kept = _Kept(self.covered, self.weight, self.similar)
-        if self.kept is None:
-            left = float(self.xp.sum(self.weight * self.xp.abs(self.covered)))
-            if size == 0 or FALLEN * left < self.left:
-                self.left, self.noise = left, noise_of(left)
+            self._add_from_cache(candidate, size)
+        if size == 0 and self.cache is not None and not self.on_demand:
+            self.max_similarity = self.max_similarity.astype(np.float64)
+            self.maintained = _MaintainedGains(self.max_similarity, self.weight, self.similar)
+        if self.maintained is None:
+            left = float(self.xp.sum(self.weight * self.xp.abs(self.max_similarity)))
+            if size == 0 or RESUM_RATIO * left < self.left:
+                self.left, self.absolute_tolerance = left, gain_tolerance(left)
         else:
-            self.noise = self.kept.noise
+            self.absolute_tolerance = self.maintained.absolute_tolerance
 
     def _add_to_all(self, candidate, size):
         xp = self.xp
         row = self.similar.rows(xp.asarray([candidate], device=self.device))[0, :]
         if size:
-            better = row > self.covered + self.rounding * xp.abs(self.covered)
+            better = row > self.max_similarity + self.relative_tolerance * xp.abs(
+                self.max_similarity
+            )
             self.nearest = xp.where(better, size, self.nearest)
-            row = xp.maximum(self.covered, row)
-        self.covered = row
+            row = xp.maximum(self.max_similarity, row)
+        self.max_similarity = row
 
-    def _add_in_reach(self, candidate, size):
+    def _add_from_cache(self, candidate, size):
         if self.on_demand:
-            if candidate not in self.reach:
-                self._gains_in_reach(np.array([candidate]))
-            at, values = self.reach.pop(candidate)
+            if candidate not in self.cache:
+                self._cached_gains(np.array([candidate]))
+            at, values = self.cache.pop(candidate)
         else:
             row = self.similar.matrix[candidate]
-            at = np.flatnonzero(row > self.covered)
+            at = np.flatnonzero(row > self.max_similarity)
             values = row[at]
-        better = values > self.covered[at] + self.rounding * np.abs(self.covered[at])
+        better = values > self.max_similarity[at] + self.relative_tolerance * np.abs(
+            self.max_similarity[at]
+        )
         self.nearest[at[better]] = size
-        if self.kept is None:
-            self.covered[at] = np.maximum(self.covered[at], values)
+        if self.maintained is None:
+            self.max_similarity[at] = np.maximum(self.max_similarity[at], values)
         else:
-            self.kept.cover(at, values)
+            self.maintained.update(at, values)
 
     def loss(self):
-        """``sum_i w_i min_{j in S} d_ij`` where similarities are minus distances."""
+        """``sum_i w_i min_{j in S} d_ij``, if similarities are negative distances."""
         if self.known_loss is not None:
             return self.known_loss
-        return -float(self.xp.sum(self.weight * self.covered))
+        return -float(self.xp.sum(self.weight * self.max_similarity))
 
     def cells(self, weight):
-        """Weight of the rows that each pick is the most similar to."""
+        """Total `weight` of the rows that are most similar to each pick, (n_picks,)."""
         return _cells(self.nearest, weight, self.picks)
 
 
-class _Kept:
-    """The gains of all candidates, kept up to date pick by pick, exactly.
+class _MaintainedGains:
+    """The exact gains of all candidates, updated with each pick.
 
-    Where a pick covers row i better, only the candidates that are more similar to i than its
-    nearest pick was lose some of their gain. After `DENSE_PICKS` picks only such pairs are held.
+    If a pick increases the maximal similarity of row i, the gain decreases only for candidates
+    that were more similar to i than the maximum before. After `DENSE_PICKS` picks only the pairs
+    that can still change a gain are stored.
 
     Parameters
     ----------
-    covered : ndarray of shape (n,), float64
-        Similarity of each row to its nearest pick. Updated in place.
+    max_similarity : ndarray of shape (n,), float64
+        Similarity of each row to its most similar pick. Updated in place.
     weight : ndarray of shape (n,)
-    similar : Similarities held as a whole, optional
+    similar : Similarities with a complete matrix, optional
     pairs : csr array of shape (n, n), optional
-        Instead of it: what is not there is not above `covered`.
+        Instead of `similar`: the pairs whose similarity exceeds `max_similarity`.
     """
 
-    def __init__(self, covered, weight, similar=None, pairs=None):
-        self.covered, self.weight = covered, np.asarray(weight, dtype=np.float64)
+    def __init__(self, max_similarity, weight, similar=None, pairs=None):
+        self.max_similarity, self.weight = max_similarity, np.asarray(weight, dtype=np.float64)
         self.similar, self.pairs = similar, pairs
         self.picks = self.work = 0
         self._sum_up()
 
     def _sum_up(self):
         self._sum_up_gains()
-        # Later gains are differences of what is added up here.
+        # Later gains are differences from these sums and have their absolute error.
         self.left = self._left()
-        self.noise = noise_of(self.left, float(self.gains.max()))
+        self.absolute_tolerance = gain_tolerance(self.left, float(self.gains.max()))
 
     def _left(self):
-        return float(self.weight @ abs(self.covered))
+        return float(self.weight @ abs(self.max_similarity))
 
     def _sum_up_gains(self):
         if self.pairs is None:
-            matrix, covered = self.similar.matrix, self._as_in_matrix(self.covered)
+            matrix, max_similarity = self.similar.matrix, self._as_in_matrix(self.max_similarity)
 
             def reached(rows):
-                return np.maximum(matrix[rows], covered[rows])
+                return np.maximum(matrix[rows], max_similarity[rows])
 
-            self.gains = self._add_up(len(self.covered), reached, self.weight)
-            self.gains -= self.weight @ self.covered
+            self.gains = self._add_up(len(self.max_similarity), reached, self.weight)
+            self.gains -= self.weight @ self.max_similarity
             return
         counts = np.diff(self.pairs.indptr)
-        more = self.pairs.data - np.repeat(self.covered, counts)
+        more = self.pairs.data - np.repeat(self.max_similarity, counts)
         np.maximum(more, 0, out=more)
         more *= np.repeat(self.weight, counts)
-        gains = np.bincount(self.pairs.indices, weights=more, minlength=len(self.covered))
-        self.gains = gains.astype(np.float64)  # whole numbers if there are no pairs at all
+        gains = np.bincount(self.pairs.indices, weights=more, minlength=len(self.max_similarity))
+        self.gains = gains.astype(np.float64)  # bincount returns integers if there are no pairs
 
-    def cover(self, rows, values):
-        """Rows `rows` are similar to a pick by `values` from now on, which is more than before."""
+    def update(self, rows, values):
+        """Set `max_similarity` of `rows` to `values`, which are larger, and update all gains."""
         values = values.astype(np.float64)
         if self.pairs is None:
             self._take_off_dense(rows, values)
         else:
             self._take_off(rows, values)
-        self.covered[rows] = values
+        self.max_similarity[rows] = values
         self.picks += 1
         if self.pairs is None and self.picks >= DENSE_PICKS:
             self._leave_out_dense()
-        elif self.pairs is not None and self.work > self.pairs.nnz > 4 * len(self.covered):
+        elif self.pairs is not None and self.work > self.pairs.nnz > 4 * len(self.max_similarity):
             self._leave_out()
-        elif FALLEN * self._left() < self.left:
-            # Rows far out are covered: the gains of the others have lost digits beside theirs.
+        elif RESUM_RATIO * self._left() < self.left:
+            # The gains are small differences of large sums by now: compute them again.
             self._sum_up()
 
     def _take_off_dense(self, rows, values):
-        low, high = self._as_in_matrix(self.covered[rows]), self._as_in_matrix(values)
+        low, high = self._as_in_matrix(self.max_similarity[rows]), self._as_in_matrix(values)
 
         def reached(at):
             out = self.similar.matrix.take(rows[at], axis=0)
             return np.clip(out, low[at], high[at], out=out)
 
         self.gains -= self._add_up(len(rows), reached, self.weight[rows])
-        self.gains += self.weight[rows] @ self.covered[rows]
+        self.gains += self.weight[rows] @ self.max_similarity[rows]
 
     def _as_in_matrix(self, values):
-        """Values that are from the matrix, as a column of its type."""
+        """Entries of the matrix, as a column of its dtype."""
         return values.astype(self.similar.dtype)[:, None]
 
     def _add_up(self, n_rows, function, weight):
         """Weighted sum of the rows of ``function(rows)``."""
-        total = np.zeros(len(self.covered))
+        total = np.zeros(len(self.max_similarity))
         for rows in block_slices(n_rows, 8 * len(total), most_bytes=2**20):
             total += weight[rows] @ function(rows)
         return total
@@ -316,26 +320,26 @@ class _Kept:
         at = np.arange(counts.sum())
         at += np.repeat(starts - ends + counts, counts)
         less = np.minimum(self.pairs.data[at], np.repeat(values, counts))
-        less -= np.repeat(self.covered[rows], counts)
+        less -= np.repeat(self.max_similarity[rows], counts)
         np.maximum(less, 0, out=less)
         less *= np.repeat(self.weight[rows], counts)
         candidates = self.pairs.indices[at]
-        self.gains -= np.bincount(candidates, weights=less, minlength=len(self.covered))
+        self.gains -= np.bincount(candidates, weights=less, minlength=len(self.max_similarity))
         self.work += len(at)
 
     def _leave_out_dense(self):
-        """Hold only the pairs that matter, if they fit in memory; else try again later."""
-        matrix, n = self.similar.matrix, len(self.covered)
-        covered = self._as_in_matrix(self.covered)
+        """Store only pairs above `max_similarity` if they fit in memory; else try again later."""
+        matrix, n = self.similar.matrix, len(self.max_similarity)
+        max_similarity = self._as_in_matrix(self.max_similarity)
         some = slice(0, n, max(1, n // 64))
-        share = np.mean(matrix[some] > covered[some])
+        share = np.mean(matrix[some] > max_similarity[some])
         if 3 * share * n**2 * (self.similar.itemsize + 4) > self.similar.spare_bytes:
             self.picks = -3 * DENSE_PICKS
             return
         values, candidates, counts = [], [], []
         for rows in block_slices(n, 8 * n, most_bytes=2**20):
             block = matrix[rows]
-            at = np.flatnonzero(block > covered[rows])
+            at = np.flatnonzero(block > max_similarity[rows])
             ends = np.arange(len(block) + 1) * n
             counts.append(np.diff(np.searchsorted(at, ends)))
             values.append(block.ravel()[at])
@@ -346,18 +350,18 @@ class _Kept:
         self.pairs, self.similar = sparse.csr_array(pairs, shape=(n, n)), None
 
     def _leave_out(self):
-        """Leave out the pairs that matter no longer, and the rounding of many differences."""
+        """Remove pairs that no longer exceed `max_similarity`, and sum up the gains again."""
         pairs = self.pairs
-        covered = np.repeat(self.covered, np.diff(pairs.indptr))
-        left = np.flatnonzero(pairs.data > covered)
+        max_similarity = np.repeat(self.max_similarity, np.diff(pairs.indptr))
+        left = np.flatnonzero(pairs.data > max_similarity)
         starts = np.searchsorted(left, pairs.indptr)
         pairs = pairs.data[left], pairs.indices[left], starts
         self.pairs, self.work = sparse.csr_array(pairs, shape=self.pairs.shape), 0
         self._sum_up()
 
 
-class _Reach(OrderedDict):
-    """Row numbers and values of candidates; those not used for longest go beyond `most_bytes`."""
+class _CandidateCache(OrderedDict):
+    """Rows and similarities of candidates, a least recently used cache of `most_bytes`."""
 
     def __init__(self, most_bytes):
         super().__init__()
@@ -367,7 +371,7 @@ class _Reach(OrderedDict):
         if candidate in self:
             self.pop(candidate)
         self[candidate] = at, values
-        self.free -= at.nbytes + values.nbytes + 500  # what two arrays and their place take
+        self.free -= at.nbytes + values.nbytes + 500  # of two array objects and the entry
         while self.free < 0 and len(self) > 1:
             self.pop(next(iter(self)))
 
@@ -378,7 +382,7 @@ class _Reach(OrderedDict):
 
 
 class GraphFacilityLocation:
-    """Facility location on a graph of similarities: pairs that are not in it count 0.
+    """The facility location function on a sparse graph; pairs that are not stored are 0.
 
     Parameters
     ----------
@@ -390,40 +394,40 @@ class GraphFacilityLocation:
 
     def __init__(self, similar, weight):
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
-        self.graph, self.rounding = similar.graph, similar.rounding
-        self.kept = _Kept(np.zeros(self.n), weight, pairs=self.graph)
-        self.noise = self.kept.noise
-        self.nearest = np.full(self.n, -1)  # a row that no pick is similar to belongs to none
+        self.graph, self.relative_tolerance = similar.graph, similar.relative_tolerance
+        self.maintained = _MaintainedGains(np.zeros(self.n), weight, pairs=self.graph)
+        self.absolute_tolerance = self.maintained.absolute_tolerance
+        self.nearest = np.full(self.n, -1)  # -1: no pick has a similarity above 0
         self.picks = []
 
     @property
-    def kept_gains(self):
-        return self.kept.gains
+    def maintained_gains(self):
+        return self.maintained.gains
 
     def on_gpu(self):
         return None
 
     def all_gains(self):
-        return self.kept.gains
+        return self.maintained.gains
 
     def gains(self, candidates):
-        return self.kept.gains[candidates]
+        return self.maintained.gains[candidates]
 
     def add(self, candidate):
         start, stop = self.graph.indptr[candidate : candidate + 2]
         at, values = self.graph.indices[start:stop], self.graph.data[start:stop]
-        better = values > self.kept.covered[at]
+        better = values > self.maintained.max_similarity[at]
         self.nearest[at[better]] = len(self.picks)
-        self.kept.cover(at[better], values[better])
+        self.maintained.update(at[better], values[better])
         self.picks.append(candidate)
 
     def cells(self, weight):
-        """As for `FacilityLocation`."""
+        """As in `FacilityLocation`."""
         return _cells(self.nearest, weight, self.picks)
 
 
 class GraphCut:
-    """``sum_{i; j in S} w_i s_ij - redundancy * sum_{i, j in S} s_ij``: like all, not like others.
+    """The graph cut function ``sum_{i; j in S} w_i s_ij - redundancy * sum_{i, j in S} s_ij``.
 
     Parameters
     ----------
@@ -437,24 +441,27 @@ class GraphCut:
     def __init__(self, similar, weight, redundancy):
         self.similar, self.redundancy = similar, redundancy
         self.xp, self.device, self.n = similar.xp, similar.device, similar.n
-        self.rounding = similar.rounding
+        self.relative_tolerance = similar.relative_tolerance
         dtype = getattr(similar, "dtype", None)
         weight = self.xp.asarray(weight, dtype=dtype, device=self.device)
         self.weight = weight
         sums, lowest = similar.sums_and_lowest(weight)
-        # Similarities are measured from the lowest one, so that none is negative.
+        # The lowest similarity is subtracted from all, so that none is negative.
         self.lowest = lowest
         self.value = (
             sums - lowest * float(self.xp.sum(weight)) - redundancy * (similar.diagonal() - lowest)
         )
-        self.noise = NOISE * float(self.xp.max(self.xp.abs(self.value)))
+        self.absolute_tolerance = SUM_ROUNDING * float(self.xp.max(self.xp.abs(self.value)))
         self.picks = []
+        # Similarity of each row to its most similar pick, and that pick, for the cells. A loop on a
+        # GPU leaves both as they are.
+        self.covered = self.nearest = None
 
     def on_gpu(self):
-        return cut_loop_on(self)
+        return graph_cut_loop_on(self)
 
     @property
-    def kept_gains(self):
+    def maintained_gains(self):
         return self.value
 
     def all_gains(self):
@@ -465,31 +472,49 @@ class GraphCut:
 
     def add(self, candidate):
         row = self.similar.rows(self.xp.asarray([candidate], device=self.device))[0, :]
-        row = self.xp.astype(row, self.xp.float64) - self.lowest
-        self.value = self.value - 2 * self.redundancy * row
+        row = self.xp.astype(row, self.xp.float64)
+        self._cover(row)
+        self.value = self.value - 2 * self.redundancy * (row - self.lowest)
         self.picks.append(candidate)
 
+    def _cover(self, row):
+        xp, size = self.xp, len(self.picks)
+        if isinstance(self.similar, GraphSimilarities):
+            if size == 0:
+                self.covered, self.nearest = xp.zeros(self.n), xp.full(self.n, -1)
+            better = row > self.covered
+        elif size == 0:
+            self.covered = row
+            self.nearest = xp.zeros(self.n, dtype=xp.int64, device=self.device)
+            return
+        else:
+            better = row > self.covered + self.relative_tolerance * xp.abs(self.covered)
+        self.nearest = xp.where(better, size, self.nearest)
+        self.covered = xp.maximum(self.covered, row)
+
     def cells(self, weight):
-        """As for `FacilityLocation`."""
-        near = cover(self.similar, weight)
-        on_gpu = near.on_gpu()
-        if on_gpu is not None:
-            on_gpu.cover(self.picks)
+        """As in `FacilityLocation`."""
+        if self.nearest is None:
+            near = facility_location(self.similar, weight)
+            on_gpu = near.on_gpu()
+            if on_gpu is not None:
+                on_gpu.assign(self.picks)
+            else:  # similarities on a GPU that are made on demand
+                for pick in self.picks:
+                    near.add(pick)
             return near.cells(weight)
-        for pick in self.picks:
-            near.add(pick)
-        return near.cells(weight)
+        return _cells(self.nearest, weight, self.picks)
 
 
 def _cells(nearest, weight, picks):
     nearest, weight = np.array(to_numpy(nearest)), to_numpy(weight)
-    nearest[picks] = np.arange(len(picks))  # each its own, whatever it is more similar to
+    nearest[picks] = np.arange(len(picks))  # each pick is in its own cell
     known = nearest >= 0
     return np.bincount(nearest[known], weights=weight[known], minlength=len(picks))
 
 
-def cover(similar, weight):
-    """The facility location function on any of these."""
+def facility_location(similar, weight):
+    """The facility location function on `Similarities` or `GraphSimilarities`."""
     if isinstance(similar, GraphSimilarities):
         return GraphFacilityLocation(similar, weight)
     return FacilityLocation(similar, weight)

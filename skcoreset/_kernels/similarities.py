@@ -1,4 +1,4 @@
-"""Similarities of the rows of a table: held as a whole, made on demand, or of some pairs only."""
+"""Similarities between the rows of a table: a complete matrix, on demand, or a sparse graph."""
 
 import numpy as np
 import sklearn
@@ -12,14 +12,20 @@ __all__ = [
     "given_similarities",
     "graph_similarities",
     "near_similarities",
+    "precise_enough",
 ]
+
+# Float32 is used from so many operations on: an entry takes one for each column of the table, and
+# about PASSES more for the passes over the matrix. Below that float64 takes some 10 ms more.
+WORTH_SINGLE, PASSES = 2**29, 64
+SAMPLE, LEAST_SPREAD = 64, 2.0**-8
 
 
 class Similarities:
-    """Rows of a symmetric similarity matrix, held as a whole if it fits, else made on demand.
+    """A symmetric similarity matrix, complete in memory if it fits, else computed on demand.
 
-    It fits if it takes no more than half of scikit-learn's `working_memory`, or of the memory that
-    is free on a GPU.
+    It fits if it takes at most half of scikit-learn's `working_memory`, or half of the free memory
+    of a GPU.
 
     Parameters
     ----------
@@ -28,11 +34,11 @@ class Similarities:
         is a slice or an index array, `rows` a slice.
     n : int
     like : object with xp, device, dtype, itemsize and eps
-        Of the blocks; and `copied_bytes`, what a row that `compute` looks at takes.
+        Those of the blocks, and `copied_bytes`, the bytes of a row that `compute` copies.
     matrix : array of shape (n, n), optional
-        The matrix itself where it is there already.
+        The matrix, if it exists already.
     floor : float, optional
-        What no similarity is below; None: found out.
+        A lower bound of all similarities; if None, the minimum is computed.
     """
 
     def __init__(self, compute, n, like, matrix=None, floor=None):
@@ -50,10 +56,10 @@ class Similarities:
             for block in self._row_blocks():
                 matrix[block, :] = compute(block, slice(0, n))
         self.matrix, self.whole = matrix, matrix is not None
-        self.spare_bytes = memory // 2  # for whoever uses the similarities
-        # Gains that are relatively closer than this are a tie: they are sums of similarities, and
-        # late ones are small differences of these.
-        self.rounding = 2.0**-40 if self.eps < 1e-10 else 2.0**-16
+        self.spare_bytes = memory // 2  # for the objective
+        # Gains whose relative difference is smaller tie: gains are differences of sums of
+        # similarities, and the late ones are small differences.
+        self.relative_tolerance = 2.0**-40 if self.eps < 1e-10 else 2.0**-16
 
     def _row_blocks(self):
         most = 2**28 if self.on_cuda else 2**25
@@ -70,7 +76,7 @@ class Similarities:
         return out
 
     def each(self, candidates):
-        """The same rows one after the other; not to be written to."""
+        """Iterator over the same rows, which must not be modified."""
         if self.whole:
             for candidate in candidates:
                 yield self.matrix[candidate, :]
@@ -89,16 +95,16 @@ class Similarities:
         return out
 
     def tiles(self):
-        """All values as (rows, columns, block, mirrored).
+        """Iterator over all entries as (rows, columns, block, mirrored).
 
-        `mirrored` says that the transpose of the block is a part of its own that does not come
-        again: what is made on demand is made once for both.
+        If `mirrored` is True, the transposed block is another part of the matrix, which is not
+        yielded again: on demand, each pair is computed once.
         """
         if self.whole:
             for rows in self._row_blocks():
                 yield rows, slice(0, self.n), self.matrix[rows, :], False
         else:
-            memory = self.spare_bytes / 3  # a block and what is made of it are some six
+            memory = self.spare_bytes / 3  # a block and its temporaries are about six arrays
             side = min(4096 if self.on_cuda else 2048, int((memory / self.itemsize) ** 0.5))
             cuts = block_slices(self.n, 1, most_bytes=max(1, side))
             for i, rows in enumerate(cuts):
@@ -120,14 +126,14 @@ class Similarities:
             raise ValueError(
                 "The similarities of a row, times the sample weights, add up to infinity. Scale X."
             )
-        # Read once: each number that is read from a GPU makes the host wait.
+        # Read once, as each number that is read from a GPU synchronizes the host.
         return sums, float(xp.min(xp.stack(lows))) if lows else self.floor
 
 
 class GraphSimilarities:
-    """Similarities of some pairs, at least 0, in a symmetric csr array; all others are 0."""
+    """Similarities of some pairs, at least 0, in a symmetric csr array; those of others are 0."""
 
-    xp, device, rounding = np, "cpu", 2.0**-40
+    xp, device, relative_tolerance = np, "cpu", 2.0**-40
 
     def __init__(self, graph):
         self.graph, self.n = graph, graph.shape[0]
@@ -142,28 +148,39 @@ class GraphSimilarities:
         return self.graph @ weight, 0.0
 
 
-def near_similarities(pairs):
-    """Minus the distance, for an object of :func:`skcoreset._kernels.distances.pairs`.
+def precise_enough(pairs):
+    """`pairs` or, unless float32 is accurate and saves time, the same distances in float64.
 
-    A row is at distance 0 from itself, whatever the metric says of it.
+    Gains are differences of sums of distances, so their absolute error is that of the largest
+    distances. Float32 is accurate enough if the small distances are not much smaller. This is
+    estimated from `SAMPLE` rows and 8 times as many other rows: at least three quarters of the
+    former must have at most 3 of the latter within `LEAST_SPREAD` times the largest norm.
+
+    Cost: the distances of the sample. A table below `WORTH_SINGLE` operations is always float64.
     """
-    xp, every = pairs.xp, pairs.xp.arange(pairs.n, device=pairs.device)
+    xp, n = pairs.xp, pairs.n
+    if pairs.itemsize == 8 or n * n * (pairs.terms + PASSES) < WORTH_SINGLE:
+        return pairs.as_float64()
+    at = xp.arange(0, n, max(1, n // (9 * SAMPLE)), device=pairs.device)[: 9 * SAMPLE]
+    some = xp.arange(at.shape[0], device=pairs.device) % 9 == 0
+    near = xp.sort(pairs.distances(at[some], at[~some]), axis=1)[:, 3]
+    least = float(xp.sort(near)[near.shape[0] // 4])
+    return pairs if least > LEAST_SPREAD * pairs.most_square**0.5 else pairs.as_float64()
+
+
+def near_similarities(pairs):
+    """Negative distances, of an object of :func:`skcoreset._kernels.distances.pairs`."""
 
     def compute(candidates, rows):
         values = pairs.distances(candidates, rows)
         values *= -1
-        mine, start, stop = every[candidates], *rows.indices(pairs.n)[:2]
-        low, high = max(start, int(xp.min(mine))), min(stop, int(xp.max(mine)) + 1)
-        if low < high:  # only these columns can be the candidates themselves
-            itself, at = mine[:, None] == every[None, low:high], slice(low - start, high - start)
-            values[:, at] = xp.where(itself, 0.0, values[:, at])
         return values
 
     return Similarities(compute, pairs.n, pairs)
 
 
 def given_similarities(matrix):
-    """Similarities that are there already: (n, n), symmetric, at least 0, dense or sparse."""
+    """Precomputed similarities: (n, n), symmetric, at least 0, dense or sparse."""
     if sparse.issparse(matrix):
         return GraphSimilarities(sparse.csr_array(matrix, dtype=np.float64))
     like = _Like(namespace(matrix), device_of(matrix), matrix.dtype)
@@ -171,9 +188,10 @@ def given_similarities(matrix):
 
 
 def graph_similarities(neighbors, distances):
-    """Similarities of rows and their neighbours, in either direction.
+    """Similarities of pairs of which one row is among the nearest neighbors of the other.
 
-    The largest of the distances minus that of the pair; a row with itself has the most.
+    The similarity is the largest of the distances minus the distance of the pair. The similarity
+    of a row to itself is the largest distance.
 
     Parameters
     ----------
@@ -188,7 +206,7 @@ def graph_similarities(neighbors, distances):
 
 
 class _Like:
-    """What a matrix is made of."""
+    """Namespace, device, dtype and precision of a matrix."""
 
     copied_bytes = 0
 

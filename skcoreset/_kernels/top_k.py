@@ -1,4 +1,4 @@
-"""The k largest scores, and the order of values that rounding may have moved past each other."""
+"""The k largest scores, and the order of values with rounding errors."""
 
 import numpy as np
 from array_api_extra import partition
@@ -23,13 +23,13 @@ def top_k(scores, k):
     return position[xp.argsort(-scores[position], stable=True)]
 
 
-def ascending(values, slack):
-    """Positions in ascending order of `values`; those that tie by position.
+def ascending(values, error_bound):
+    """Positions in ascending order of `values`; ties are in order of position.
 
-    Two neighbours in that order tie if they are no further apart than `slack`, what rounding may
-    have moved each by, allows for both. Host arrays. Time: O(n log n).
+    Two consecutive values tie if they differ by at most the sum of their `error_bound`. NumPy
+    arrays of shape (n,). Time: O(n log n).
     """
     order = np.argsort(values, kind="stable")
-    ordered, slack = values[order], slack[order]
-    apart = np.diff(ordered) > slack[1:] + slack[:-1]
+    ordered, error_bound = values[order], error_bound[order]
+    apart = np.diff(ordered) > error_bound[1:] + error_bound[:-1]
     return order[np.lexsort((order, np.concatenate([[0], np.cumsum(apart)])))]

@@ -1,5 +1,5 @@
-// Greedy selection on similarities: choosing a pick, the rows it covers better, what that costs
-// other candidates; and what candidates add, from blocks of similarities made on demand.
+// Greedy selection on similarities: the choice of a pick, the rows that are most similar to it, the
+// update of all gains; and the gains of candidates from blocks of similarities on demand.
 #include "common.cuh"
 
 #define THREADS 256
@@ -12,21 +12,21 @@
 
 // The best gain, and the lowest of the candidates that tie with it. All threads take part.
 __device__ inline Best chosen(const double* gains, int n, const Best* best, int n_best,
-                              double rounding, double noise) {
+                              double relative, double absolute) {
     Best mine = {NO_VALUE, NONE};
     for (int block = threadIdx.x; block < n_best; block += blockDim.x)
         if (better(best[block], mine)) mine = best[block];
     Best top = block_best(mine);
-    double least = top.value - rounding * fabs(top.value) - noise;
+    double least = top.value - relative * fabs(top.value) - absolute;
     top.at = lowest_of_ties(gains, n, best, n_best, least);
     return top;
 }
 
-// The pick of this step: given beforehand, or chosen. NONE if gains are no numbers.
+// The pick of this step: given, or chosen. NONE if gains are not finite.
 __device__ inline Best pick_of_step(int step, int n_start, const i64* picks, const double* gains,
-                                    int n, const Best* best, int n_best, double rounding,
-                                    double noise) {
-    if (step >= n_start) return chosen(gains, n, best, n_best, rounding, noise);
+                                    int n, const Best* best, int n_best, double relative,
+                                    double absolute) {
+    if (step >= n_start) return chosen(gains, n, best, n_best, relative, absolute);
     Best given = {gains[picks[step]], (int)picks[step]};
     return given;
 }
@@ -52,16 +52,16 @@ __device__ inline int block_prefix(int mine, int* total) {
     return before + upto - mine;
 }
 
-// Facility location, first launch of a step: every block chooses the same pick, and then takes
-// care of a stretch of rows. Those that the pick is more similar to than all before are listed in
-// ascending order at the start of the stretch: `rows`, and their similarity `low` before and
-// `high` now. losses[block] is what the whole stretch loses then, minus its weighted similarities.
-extern "C" __global__ void cover(const real* matrix, int n, int step, int n_start,
+// Facility location, first launch of a step: every block chooses the same pick and then updates a
+// stretch of rows. The rows that are more similar to this pick than to all before are listed in
+// ascending order at the start of the stretch: `rows`, and their largest similarity `low` before
+// and `high` after this pick. losses[block] is minus the weighted similarities of the stretch.
+extern "C" __global__ void assign(const real* matrix, int n, int step, int n_start,
                                  const double* gains, const Best* best, int n_best,
-                                 double rounding, const double* noise, const real* weight,
-                                 i64* picks, double* values, real* covered, i64* nearest,
+                                 double relative, const double* absolute, const real* weight,
+                                 i64* picks, double* values, real* max_similarity, i64* nearest,
                                  int* rows, real* low, real* high, int* counts, double* losses) {
-    Best pick = pick_of_step(step, n_start, picks, gains, n, best, n_best, rounding, *noise);
+    Best pick = pick_of_step(step, n_start, picks, gains, n, best, n_best, relative, *absolute);
     if (pick.at == NONE) return;
     if (blockIdx.x == 0 && threadIdx.x == 0) {
         values[step] = gains[pick.at];  // its own: of a tie, not the largest
@@ -74,16 +74,16 @@ extern "C" __global__ void cover(const real* matrix, int n, int step, int n_star
     for (int from = start; from < stop; from += blockDim.x) {
         int row = from + threadIdx.x;
         bool known = row < stop;
-        real before = known ? covered[row] : (real)0, now = known ? similar[row] : (real)0;
+        real before = known ? max_similarity[row] : (real)0, now = known ? similar[row] : (real)0;
         bool more = known && now > before;
         int n_more, at = start + count + block_prefix(more, &n_more);
         count += n_more;
         if (known) loss -= (double)weight[row] * (double)(more ? now : before);
         if (!more) continue;
         rows[at] = row, low[at] = before, high[at] = now;
-        covered[row] = now;
+        max_similarity[row] = now;
         // False for the first pick, as nothing is -infinity: its label 0 is there already.
-        if (now > before + rounding * fabs((double)before)) nearest[row] = step;
+        if (now > before + relative * fabs((double)before)) nearest[row] = step;
     }
     loss = block_sum(loss);
     if (threadIdx.x == 0) counts[blockIdx.x] = count, losses[blockIdx.x] = loss;
@@ -137,7 +137,7 @@ __device__ inline void column_sums(const real* similar, int n, int n_rows, Chang
     }
 }
 
-// What candidates lose by what `cover` has listed.
+// Decrease of the gains of all candidates by the rows that `assign` has listed.
 extern "C" __global__ void lose(const real* matrix, int n, const int* rows, const real* low,
                                 const real* high, const int* counts, int n_stretches,
                                 const real* weight, int most_parts, double* partial) {
@@ -157,19 +157,20 @@ extern "C" __global__ void lose(const real* matrix, int n, const int* rows, cons
     column_sums(matrix, n, n_rows, change_of, most_parts, partial);
 }
 
-// What candidates add to rows that are covered by so much: the columns of (n_rows, n) similarities.
-extern "C" __global__ void column_gains(const real* similar, int n_rows, int n, const real* covered,
-                                        const real* weight, int most_parts, double* partial) {
+// Gains of candidates, the columns of (n_rows, n) similarities.
+extern "C" __global__ void column_gains(const real* similar, int n_rows, int n,
+                                        const real* max_similarity, const real* weight,
+                                        int most_parts, double* partial) {
     auto change_of = [=](int row) {
-        Change change = {row, (double)covered[row], INFINITY, (double)weight[row]};
+        Change change = {row, (double)max_similarity[row], INFINITY, (double)weight[row]};
         return change;
     };
     column_sums(similar, n, n_rows, change_of, most_parts, partial);
 }
 
-// The same for candidates that are the rows of (m, n) similarities: partial[part][candidate].
-// Several rows at once, so that `covered` and `weight` are read once for all of these.
-extern "C" __global__ void row_gains(const real* similar, int m, int n, const real* covered,
+// Gains of candidates, the rows of (m, n) similarities: partial[part][candidate]. Several rows at
+// once, so that `max_similarity` and `weight` are read once for all of these.
+extern "C" __global__ void row_gains(const real* similar, int m, int n, const real* max_similarity,
                                      const real* weight, int n_parts, double* partial) {
     int n_tiles = (m + ROWS_EACH - 1) / ROWS_EACH, part = blockIdx.x / n_tiles;
     int first = blockIdx.x % n_tiles * ROWS_EACH, start, stop;
@@ -178,7 +179,7 @@ extern "C" __global__ void row_gains(const real* similar, int m, int n, const re
 #pragma unroll
     for (int i = 0; i < ROWS_EACH; ++i) sum[i] = 0;
     for (int column = start + threadIdx.x; column < stop; column += blockDim.x) {
-        double low = covered[column], each = weight[column];
+        double low = max_similarity[column], each = weight[column];
 #pragma unroll
         for (int i = 0; i < ROWS_EACH; ++i) {
             if (first + i >= m) continue;
@@ -218,8 +219,8 @@ __device__ inline void best_of_stretch(int n, GainOf gain_of, Best* best) {
     if (threadIdx.x == 0) best[blockIdx.x] = mine;
 }
 
-// The gains of all candidates, -infinity where picked: `anew` (sums over all rows), or less by
-// what they lose in this step. `carry` has the digits that many differences would lose (Kahan).
+// The gains of all candidates, -infinity for picks: sums over all rows if `anew`, else minus the
+// decrease of this step. `carry` compensates the rounding of many differences (Kahan).
 extern "C" __global__ void settle(const double* partial, int n, int anew, const int* counts,
                                   int n_stretches, int most_parts, const i64* picks, int step,
                                   const double* losses, double* loss, double* gains,
@@ -249,16 +250,16 @@ extern "C" __global__ void settle(const double* partial, int n, int anew, const 
 
 // Graph cut: the pick of a step, by one block.
 extern "C" __global__ void choose(const double* gains, int n, int step, int n_start,
-                                  const Best* best, int n_best, double rounding, double noise,
+                                  const Best* best, int n_best, double relative, double absolute,
                                   i64* picks, double* values) {
-    Best pick = pick_of_step(step, n_start, picks, gains, n, best, n_best, rounding, noise);
+    Best pick = pick_of_step(step, n_start, picks, gains, n, best, n_best, relative, absolute);
     if (threadIdx.x > 0 || pick.at == NONE) return;
     values[step] = gains[pick.at];
     if (step >= n_start) picks[step] = pick.at;
 }
 
-// What candidates lose by being like the pick: its row of `similar`, the only one unless `whole`.
-// Step -1 finds the best of each stretch only.
+// Subtract the similarity to the pick, its row of `similar` (the only row unless `whole`). Step -1
+// only finds the best gain of each stretch.
 extern "C" __global__ void cut(const real* similar, int whole, int n, const i64* picks, int step,
                                double factor, double lowest, double* gains, Best* best) {
     i64 pick = step < 0 ? -1 : picks[step];

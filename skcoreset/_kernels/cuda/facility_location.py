@@ -1,6 +1,6 @@
-"""Greedy selection for facility location and graph cut on the GPU, and the gains of candidates.
+"""Greedy selection for facility location and graph cut on the GPU, and gains of candidates.
 
-Picks stay on the device, where the next one is chosen. The host looks at them once for many.
+The loop runs on the device. The host reads the picks once for `LOOK` of them.
 """
 
 import numpy as np
@@ -8,7 +8,14 @@ import numpy as np
 from skcoreset._backend import to_numpy
 from skcoreset._kernels.cuda.launch import launcher_of
 
-__all__ = ["CoverLoop", "CutLoop", "Gains", "cover_loop_on", "cut_loop_on", "gains_on"]
+__all__ = [
+    "FacilityLocationLoop",
+    "Gains",
+    "GraphCutLoop",
+    "facility_location_loop_on",
+    "gains_on",
+    "graph_cut_loop_on",
+]
 
 SOURCE = "facility_location.cu"
 THREADS, TILE_COLUMNS, ROWS_EACH, PART_ROWS = 256, 1024, 8, 16  # as in the source
@@ -16,11 +23,11 @@ STRETCH = 256  # rows of which a block takes care at least
 MOST_STRETCHES = 256  # at most THREADS
 BLOCKS = 2112  # sixteen for each multiprocessor of an H200
 MOST_PARTS = 64
-LOOK = 32  # picks between two looks of the host
-# Of the loops on the host as well:
-DENSE_PICKS = 8  # after so many picks only few pairs of rows matter
-NOISE = 64 * 2.0**-52  # of a sum in float64
-FALLEN = 16  # what is left to cover has become so many times less: gains are added up anew
+LOOK = 32  # picks between two reads by the host
+# These are used by the loops on the host, too.
+DENSE_PICKS = 8  # after this number of picks few pairs of rows can change a gain
+SUM_ROUNDING = 64 * 2.0**-52  # relative error of a sum in float64
+RESUM_RATIO = 16  # gains are summed up again if the loss has decreased by this factor
 
 
 def _ceil(a, b):
@@ -34,33 +41,44 @@ def _most_parts(n_rows, n_columns):
 
 
 class Gains:
-    """``sum_i w_i (s_ij - covered_i)_+`` of candidates, from blocks of similarities.
+    """``sum_i w_i (s_ij - m_i)_+`` of candidates, from blocks of similarities.
 
-    Nothing of the size of a block is made. Sums are added to `out`, a float64 array.
+    No temporary of the size of a block is allocated. Sums are added to `out`, a float64 array.
     """
 
     def __init__(self, xp, device, launch):
         self.xp, self.device, self.launch = xp, device, launch
 
-    def of_rows(self, block, covered, weight, out):
+    def of_rows(self, block, max_similarity, weight, out):
         """The candidates are the rows of `block`, (len(out), n)."""
         m, n = block.shape
         tiles = _ceil(m, ROWS_EACH)
         parts = max(1, min(_ceil(BLOCKS, tiles), n // (4 * THREADS)))
         block, partial = self.xp.ascontiguousarray(block), self._partial(parts, m)
         self.launch(
-            *("row_gains", tiles * parts, THREADS, block, m, n, covered, weight, parts, partial),
+            *(
+                "row_gains",
+                tiles * parts,
+                THREADS,
+                block,
+                m,
+                n,
+                max_similarity,
+                weight,
+                parts,
+                partial,
+            ),
         )
         self._add(partial, out)
 
-    def of_columns(self, block, covered, weight, out):
+    def of_columns(self, block, max_similarity, weight, out):
         """The candidates are its columns."""
         n_rows, n = block.shape
         parts = _most_parts(n_rows, n)
         block, partial = self.xp.ascontiguousarray(block), self._partial(parts, n)
         self.launch(
             *("column_gains", _ceil(n, TILE_COLUMNS) * parts, THREADS, block, n_rows, n),
-            *(covered, weight, parts, partial),
+            *(max_similarity, weight, parts, partial),
         )
         self._add(partial, out)
 
@@ -75,9 +93,8 @@ class Gains:
 class _Loop:
     """The greedy loop of `objective`: `_begin`, then `_add` for each step.
 
-    Nothing is read back for a pick. Once for `LOOK` picks the host waits for them, so that
-    `report` and `stop` can be asked; those that were made behind the one where `stop` says True
-    are given up.
+    The host is synchronized once for `LOOK` picks, to call `report` and `stop`. Picks after the one
+    for which `stop` returns True are discarded.
     """
 
     def __init__(self, objective, launch):
@@ -111,9 +128,9 @@ class _Loop:
         return np.array(picks), np.array(gains)
 
     def _look(self, first, ahead, stop, report):
-        """How many picks there are, and whether that is enough."""
+        """Number of picks, and whether the loop ends."""
         if (to_numpy(self.picks[first:ahead]) < 0).any():
-            raise ValueError("Gains are not finite: similarities overflow. Scale X.")
+            raise ValueError("The gains are not finite, as sums of similarities overflow. Scale X.")
         losses = to_numpy(self.loss[first:ahead])
         for step in range(first, ahead):
             if report is not None:
@@ -124,21 +141,21 @@ class _Loop:
         return ahead, False
 
     def _end(self, picks, went_ahead):
-        """Leave `picks` in the objective, and nothing of those given up if it `went_ahead`."""
+        """Set the picks of the objective; if it `went_ahead`, others were discarded."""
         self.objective.picks = picks
 
 
-class CoverLoop(_Loop):
-    """Facility location on similarities that are held as a whole.
+class FacilityLocationLoop(_Loop):
+    """Facility location on a complete similarity matrix.
 
-    The gains of all candidates are kept up to date, exactly. A step is three launches: the pick is
-    chosen, and the rows listed that it covers better; these rows of the matrix say what each
-    candidate loses; gains are settled, and the best of each stretch found. So the work of a step
-    is that of the rows whose nearest pick changes, about n / picks of them.
+    The exact gains of all candidates are updated with each pick. A step has three launches: choose
+    the pick and list the rows that are more similar to it than to all before; compute the decrease
+    of all gains from these rows of the matrix; update the gains and find the best of each stretch.
+    So the work of a step is that of the rows whose nearest pick changes, about n / picks.
 
-    Gains that are differences of much larger sums have lost their digits. So they are added up
-    anew after each of the first `DENSE_PICKS` picks, which cover the rows that are far out, when
-    the host looks first, and where it sees that what is left has become `FALLEN` times less.
+    Gains that are small differences of large sums lose their digits. So all gains are summed up
+    again after each of the first `DENSE_PICKS` picks, which reduce the loss of outliers, at the
+    first read by the host, and whenever the loss has decreased by the factor `RESUM_RATIO`.
     """
 
     def __init__(self, objective, launch):
@@ -157,20 +174,20 @@ class CoverLoop(_Loop):
 
     def _begin(self):
         xp, similar = self.xp, self.objective.similar
-        self._uncover()
+        self._reset()
         lowest = xp.min(self.matrix) if similar.floor is None else similar.floor
         self._sum_up(self._full(0.0, self.weight.dtype) + lowest, -1)
 
-    def _uncover(self):
-        self.covered = self._full(-np.inf, self.weight.dtype)
+    def _reset(self):
+        self.max_similarity = self._full(-np.inf, self.weight.dtype)
         self.nearest = self._full(0, self.xp.int64)
         self.gains, self.carry = self._full(0.0, self.xp.float64), self._full(0.0, self.xp.float64)
-        self.noise = self._full(0.0, self.xp.float64, 1)
+        self.absolute_tolerance = self._full(0.0, self.xp.float64, 1)
 
-    def _sum_up(self, covered, step):
-        """All gains anew, where rows are covered by so much."""
+    def _sum_up(self, max_similarity, step):
+        """Sum up all gains, given the `max_similarity` of each row."""
         self.launch(
-            *("column_gains", self.n_lose, THREADS, self.matrix, self.n, self.n, covered),
+            *("column_gains", self.n_lose, THREADS, self.matrix, self.n, self.n, max_similarity),
             *(self.weight, self.n_parts, self.partial),
         )
         self._settle(True, step)
@@ -182,16 +199,22 @@ class CoverLoop(_Loop):
             *(self.gains, self.carry, self.best[0]),
         )
 
-    def _cover(self, step):
+    def _assign(self, step):
         self.launch(
-            *("cover", self.n_stretches, THREADS, self.matrix, self.n, step, self.n_start),
-            *(self.gains, *self.best, self.objective.rounding, self.noise, self.weight),
-            *(self.picks, self.values, self.covered, self.nearest),
+            *("assign", self.n_stretches, THREADS, self.matrix, self.n, step, self.n_start),
+            *(
+                self.gains,
+                *self.best,
+                self.objective.relative_tolerance,
+                self.absolute_tolerance,
+                self.weight,
+            ),
+            *(self.picks, self.values, self.max_similarity, self.nearest),
             *(self.rows, self.low, self.high, self.counts, self.losses),
         )
 
     def _add(self, step):
-        self._cover(step)
+        self._assign(step)
         if step < DENSE_PICKS:
             self._sum_up_anew(step)
             return
@@ -202,46 +225,46 @@ class CoverLoop(_Loop):
         self._settle(False, step)
 
     def _sum_up_anew(self, step):
-        self._sum_up(self.covered, step)
+        self._sum_up(self.max_similarity, step)
         xp, left = self.xp, self.xp.abs(self.loss[step : step + 1])
-        self.noise = NOISE * (left + xp.maximum(left, xp.max(self.gains)))
+        self.absolute_tolerance = SUM_ROUNDING * (left + xp.maximum(left, xp.max(self.gains)))
 
     def _look(self, first, ahead, stop, report):
         n_done, enough = super()._look(first, ahead, stop, report)
         left = abs(self.objective.known_loss)
-        if not enough and (first == 0 or FALLEN * left < self.left):
+        if not enough and (first == 0 or RESUM_RATIO * left < self.left):
             self.left = left
             self._sum_up_anew(ahead - 1)
         return n_done, enough
 
-    def cover(self, picks):
-        """Take in `picks`, no more: which of them each row is the most similar to."""
+    def assign(self, picks):
+        """Set the picks to `picks` and find the most similar pick of each row."""
         self.n_start = len(picks)
         self.picks = self.xp.asarray(picks, dtype=self.xp.int64, device=self.device)
         self.values = self._empty(len(picks), self.xp.float64)
-        self._uncover()
+        self._reset()
         for step in range(len(picks)):
-            self._cover(step)
+            self._assign(step)
         self._end(picks, False)
 
     def _end(self, picks, went_ahead):
         super()._end(picks, went_ahead)
         if went_ahead:
-            self.cover(picks)
-        self.objective.covered = self.xp.astype(self.covered, self.xp.float64)
+            self.assign(picks)
+        self.objective.max_similarity = self.xp.astype(self.max_similarity, self.xp.float64)
         self.objective.nearest = self.nearest
 
 
-class CutLoop(_Loop):
-    """Graph cut. A step is two launches: the pick is chosen, and its row is subtracted.
+class GraphCutLoop(_Loop):
+    """Graph cut. A step has two launches: choose the pick, and subtract its row.
 
-    Where similarities are made on demand, what makes the row may wait for the device.
+    With similarities on demand, the computation of the row may synchronize the host.
     """
 
     def _begin(self):
         self.gains = self.xp.asarray(self.objective.value, copy=True)
         self.similar = self.objective.similar
-        self.loss[:] = 0.0  # of no use here
+        self.loss[:] = 0.0  # not used
         if self.similar.whole:
             self.matrix = self.xp.ascontiguousarray(self.similar.matrix)
         else:
@@ -258,7 +281,12 @@ class CutLoop(_Loop):
     def _add(self, step):
         self.launch(
             *("choose", 1, THREADS, self.gains, self.n, step, self.n_start, *self.best),
-            *(self.objective.rounding, self.objective.noise, self.picks, self.values),
+            *(
+                self.objective.relative_tolerance,
+                self.objective.absolute_tolerance,
+                self.picks,
+                self.values,
+            ),
         )
         rows = self.matrix
         if not self.similar.whole:
@@ -266,19 +294,19 @@ class CutLoop(_Loop):
         self._cut(rows, step)
 
 
-def cover_loop_on(objective):
-    """The loop for facility location; None unless similarities are whole, and on a GPU."""
+def facility_location_loop_on(objective):
+    """The loop for facility location on a complete matrix on a GPU, or None."""
     launch = launcher_of(objective.weight, SOURCE) if objective.similar.whole else None
-    return None if launch is None else CoverLoop(objective, launch)
+    return None if launch is None else FacilityLocationLoop(objective, launch)
 
 
-def cut_loop_on(objective):
+def graph_cut_loop_on(objective):
     """The loop for graph cut, or None."""
     launch = launcher_of(objective.weight, SOURCE)
-    return None if launch is None else CutLoop(objective, launch)
+    return None if launch is None else GraphCutLoop(objective, launch)
 
 
 def gains_on(weight, xp, device):
-    """`Gains` where `weight` is on a GPU, else None."""
+    """`Gains` if `weight` is on a GPU, else None."""
     launch = launcher_of(weight, SOURCE)
     return None if launch is None else Gains(xp, device, launch)

@@ -1,8 +1,8 @@
-// Farthest-first traversal: the plain loop among a pool, and bringing all rows up to date.
+// Farthest-first traversal: the naive loop on a pool, and the update of all rows.
 #include "common.cuh"
 #include "tiles.cuh"
 
-// The plain loop among the m rows of a pool, by one block, until a row outside could win.
+// The naive loop on the m rows of a pool, by one block, while no other row can be farther.
 //
 // reach[i] is the distance of pool row i to its nearest pick, among[i][j] that of two rows of the
 // pool; values that are closer than factor * value + term are equal. A pick is certain if it is
@@ -40,8 +40,8 @@ extern "C" __global__ void pool_loop(const double* among, const double* start, c
     if (threadIdx.x == 0) *count = n_picks;
 }
 
-// Squared distance of two rows by their difference, where products have lost too many digits.
-__device__ inline double direct(const real* x, const real* p, int d) {
+// Squared distance of two rows from their difference.
+__device__ inline double exact_pair(const real* x, const real* p, int d) {
     double sum = 0;
     for (int c = 0; c < d; ++c) {
         double apart = (double)x[c] - (double)p[c];
@@ -50,28 +50,30 @@ __device__ inline double direct(const real* x, const real* p, int d) {
     return sum;
 }
 
-// What rounding makes of a distance that is not doubtful, or was taken from its difference.
-__device__ inline double width_of(double value, double square, double rounding, double doubt) {
-    return rounding * (doubt > 0 ? value + fmin(square, value / doubt) : 1.0);
+// Largest error of a value that is not inexact, or was computed from the difference.
+__device__ inline double error_bound(double value, double square, double rounding,
+                                     double inexact_ratio) {
+    return rounding * (inexact_ratio > 0 ? value + fmin(square, value / inexact_ratio) : 1.0);
 }
 
-// gap[row] = min(gap[row], distance to the nearest of the new picks), and which pick that is;
-// `unsure` where another may be as near.
+// gap[row] = min(gap[row], distance to the nearest of the new picks), and the nearest pick;
+// `unsure` if another pick may be as near.
 //
 // A block has TILE_ROWS rows and goes through the picks tile by tile; distances never leave the
-// registers. Euclidean distances are squared, |x|^2 + |p|^2 - 2 x.p; where that is below `doubt`
-// times the squares, and the pick may be nearer than those before, they are taken from the
-// differences of the rows as they are: `source`, those at `positions` if only `some` are in play.
-// With doubt = 0 they are cosine distances, and the factors stand in for the squares:
+// registers. Euclidean distances are squared, |x|^2 + |p|^2 - 2 x.p. If a value is inexact, below
+// `inexact_ratio` times the squared norms, and the pick may be nearer than those before, it is
+// computed from the difference of the unshifted rows `source`; `positions` are those of the rows
+// if only `some` are used. With inexact_ratio = 0 they are cosine distances, and `square` has the
+// factors that scale rows to length 1:
 // 1 - x.p f_x f_p.
 extern "C" __global__ TILE_KERNEL void update(const real* X, const real* square,
                                               const real* source, const i64* positions, int some,
                                               int n, int d, const i64* picks, int n_picks,
-                                              int label, double rounding, double doubt,
+                                              int label, double rounding, double inexact_ratio,
                                               double* gap, i64* nearest, bool* unsure) {
     __shared__ Tile tile;
     int tx = threadIdx.x % SIDE, first_row = blockIdx.x * TILE_ROWS;
-    bool cosine = !(doubt > 0);
+    bool cosine = !(inexact_ratio > 0);
     auto row_of = [=](int r) { return first_row + r < n ? first_row + r : -1; };
     auto as_it_is = [=](int row) { return source + (some ? positions[row] : (i64)row) * d; };
     double best[ROWS_EACH], best_of_which[ROWS_EACH];
@@ -93,11 +95,12 @@ extern "C" __global__ TILE_KERNEL void update(const real* X, const real* square,
                 real other = pick >= 0 ? square[pick] : (real)0;
                 real apart = cosine ? 1 - dot[i][j] * own * other : own + other - 2 * dot[i][j];
                 value[j] = pick >= 0 ? (double)apart : INFINITY;
-                if (!cosine && pick >= 0 && before > 0 && apart < doubt * (own + other)) {
+                if (!cosine && pick >= 0 && before > 0 && apart < inexact_ratio * (own + other)) {
                     double error = rounding * ((double)own + other);
-                    double most = before + 4 * width_of(before, own, rounding, doubt);
+                    double most = before + 4 * error_bound(before, own, rounding, inexact_ratio);
                     value[j] = INFINITY;
-                    if (!(apart - error > most)) value[j] = direct(as_it_is(row), as_it_is(pick), d);
+                    if (!(apart - error > most))
+                        value[j] = exact_pair(as_it_is(row), as_it_is(pick), d);
                 }
                 least = fmin(least, value[j]);
             }
@@ -105,7 +108,7 @@ extern "C" __global__ TILE_KERNEL void update(const real* X, const real* square,
             for (int step = SIDE / 2; step > 0; step /= 2)
                 least = fmin(least, __shfl_xor_sync(EVERY_LANE, least, step));
             if (!(least < INFINITY)) least = 1e300;  // nothing of this tile matters
-            double most = least + 2 * width_of(least, own, rounding, doubt);
+            double most = least + 2 * error_bound(least, own, rounding, inexact_ratio);
             Best earliest = {INFINITY, 0x7fffffff};
             int n_tied = 0;
             for (int j = PICKS_EACH - 1; j >= 0; --j)
@@ -119,7 +122,8 @@ extern "C" __global__ TILE_KERNEL void update(const real* X, const real* square,
             }
             if (n_tied == 0) continue;
             bool above = best[i] > most;  // what came before is farther for sure
-            double width = width_of(best[i] < INFINITY ? best[i] : 0, own, rounding, doubt);
+            double known = best[i] < INFINITY ? best[i] : 0;
+            double width = error_bound(known, own, rounding, inexact_ratio);
             if (!above && least > best[i] + 2 * width) continue;
             rivals[i] = above ? n_tied > 1 : true;
             best[i] = fmin(best[i], least);
@@ -134,7 +138,7 @@ extern "C" __global__ TILE_KERNEL void update(const real* X, const real* square,
         int row = row_of(tile_row(i));
         if (row < 0 || which[i] < 0 || !(gap[row] > 0)) continue;
         double value = best[i], before = gap[row];
-        double width = 2 * width_of(value, square[row], rounding, doubt);
+        double width = 2 * error_bound(value, square[row], rounding, inexact_ratio);
         if (value + width < before) {
             nearest[row] = label + which[i];
             unsure[row] = rivals[i];

@@ -1,6 +1,6 @@
-"""Farthest-first traversal on the GPU: a launch to pick among a pool, one to update all rows.
+"""Farthest-first traversal on the GPU: one launch for the picks of a pool, one for the update.
 
-The host waits once for each round of picks, never for a single one.
+The host is synchronized once for each round of picks.
 """
 
 from skcoreset._backend import to_numpy
@@ -28,10 +28,10 @@ class FarthestFirst:
     def __init__(self, pairs, X, launch):
         self.pairs, self.launch = pairs, launch
         self.X, self.source = X, RowsOnDevice(pairs, pairs.dtype, as_they_are=True)
-        self.square = pairs.sq if pairs.cancels else pairs.scale
+        self.square = pairs.sq if pairs.is_squared else pairs.scale
 
     def pool_loop(self, among, reach, tie, pool, outside, wanted):
-        """Picks among `pool`, and what each was away from those before, as NumPy arrays."""
+        """Picks from `pool` and the distance of each to those before, as NumPy arrays."""
         xp, m = self.pairs.xp, pool.shape[0]
         lower, highest, rival = outside
         picks = xp.empty(m, dtype=xp.int64, device=self.pairs.device)
@@ -48,14 +48,14 @@ class FarthestFirst:
         return to_numpy(picks[:n_picks]), to_numpy(farthest[:n_picks])
 
     def update(self, new, state):
-        """Bring `state` up to date for all rows, in place, with picks `new`."""
+        """Update `state` for all rows by the picks `new`, in place."""
         n, d = self.X.shape
-        doubt = self.pairs.doubt if self.pairs.cancels else 0.0
+        inexact_ratio = self.pairs.inexact_ratio if self.pairs.is_squared else 0.0
         new = self.pairs.xp.ascontiguousarray(new)
         self.launch(
             *("update", -(-n // TILE_ROWS), TILE_THREADS, self.X, self.square),
             *(*self.source.arguments[:3], n, d, new, new.shape[0], len(state.picks)),
-            *(self.pairs.rounding, doubt, state.gap, state.nearest, state.unsure),
+            *(self.pairs.rounding, inexact_ratio, state.gap, state.nearest, state.unsure),
         )
 
 

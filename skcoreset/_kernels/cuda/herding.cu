@@ -1,4 +1,4 @@
-// Herding: two launches a pick. The table is read once by the first, a few rows of it by the second.
+// Herding: two launches for a pick. The first reads the table once, the second a few rows.
 #include "common.cuh"
 #include "rows.cuh"
 
@@ -25,9 +25,9 @@ extern "C" __global__ void gains(const real* X, const i64* rows, int some, const
     if (threadIdx.x == 0) best[blockIdx.x] = mine;
 }
 
-// By how much the squared distance of row x from `target` is over that of row `first`, and what
-// that was added up from, with `scale`, the rounding of the target. Columns in which the two rows
-// are equal do not count, however far the target is from both.
+// `more` is the squared distance of row x to `target` minus that of row `first`; `width` is the sum
+// of absolute terms, with `scale` for the rounding of the target. Columns in which the two rows are
+// equal contribute 0 to both, for any target.
 __device__ inline void farther(const real* x, const real* first, int d, const double* middle,
                                const double* target, const double* scale, double* more,
                                double* width) {
@@ -42,9 +42,9 @@ __device__ inline void farther(const real* x, const real* first, int d, const do
 
 // The nearest row, the lowest of those that are equal up to rounding, by all threads of one block.
 //
-// Distances have lost what columns of large numbers leave of the others, so rows whose distances
-// are about the smallest are compared with one of them by their differences. The norms say which
-// rows these are; `best` has the best gain of each stretch of rows.
+// Columns of large numbers dominate the rounding of distances, so rows that tie with the smallest
+// distance are compared by differences with one of them. Norms bound the ties; `best` has the best
+// gain of each stretch of rows.
 __device__ inline int nearest_row(const Table& features, int n, double rounding, double tie,
                                   const double* middle, const double* target, const double* scale,
                                   const double* gain, const Best* best, int n_blocks) {
@@ -97,10 +97,11 @@ __device__ inline int nearest_row(const Table& features, int n, double rounding,
     return nearest.at;
 }
 
-// Pick the nearest row, and turn to where the mean of the picks is to go next. By one block.
+// Select the nearest row and compute the next target. By one block.
 extern "C" __global__ void pick(const real* X, const i64* rows, int some, const double* middle,
                                 int n, int d, int step, double rounding, double tie,
-                                const double* mean, const double* size, const double* gain, const Best* best,
+                                const double* mean, const double* size, const double* gain,
+                                const Best* best,
                                 int n_blocks, double* cost, double* total, double* target,
                                 double* scale, i64* picks) {
     Table features = table(X, rows, some, nullptr, 0, d);

@@ -1,4 +1,4 @@
-"""Herding on the GPU: two launches a pick, and the host waits once, for all picks together."""
+"""Herding on the GPU: two launches for a pick; the host is synchronized once, for all picks."""
 
 from skcoreset._backend import to_numpy
 from skcoreset._kernels.cuda.rows import (
@@ -8,7 +8,7 @@ from skcoreset._kernels.cuda.rows import (
     lanes_of,
     launcher_for,
 )
-from skcoreset._kernels.distances import TIE
+from skcoreset._kernels.stored_rows import TIE
 
 __all__ = ["Herding", "herding_on"]
 
@@ -43,7 +43,7 @@ class Herding:
                 *("gains", n_blocks, THREADS, *table, n, d, lanes, target, cost, gain, best)
             )
             self.launch(
-                *("pick", 1, THREADS, *table, n, d, step, gram.rounding_wide, TIE),
+                *("pick", 1, THREADS, *table, n, d, step, gram.rounding_float64, TIE),
                 *(mean, size_of, gain, best, n_blocks, cost, total, target, scale, picks),
             )
             if report is not None:

@@ -15,7 +15,7 @@ import sklearn
 
 from skcoreset._backend import free_bytes
 
-__all__ = ["OPTIONS", "launcher_of", "room", "source"]
+__all__ = ["OPTIONS", "available_bytes", "launcher_of", "source"]
 
 OPTIONS = ("-std=c++17",)
 TYPES = {"float32": "float", "float64": "double"}
@@ -45,7 +45,7 @@ def _function(name, real, kernel):
 
 
 class CupyLauncher:
-    """Launches kernels on the current CUDA device, in the current stream; nothing waits for it.
+    """Launches kernels on the current CUDA device, in the current stream, without synchronization.
 
     Parameters
     ----------
@@ -65,21 +65,21 @@ class CupyLauncher:
 
 
 def as_argument(value):
-    """Numbers of Python and NumPy as what the kernels take: ``int`` and ``double``."""
+    """Numbers of Python and NumPy as the types of kernel arguments, ``int`` and ``double``."""
     if isinstance(value, Integral | np.bool_):
         return np.int32(value)
     return np.float64(value) if isinstance(value, Real) else value
 
 
 def launcher_of(x, name):
-    """What launches the kernels of `name` on arrays such as `x`; None if there is no such thing."""
+    """The launcher of the kernels of `name` for arrays such as `x`, or None."""
     if array_api_compat.is_cupy_array(x) and x.dtype.name in TYPES:
         return CupyLauncher(name, x.dtype.name)
     return None
 
 
-def room(xp, share=1.0):
-    """Bytes that arrays may take which are kept for a whole selection.
+def available_bytes(xp, share=1.0):
+    """Memory in bytes for arrays that exist during a whole selection.
 
     Half of what is free on the current CUDA device; elsewhere that share of `working_memory`.
     """

@@ -1,4 +1,4 @@
-// Nearest neighbours: the nearest candidates of each row asked about, and the choice among them.
+// Nearest neighbors: the nearest candidates of each query, and the choice among them.
 #include "common.cuh"
 #include "tiles.cuh"
 
@@ -24,12 +24,12 @@ __device__ inline void insert(real* values, int* positions, int length, real val
     }
 }
 
-// The `length` nearest candidates of each row asked about, itself left out: ascending lists, the
-// lowest position first where values are equal. What is not filled is at infinity.
+// The `length` nearest candidates of each query, without itself: ascending lists, equal values in
+// order of position. Entries that are not filled are infinite.
 //
 // A block has TILE_ROWS of the rows and goes through one part of the candidates tile by tile; each
 // part has lists of its own. Candidates come in ascending order, so one that is equal to the last
-// of a list is not looked at: after the first tiles, few are. Values are those of `update` in
+// of a list is skipped: after the first tiles, few are not. Values are those of `update` in
 // farthest_first.cu: squared distances, or with `cosine` by the factors that `square` has then.
 extern "C" __global__ TILE_KERNEL void nearest(const real* X, const real* square, int cosine,
                                                int d, const i64* of, int n_of, const i64* among,
@@ -85,7 +85,7 @@ extern "C" __global__ TILE_KERNEL void nearest(const real* X, const real* square
     }
 }
 
-// Distance of two rows as exact as can be had, known to all threads of the warp.
+// Exact distance of two rows, known to all threads of the warp.
 __device__ inline double measured(const real* x, const real* p, int d, int cosine) {
     double own = 1, other = 1, sum = 0;
     if (cosine) {
@@ -106,19 +106,18 @@ __device__ inline double measured(const real* x, const real* p, int d, int cosin
     return cosine ? sum / 2 : sum;
 }
 
-// How close to `value` another is that ties with it: with `cosine`, it is half a square, whose root
-// is known up to `term`.
+// Largest difference of a value that ties with `value`. With `cosine` it is half a squared chord,
+// whose root has the error `term`.
 __device__ inline double tie(double value, int cosine, double factor, double term) {
     return cosine ? term * (sqrt(2 * fmax(value, 0.0)) + term) : factor * value + term;
 }
 
-// The `wanted` nearest of each row asked about, ascending by position, from its lists; one warp has
-// one row. A row is settled if all that may be among them is in its lists; nothing is written for
-// others.
+// The `wanted` nearest neighbors of each query, ascending by position, from its lists; one warp for
+// a query. A query is settled if its lists have all candidates that may be among them; nothing is
+// written for others.
 //
-// Values that rounding, which is `rounding`, may have moved past each other are measured again, by
-// the rows of `X` as the user gave them. Of those that then tie with the last of them, by `factor`
-// and `term`, the first are taken.
+// Values that tie up to `rounding` are computed again from the unshifted rows `X`. Of those that
+// tie with the last neighbor, by `factor` and `term`, the lowest positions are taken.
 extern "C" __global__ void choose(const real* X, const real* square, int cosine, int d,
                                   const i64* of, int n_of, int n_parts, int length, int wanted,
                                   double rounding, double factor, double term, real* values,

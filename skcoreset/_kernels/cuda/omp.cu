@@ -1,8 +1,8 @@
-// Orthogonal matching pursuit: four launches a step, and all that a step decides stays here.
+// Orthogonal matching pursuit: four launches for a step; all decisions stay on the device.
 //
 // Two of them read all rows: the column of inner products with the pick, and the correlations.
-// The other two are one block each: which row comes in, and the weights solved for again. What
-// they agree on is in `state`; once it says DONE, launches that are still to come do nothing.
+// The other two are one block each: the choice of a row, and the solution for the weights. Their
+// common variables are in `state`; once it is DONE, later launches do nothing.
 #include "common.cuh"
 #include "rows.cuh"
 
@@ -16,7 +16,7 @@ enum { COUNT, DONE, PICK, STAMP };
 // may not come in before another has.
 #define IN 0x7fffffff
 
-// gain[row] = correlation of a row with what is left over, and the best of each stretch of rows.
+// gain[row] = correlation of a row with the residual, and the best of each stretch of rows.
 extern "C" __global__ void correlations(const double* start_, const real* columns,
                                         const double* weights, const int* slots,
                                         const int* barred, int n, int positive, const int* state,
@@ -50,8 +50,8 @@ extern "C" __global__ void correlations(const double* start_, const real* column
     if (threadIdx.x == 0) best[blockIdx.x] = mine;
 }
 
-// The row that comes in: the lowest whose gain is the largest up to rounding, which is `width`
-// times its norm; or the end. By one block.
+// The row to add: the lowest whose gain is the largest up to rounding, which is `width` times its
+// norm; or the end of the loop. By one block.
 extern "C" __global__ void choose(const double* square, const double* gain, const Best* best,
                                   int n_blocks, int n, int size, double tol, double width,
                                   const double* norms, int* state) {
@@ -102,10 +102,10 @@ extern "C" __global__ void column(const real* H, const i64* h_rows, int h_some,
     });
 }
 
-// Least squares on the rows that are in, as one block keeps it up to date.
+// Least squares on the support, updated by one block.
 //
 // `factor` (size x size) has the Cholesky factor L of their inner products below its diagonal and
-// its transpose above, so that neighbouring threads read neighbouring numbers of either; on the
+// its transpose above, so that neighboring threads read neighboring numbers of either; on the
 // diagonal it has 1 / L_ii. `half` solves L half = correlations with the target.
 struct Fit {
     int size;
@@ -265,7 +265,7 @@ __device__ inline int take_out_marked(const Fit& fit, int k, int* barred) {
     }
 }
 
-// Weights of the rows that are in; those that would turn negative go out. How many are left.
+// Weights of the support, from which rows with negative weights are removed; returns its size.
 __device__ inline int solve_weights(const Fit& fit, int k, int positive, const double* start,
                                     int* barred) {
     while (true) {
@@ -286,7 +286,7 @@ __device__ inline int solve_weights(const Fit& fit, int k, int positive, const d
     return k;
 }
 
-// Take the row of this step in and solve again, by one block. What is left over follows from the
+// Add the row of this step to the support and solve, by one block. The residual follows from the
 // factor: |b|^2 - |sum - b|^2 = |half|^2 + regularization |weights|^2.
 extern "C" __global__ void add(const real* columns, const double* start, int n, int size,
                                double regularization, int positive, double eps, double norm_b,

@@ -1,9 +1,9 @@
-"""Matching pursuit on the GPU: four launches a step, and the host looks in every 32 steps."""
+"""Matching pursuit on the GPU: four launches for a step; one synchronization for 32 steps."""
 
 import numpy as np
 
 from skcoreset._backend import to_numpy
-from skcoreset._kernels.cuda.launch import room
+from skcoreset._kernels.cuda.launch import available_bytes
 from skcoreset._kernels.cuda.rows import (
     THREADS,
     RowsOnDevice,
@@ -15,7 +15,7 @@ from skcoreset._kernels.cuda.rows import (
 __all__ = ["Pursuit", "pursuit_on"]
 
 SOURCE = "omp.cu"
-MOST_STEPS = 32  # between two looks at whether the loop is over
+MOST_STEPS = 32  # between two reads of `state` by the host
 COUNT, DONE, STATES = 0, 1, 4  # positions in `state`, and how many it has, as in omp.cu
 
 
@@ -54,7 +54,7 @@ class Pursuit:
         norms = xp.full(size + 1, norm_b**0.5, dtype=xp.float64, device=atoms.device)
         count, done, left = 0, False, 4 * size + 4  # as in the plain loop
         while not done and count < size and left > 0:
-            # Each step brings in one row at most; a few more in case some bring in none.
+            # A step adds at most one row; some steps add none.
             steps = min(MOST_STEPS, max(8, size - count), left)
             for _ in range(steps):
                 self._step(start, norm_b, float(regularization), positive, float(tol), norms)
@@ -100,7 +100,7 @@ def pursuit_on(atoms, size):
     that the kernels cannot take as they are.
     """
     launch = launcher_for(atoms, SOURCE)
-    if launch is None or atoms.n * size * atoms.itemsize > room(atoms.xp, share=1 / 4):
+    if launch is None or atoms.n * size * atoms.itemsize > available_bytes(atoms.xp, share=1 / 4):
         return None
     factors = [atoms.a] if atoms.h is None else [atoms.a, atoms.h]
     if not all(RowsOnDevice.fits(of, atoms.dtype) for of in factors):

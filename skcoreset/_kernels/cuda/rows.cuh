@@ -89,7 +89,7 @@ __device__ inline void row_distances(const Table& table, const int (&at)[AT_ONCE
         for (int r = 0; r < AT_ONCE; ++r) sum[r] += __shfl_xor_sync(EVERY_LANE, sum[r], step);
 }
 
-// Rows start .. stop by turns, neighbouring groups of lanes at neighbouring rows: function(row, at),
+// Rows start .. stop by turns, neighboring groups of lanes at neighboring rows: function(row, at),
 // where at[r] is row[r], or the last row where row[r] is at `stop` or behind and so is none.
 template <class Function>
 __device__ inline void each_rows(int start, int stop, int lanes, Function function) {

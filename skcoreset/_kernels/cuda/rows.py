@@ -1,6 +1,6 @@
-"""Tables as the kernels of rows.cuh take them."""
+"""Tables as arguments of the kernels of rows.cuh."""
 
-from skcoreset._kernels.cuda.launch import launcher_of, room
+from skcoreset._kernels.cuda.launch import available_bytes, launcher_of
 
 __all__ = ["THREADS", "RowsOnDevice", "blocks_of", "lanes_of", "launcher_for", "whole_table"]
 
@@ -9,11 +9,11 @@ MOST_BLOCKS = 4096  # many times what a GPU runs at once, so that all of it is b
 
 
 class RowsOnDevice:
-    """A dense table on the device, or some rows of it, less an offset.
+    """A dense table on the device, or some of its rows, minus an offset.
 
     Parameters
     ----------
-    of : _Rows
+    of : StoredRows
     dtype : dtype
         Type of the copy that is made where the table is of another, or not stored by rows.
     as_they_are : bool
@@ -37,21 +37,23 @@ class RowsOnDevice:
         """Whether the table is whole on the device, with memory for a copy if it takes one."""
         if of.streamed:
             return False
-        return _as_it_is(of.X, dtype) or of.n * of.X.shape[1] * of.itemsize <= room(of.xp)
+        return _as_it_is(of.X, dtype) or of.n * of.X.shape[1] * of.itemsize <= available_bytes(
+            of.xp
+        )
 
     @property
     def arguments(self):
-        """What kernels take for it; arrays that it does not have are passed and not looked at."""
+        """Arguments of a kernel; another array is passed for one that is absent, and not read."""
         some, shifted = self.positions is not None, self.offset is not None
         positions, offset = self.positions if some else self.X, self.offset if shifted else self.X
         return self.X, positions, some, offset, shifted
 
 
 def whole_table(of):
-    """All rows of `of`, shifted as it shifts them, stored by rows; None if a copy has no room."""
+    """The shifted rows of `of`, C-contiguous; None if there is no memory for a copy."""
     if of.rows is None and of.offset is None and _as_it_is(of.X, of.dtype):
         return of.X
-    if of.n * of.X.shape[1] * of.itemsize > room(of.xp):
+    if of.n * of.X.shape[1] * of.itemsize > available_bytes(of.xp):
         return None
     return of.xp.ascontiguousarray(of.fetch(slice(0, of.n)))
 
@@ -61,7 +63,7 @@ def _as_it_is(X, dtype):
 
 
 def launcher_for(of, name):
-    """What launches the kernels of `name` for tables of the type that `of` works in, or None."""
+    """The launcher of the kernels of `name` for tables of the dtype of `of`, or None."""
     return launcher_of(of.xp.empty(0, dtype=of.dtype, device=of.device), name)
 
 

@@ -1,6 +1,6 @@
 // Inner products of a tile of rows with a tile of picks, from shared memory into registers.
 //
-// 256 threads, 16 x 16; each has the products of 8 rows with 4 picks, neighbours in the tile, so
+// 256 threads, 16 x 16; each has the products of 8 rows with 4 picks, neighbors in the tile, so
 // that it reads them from shared memory in the widest loads. The 16 threads that have the same
 // rows are one half of a warp. Each pair is added up in the order of the columns, by one thread:
 // the same pair gives the same number in every launch.
@@ -43,7 +43,7 @@ __device__ inline void tile_products(const real* X, RowOf row_of, const real* P,
         for (int j = 0; j < PICKS_EACH; ++j) dot[i][j] = 0;
     for (int from = 0; from < d; from += DEPTH) {
         __syncthreads();  // whoever still reads the last stretch of columns
-        // Neighbouring threads read neighbouring columns of one row.
+        // Neighboring threads read neighboring columns of one row.
         for (int at = threadIdx.x; at < DEPTH * TILE_ROWS; at += TILE_THREADS) {
             int column = from + at % DEPTH, row = row_of(at / DEPTH);
             tile.rows[at % DEPTH][at / DEPTH] =

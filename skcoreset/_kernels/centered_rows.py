@@ -1,7 +1,7 @@
-"""How far rows are from the mean of a table, or from one of its rows, to the last digits.
+"""Distances of the rows of a table to their mean, or to one row, accurate to the last digits.
 
-Differences are taken in float64 before anything is squared, so that neither a column that is far
-from zero nor rows that are far out take digits from the distances of the others.
+Differences are computed in float64 before they are squared, so neither columns far from zero nor
+outliers reduce the accuracy of the distances of other rows.
 """
 
 import numpy as np
@@ -9,30 +9,30 @@ from scipy import sparse
 from sklearn.metrics import pairwise_distances
 
 from skcoreset._backend import is_foreign, row_products, to_numpy
-from skcoreset._kernels.distances import _Rows
+from skcoreset._kernels.stored_rows import StoredRows
 
-__all__ = ["CentredRows", "distances_to_mean"]
+__all__ = ["CenteredRows", "distances_to_mean"]
 
 EPS = 2.0**-52
 SAFE = 2.0**300  # squares of what is below it, and above one through it, are far from the limits
 
 
-class CentredRows:
-    """Rows of `X` (all, or those at positions `rows`), as they lie around a point.
+class CenteredRows:
+    """Distances of rows of `X` to a point, free of cancellation, overflow and underflow.
 
-    Lengths are in a unit of its own, a power of two, so that squares neither overflow nor vanish:
-    compare them with each other only.
+    Lengths are multiples of `unit`, a power of two chosen for the table, so that squares neither
+    overflow nor underflow. Compare only lengths of the same object.
 
     Parameters
     ----------
     X : array or csr in canonical format, of shape (n, n_features)
     rows : ndarray of int, optional
     directions : bool
-        Whether each row is divided by its norm. One of zeros stays as it is.
+        Whether each row is divided by its norm. Rows of zeros are not changed.
     """
 
     def __init__(self, X, rows=None, directions=False):
-        self.rows = _Rows(X, rows, may_copy=False)
+        self.rows = StoredRows(X, rows, may_copy=False)
         self.xp, self.device, self.n = self.rows.xp, self.rows.device, self.rows.n
         self.sparse = sparse.issparse(X)
         self.n_features = X.shape[1]
@@ -56,8 +56,8 @@ class CentredRows:
         return float(self.xp.max(self.xp.abs(values))) if min(values.shape) else 0.0
 
     def fetch(self, at):
-        """Rows at positions `at` in the unit, float64."""
-        rows = self.rows.fetch_wide(at)
+        """Rows at positions `at`, divided by `unit`, float64."""
+        rows = self.rows.fetch_float64(at)
         if self.unit != 1:
             rows = rows / self.unit
         if self.norms is None:
@@ -71,22 +71,22 @@ class CentredRows:
         return rows / norms[:, None]
 
     def mean(self, weight):
-        """Weighted mean as (high, low): what rounding took from the first is in the second.
+        """Weighted mean as (high, low), where low is the rounding error of high.
 
-        `weight` is a host array of any scale.
+        `weight` is a NumPy array of any scale.
         """
         weight = weight / weight.max()
         total = float(weight.sum())
         on_device = self.xp.asarray(weight, dtype=self.xp.float64, device=self.device)
         high = self._column_sums(on_device) / total
         left = self._column_sums(on_device, less=high)
-        if self.sparse:  # the rows that have nothing stored in a column
+        if self.sparse:  # of the zeros that are not stored
             for part in _exact_parts(weight):
                 left = left - high * (part.sum() - self._column_sums(part, stored=True))
         return high, left / total
 
     def _column_sums(self, weight, less=None, stored=False):
-        """Weighted sums of the columns, of what is stored less `less`, or of ones for `stored`."""
+        """Weighted column sums of the (stored) entries minus `less`, or of ones if `stored`."""
         out = self._zeros()
         for block in self.blocks:
             rows = self.fetch(block)
@@ -99,17 +99,17 @@ class CentredRows:
         return out
 
     def row(self, at):
-        """The row at position `at` as (high, None): nothing of it was rounded."""
+        """The row at position `at` as (high, None), as it has no rounding error."""
         row = self.fetch(self.xp.asarray([at], device=self.device))
         row = row.toarray() if self.sparse else row
         return row[0, :], None
 
     def lengths(self):
-        """Norm of each row, a host array."""
+        """Norm of each row, a NumPy array in `unit`."""
         return self.distances((self._zeros(), None))
 
     def distances(self, point):
-        """Distance of each row to the point (high, low or None), a host array in the unit."""
+        """Distance of each row to the point (high, low or None), a NumPy array in `unit`."""
         squares = self._sparse_squares if self.sparse else self._dense_squares
         out = [to_numpy(part) for part in squares(point)]
         return np.sqrt(np.concatenate(out)) if out else np.zeros(0)
@@ -123,7 +123,7 @@ class CentredRows:
             yield row_products(gaps, gaps)
 
     def _sparse_squares(self, point):
-        """By what is stored, and the squares of the point in the other columns."""
+        """Squared distances from stored entries, and the squares of the point elsewhere."""
         high, low = point
         parts = _exact_parts((high if low is None else high + low) ** 2)
         totals = [part.sum() for part in parts]
@@ -144,9 +144,9 @@ def _row_sums(values, rows):
 
 
 def _exact_parts(values):
-    """Arrays that add up to the positive `values`, each with sums that are exact in any order.
+    """Arrays that add up to the positive `values`, each of which can be summed without rounding.
 
-    So the sum of some of them is that of all less that of the others, with all of its digits.
+    So a sum of some entries is exactly the total minus the sum of the others.
     """
     parts = []
     for _ in range(3):
@@ -157,27 +157,27 @@ def _exact_parts(values):
 
 
 def distances_to_mean(X, metric, rows, weight):
-    """Distance of each row to the weighted mean of all, and how far rounding may have moved it.
+    """Distance of each row to the weighted mean, and a bound of its rounding error.
 
     Parameters
     ----------
     X : array or csr in canonical format, of shape (n, n_features)
     metric : str or callable
-        As for :func:`skcoreset._kernels.distances.pairs`, but for "precomputed".
+        As in :func:`skcoreset._kernels.distances.pairs`, except "precomputed".
     rows : ndarray of int of shape (n_rows,), or None for all
     weight : ndarray of shape (n_rows,)
         Positive, of any scale.
 
     Returns
     -------
-    distances, slack : ndarray of shape (n_rows,)
-        Euclidean distances are in a unit of their own.
+    distances, error_bound : ndarray of shape (n_rows,)
+        Euclidean distances are multiples of an unknown unit.
 
     Notes
     -----
     Time: n d, X is read four times. Memory: vectors of n, and blocks.
     """
-    around = CentredRows(X, rows)
+    around = CenteredRows(X, rows)
     mean = high, low = around.mean(weight)
     weight = weight / weight.max()
     rounding = around.rounding
@@ -192,10 +192,10 @@ def distances_to_mean(X, metric, rows, weight):
         norm = float(around.xp.sum((high + low) ** 2)) ** 0.5
         lengths = around.lengths()
         of_rows = average(lengths)
-        if norm <= rounding * of_rows:  # no direction: as far from every row as a row of zeros
+        if norm <= rounding * of_rows:  # the mean is zero up to rounding: no direction
             return np.ones(around.n), np.zeros(around.n)
-        # Half the squared distance of the directions, as 1 - cos has no digits of what is near.
-        apart = CentredRows(X, rows, directions=True).distances((high / norm, low / norm))
+        # Half the squared distance of the directions, as 1 - cos cancels for near rows.
+        apart = CenteredRows(X, rows, directions=True).distances((high / norm, low / norm))
         apart = np.where(lengths > 0, apart, 2**0.5)
         return apart**2 / 2, rounding * (1 + of_rows / norm) * apart
     if is_foreign(X):
@@ -206,9 +206,9 @@ def distances_to_mean(X, metric, rows, weight):
     mean = (around.unit * (high + low))[None, :]
     distances = np.concatenate(
         [
-            pairwise_distances(around.rows.fetch_wide(block), mean, metric=metric)[:, 0]
+            pairwise_distances(around.rows.fetch_float64(block), mean, metric=metric)[:, 0]
             for block in around.blocks
         ]
     ).astype(np.float64)
-    with np.errstate(invalid="ignore"):  # whoever calls says which row has no distance
+    with np.errstate(invalid="ignore"):  # the caller raises an error that names the row
         return distances, rounding * (distances + average(distances))

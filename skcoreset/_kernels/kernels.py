@@ -1,0 +1,133 @@
+"""Kernels between the rows of one table, and means in their feature space, for herding."""
+
+from numbers import Real
+
+import numpy as np
+from scipy import sparse
+from sklearn.metrics.pairwise import pairwise_kernels
+
+from skcoreset._backend import block_slices, is_foreign
+from skcoreset._kernels.distances import Euclidean
+from skcoreset._kernels.stored_rows import TIE, StoredRows
+
+__all__ = ["gram"]
+
+# Values of the RBF kernel with a larger error are computed from differences of rows.
+KERNEL_ERROR = 2.0**-45
+
+
+class Gram(StoredRows):
+    """The linear kernel: the feature vector of a row is the row minus `middle`.
+
+    The shift changes no pick of herding.
+    """
+
+    def __init__(self, X, rows=None):
+        super().__init__(X, rows)
+        self.center()
+        self.diagonal = self.squares()
+        self.most_square = float(self.xp.max(self.diagonal))
+
+    def feature(self, at):
+        """Feature vector of the row at position ``at[0]``; `at` is an array."""
+        return self.fetch_shifted(at)[0, :]
+
+    def mean_feature(self, weight):
+        """Weighted mean of the feature vectors, and of their absolute values."""
+        return self.mean(weight)
+
+    def best(self, step, mean, size, total, cost):
+        """Position of the next pick, an array of shape (1,).
+
+        With this pick the mean of the picks is nearest to `mean`.
+
+        Parameters
+        ----------
+        step : int
+            Number of picks so far.
+        mean, size : array
+            As of `mean_feature`.
+        total : array
+            Sum of the feature vectors of the picks.
+        cost : array of shape (n,)
+            Diagonal of the kernel matrix, infinite for the picks.
+        """
+        target = (step + 1) * mean - total
+        return self.nearest_to(target, (step + 1) * size + abs(total), cost)
+
+
+class KernelGram(StoredRows):
+    """A kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`, or a callable.
+
+    Only for NumPy arrays and scipy.sparse. A feature vector is represented by its kernel values
+    with all rows, so sums and means of feature vectors are those of columns of the kernel matrix.
+    Values are computed in float64. The value of a pair does not depend on the block: "rbf" computes
+    distances from differences of rows if products would lose their digits.
+    """
+
+    def __init__(self, X, kernel, params, rows=None):
+        super().__init__(X, rows, may_copy=False)
+        if is_foreign(X):
+            raise TypeError(
+                f"kernel={kernel!r} works on NumPy arrays, data frames and scipy.sparse; "
+                f"on {self.xp.__name__} arrays use kernel=None."
+            )
+        self.kernel, self.params = kernel, params or {}
+        self.euclidean = None
+        gamma = self.params.get("gamma")
+        if kernel == "rbf" and isinstance(gamma, Real | None) and set(self.params) <= {"gamma"}:
+            self.gamma = 1 / self.terms if gamma is None else float(gamma)
+            self.euclidean = Euclidean(X, rows, in_float64=True)
+        self.diagonal = np.concatenate(
+            [np.diagonal(self.block(b, b)) for b in block_slices(self.n, 2**15)]
+        )
+
+    def block(self, columns, rows):
+        if self.euclidean is not None:
+            K = self._rbf(columns, rows)
+        else:
+            left, right = self.fetch_float64(columns), self.fetch_float64(rows)
+            K = pairwise_kernels(left, right, metric=self.kernel, **self.params)
+            K = np.asarray(K.toarray() if sparse.issparse(K) else K, dtype=np.float64)
+        return self._finite(K, columns, rows, f"kernel={self.kernel!r}")
+
+    def _rbf(self, columns, rows):
+        K = self.euclidean.approximate_block(columns, rows)
+        K *= -self.gamma
+        np.exp(K, out=K)
+        largest = 2 * self.euclidean.rounding * self.euclidean.most_square
+        if abs(self.gamma) * largest > KERNEL_ERROR:
+            error = self.euclidean.pair_error_bounds(columns, rows)
+            error *= K
+            inexact = abs(self.gamma) * error > KERNEL_ERROR
+            left, right = np.nonzero(inexact)
+            every = np.arange(self.n)
+            squares = self.euclidean.exact_pairs(every[columns][left], every[rows][right])
+            K[inexact] = np.exp(-self.gamma * squares)
+        return K
+
+    def feature(self, at):
+        return self.block(at, slice(None))[0]
+
+    def mean_feature(self, weight):
+        """As in :class:`Gram`. Cost: all n x n kernel values, in blocks."""
+        weight = weight / weight.max()
+        blocks = block_slices(self.n, 3 * 8 * self.n, most_bytes=2**26)
+        values = [self.block(block, slice(None)) @ weight for block in blocks]
+        mean = np.concatenate(values) / weight.sum()
+        return mean, abs(mean)
+
+    def best(self, step, mean, size, total, cost):
+        """As in :class:`Gram`. Values tie if they differ by less than `TIE` times the summands."""
+        gain = 2 * ((step + 1) * mean - total) - cost
+        open_ = np.isfinite(cost)
+        width = TIE * (2 * (step + 1) * size + 2 * abs(total) + abs(self.diagonal))
+        least = (gain - width)[open_].max()
+        return np.flatnonzero(open_ & (gain + width >= least))[:1]
+
+
+def gram(X, kernel=None, params=None, rows=None):
+    """The `Gram` or `KernelGram` of the rows of `X`; `kernel` None is the linear kernel."""
+    if kernel is None or kernel == "linear":
+        return Gram(X, rows)
+    return KernelGram(X, kernel, params, rows)

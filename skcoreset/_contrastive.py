@@ -184,7 +184,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
 
     @fill_docstring
     def fit_resample(self, X, y=None, sample_weight=None, X_ref=None):
-        """Select the coreset and return its samples, in order of selection.
+        """Select the coreset and return its samples.
 
         Parameters
         ----------

@@ -428,7 +428,7 @@ class GradMatch(_GradientCoreset):
 
     @fill_docstring
     def fit_resample(self, X, y=None, sample_weight=None, X_val=None, y_val=None):
-        """Select the coreset and return its samples, in order of selection.
+        """Select the coreset, fit its weights and return its samples.
 
         Parameters
         ----------

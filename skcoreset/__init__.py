@@ -1,4 +1,4 @@
-"""skcoreset: the rows that stand for all the others, with weights, by published methods."""
+"""Coresets for scikit-learn: small, weighted selections of samples, by published methods."""
 
 from skcoreset._baseline import Uniform
 from skcoreset._boundary import DeepFool

@@ -27,18 +27,20 @@ class Uniform(BaseCoreset):
     {stratify}
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the draw. With the same seed, a larger coreset contains the samples of a smaller
-        one, class by class, as long as the same classes are drawn from.
+        Seed of the draw. Pass an int for reproducible results.
 
     Attributes
     ----------
-    {sample_indices_}
+    {sample_indices_prefix}
+        This holds for a fixed `random_state` and the same classes.
 
     {sample_weight_counts}
 
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 
@@ -48,12 +50,12 @@ class Uniform(BaseCoreset):
 
     See Also
     --------
-    KCenterGreedy : Covers the data with balls of the smallest radius.
-    Herding : Matches the mean of the data.
+    KCenterGreedy : Select samples that cover all samples.
+    Herding : Select samples whose mean is close to the mean of all samples.
 
     Notes
     -----
-    Time and memory: O(n).
+    Time and memory: O(n) for n samples.
 
     Examples
     --------

@@ -25,23 +25,25 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
 
     .. math:: s(x) = - \min_r \big\{ \| r \|_2 : \hat y(x + r) \ne \hat y(x) \big\}
 
-    The distance is Euclidean in the features of `X`. It is measured from the class that is
-    *predicted*, not from the label. For linear classifiers it has a closed form. For other
-    classifiers with gradients, the decision function is linearized at the sample, the sample is
-    moved to the nearest point at which another class has the same decision value, and both are
-    repeated [1]_. With decision values :math:`f_k` and the predicted class :math:`\hat y`, a step
-    is
+    The score of a sample is minus the Euclidean distance, in the features of `X`, to the nearest
+    point for which the classifier predicts another class than for the sample; the class label of
+    the sample is not used. For linear classifiers the distance has a closed form. For other
+    classifiers with gradients, it is computed iteratively [1]_: the decision function is
+    linearized at the current point, and the point is moved to where another class first has the
+    same decision value. With decision values :math:`f_k` and the predicted class
+    :math:`\hat y`, a step is
 
     .. math:: r \leftarrow r + \frac{|f'_l|}{\| w'_l \|^2} w'_l, \qquad
         f'_k = f_k - f_{\hat y}, \quad w'_k = \nabla f_k - \nabla f_{\hat y}, \quad
         l = \arg\min_{k \ne \hat y} \frac{|f'_k|}{\| w'_k \|} ,
 
-    evaluated at x + r, until :math:`x + (1 + \text{overshoot}) \, r` is predicted differently.
-    Then r is shortened until its end is the point where the prediction changes, up to the
-    overshoot. Trees, nearest neighbors and similar classifiers have no useful gradients, and the
-    gradients of other classifiers are not reliable at every sample. In these cases the boundary is
-    located by bisection between the sample and the nearest samples that are predicted differently.
-    In active learning, the samples near the boundary are selected for labeling [2]_.
+    evaluated at x + r, until the prediction for :math:`x + (1 + \text{overshoot}) \, r` differs
+    from that for x. Then r is shortened until the prediction changes at x + r, up to the relative
+    tolerance `overshoot`. Trees, nearest neighbors and similar classifiers have no useful
+    gradients, and the gradients of other classifiers are not reliable at every sample. In these
+    cases the boundary is located by bisection between the sample and the nearest samples for which
+    another class is predicted. In active learning, the samples near the boundary are selected for
+    labeling [2]_.
 
     Parameters
     ----------
@@ -50,61 +52,64 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
     {coreset_size}
 
     max_iter : int, default=50
-        Maximum number of gradient steps per sample; on the route "bisection", maximum number of
-        bisection steps for each of the `n_neighbors`. If the steps do not reach the boundary, the
-        search continues by bisection.
+        Maximum number of gradient steps per sample. If they do not reach the boundary, the search
+        continues by bisection. With the route "bisection", it is the maximum number of bisection
+        steps for each of the `n_neighbors`.
 
     overshoot : float, default=0.02
-        Tolerance of the distance, as a fraction of it: a point this much farther than the
-        boundary counts as beyond it. A smaller value is more accurate and takes more steps.
+        Relative tolerance of the distance. The search ends at a point on the other side of the
+        boundary whose distance is at most 1 + `overshoot` times that of the boundary in the same
+        direction. A smaller value is more accurate and takes more steps.
 
     n_neighbors : int, default=5
-        Number of nearest samples, among those that are predicted differently, towards which the
-        bisection searches.
+        Number of nearest samples, among those for which another class is predicted, towards which
+        the bisection searches.
 
     max_predict_rows : int, default=None
         Budget of predictions: the maximum number of samples passed to the classifier, moved
-        copies of samples included. None sets no limit. On the gradient routes, the number of steps
-        per sample is limited in advance so that the budget suffices; if it does not suffice for
-        one step, an error is raised. Bisection stops before the round that would exceed the
-        budget. A warning gives the number of samples for which the search stopped early, and how
-        many of them have not converged. For the others, the distance is that of a point that is
-        predicted differently, but a nearer one may exist.
+        copies of samples included. If None, there is no limit. The number of gradient steps per
+        sample is limited in advance so that the budget suffices; if it does not suffice for one
+        step, an error is raised. Bisection stops before the round that would exceed the budget. A
+        warning gives the number of samples for which the search stopped early, and how many of
+        them did not converge. For the others, the distance is that of a point for which another
+        class is predicted, but a nearer one may exist.
 
     store_perturbations : bool, default=False
-        Whether to store `perturbations_`, which takes as much memory as `X` in float64.
+        Whether to store `perturbations_`, an array as large as a dense `X` in float64.
 
     {stratify}
 
     Attributes
     ----------
-    {sample_indices_}
+    {sample_indices_prefix}
 
     {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        Minus the distance, rounded to 10 digits. It is -inf for samples that did not converge,
-        which are therefore selected last.
+        Minus `distances_`, rounded to 10 significant digits. The score of samples that did not
+        converge is -inf, so that they are selected last.
 
     distances_ : ndarray of shape (n_samples,)
-        Norm of r; infinite for samples that did not converge.
+        Distance of each sample to the boundary, that is, the norm of r. It is infinite for samples
+        that did not converge.
 
     converged_ : ndarray of bool of shape (n_samples,)
-        Whether a point that is predicted differently was found. It is False if the gradients did
-        not lead to the boundary and no sample is predicted differently, or if `max_predict_rows`
-        was exhausted.
+        Whether a point for which another class is predicted was found. It is False if the gradient
+        steps did not reach the boundary and the same class is predicted for all samples, or if
+        `max_predict_rows` was exhausted.
 
     n_iter_ : ndarray of int of shape (n_samples,)
-        Number of gradient steps of each sample; on the route "bisection", the number of rounds.
+        Number of gradient steps of each sample; with the route "bisection", the number of rounds
+        of the bisection.
 
     perturbations_ : ndarray of shape (n_samples, `n_features_in_`)
-        The perturbation r of each sample; only with `store_perturbations`.
-        ``x + (1 + overshoot) * r`` is predicted differently from x; on the route "bisection",
-        ``x + r`` is. It is NaN for samples that did not converge, and 0 for samples on the
-        boundary.
+        The perturbation r of each sample. Defined only if `store_perturbations` is True. The
+        prediction for ``x + (1 + overshoot) * r`` differs from that for x; with the route
+        "bisection", the prediction for ``x + r`` does. It is NaN for samples that did not
+        converge, and 0 for samples on the boundary.
 
     route_ : {"linear", "analytic", "differences", "bisection"}
-        How the boundary was located, see Notes.
+        How the boundary was located, as described in the Notes.
 
     n_predict_rows_ : int
         Number of samples passed to the classifier.
@@ -115,6 +120,8 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}
@@ -123,26 +130,25 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
 
     See Also
     --------
-    Margin : Difference between the scores of the two most probable classes, at the cost of one
-        prediction per sample.
+    Margin : Select the samples with the smallest margin between the two most probable classes, at
+        the cost of one prediction per sample.
 
     Notes
     -----
     For linear classifiers the distance is exact. For others it is an upper bound, up to a factor
-    of 1 + `overshoot`: the prediction changes at r, but a shorter perturbation may exist, because
-    the gradients give only a local linear approximation and the bisection searches along some
-    directions only.
+    of 1 + `overshoot`: the prediction changes at x + r, but a shorter perturbation may exist,
+    because the gradients give only a local linear approximation, and the bisection searches in
+    some directions only.
 
     The length of the first step is the distance for a linear classifier. Where the steps do not
     reach the boundary, or where the resulting distance differs from this length by a factor of
     more than 1.25, the gradient is not considered reliable (this occurs deep inside a class, with
     narrow kernels, and in networks with inactive units). The boundary is then also located by
-    bisection towards the samples of `fit` that are predicted differently, and the shorter of the
-    two perturbations is used.
+    bisection towards the samples given to `fit` for which another class is predicted, and the
+    shorter of the two perturbations is used.
 
-    Distances are in the units of the features. The distance along a feature in millimeters is a
-    thousand times as large as along the same feature in meters, and a scaler inside a Pipeline
-    does not change this. If the features have different units, scale `X` itself.
+    Distances are in the units of the features of `X`, also if `estimator` is a Pipeline that
+    scales them. If the features have different units, scale `X` itself.
 
     The route depends on the classifier.
 
@@ -150,31 +156,34 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
       a linear kernel and two classes. Time: one prediction per sample. Sparse matrices stay
       sparse.
     * "analytic": ``MLPClassifier`` (its logits), SVC and NuSVC, ``GaussianNB``,
-      ``QuadraticDiscriminantAnalysis``. Time: per step that of about C + 1 predictions per sample,
-      and about 1 to 5 predictions to shorten the perturbation.
+      ``QuadraticDiscriminantAnalysis``. Time for each sample, with C classes: that of about C + 1
+      predictions per step, and of about 1 to 5 predictions to shorten the perturbation.
     * "differences": other smooth classifiers, by central differences of their decision values,
-      or of the logarithms of their probabilities. Time: per step 2d + 2 predictions per sample,
-      and about 2 to 6 to shorten the perturbation.
-    * "bisection": trees and forests, boosting, nearest neighbors, hard voting, thresholds and
-      isotonic calibration, also as a part of the classifier; and classifiers whose outputs do not
-      change after a small step, which is tested on 16 samples. Time: n^2 d for the neighbors, and
-      about 20 predictions per sample; the two previous routes need the same for the samples at
-      which the gradient is not reliable. `score_samples` searches towards the samples of `fit`,
-      which are stored.
+      or of the logarithms of their probabilities. Time for each sample, with d features: that of
+      2d + 2 predictions per step, and of about 2 to 6 predictions to shorten the perturbation.
+    * "bisection": trees and forests, boosting, nearest neighbors, hard voting, isotonic
+      calibration, ``FixedThresholdClassifier`` and ``TunedThresholdClassifierCV``, also as a part
+      of the classifier; and classifiers whose outputs do not change after a small step, which is
+      tested on 16 samples. Time: n^2 d multiplications for the nearest samples, and about 20
+      predictions per sample; the two previous routes need the same for the samples at which the
+      gradient is not reliable. `score_samples` searches towards the samples given to `fit`, which
+      are stored.
 
-    The first two routes work through Pipelines of scalers, PCA, TruncatedSVD and feature
-    selection; after other transformers, every classifier takes the route "differences". Sparse
-    matrices are converted to dense blocks, except on the route "linear".
+    The first two routes support Pipelines of scalers, PCA, TruncatedSVD and feature selection;
+    after other transformers, the route "differences" is used instead. Sparse matrices are converted
+    to dense blocks, except with the route "linear".
 
     SVC and NuSVC of more than two classes have a decision value for each *pair* of classes and
     predict the class that wins the most pairs. For them :math:`f'_k` is minus the smallest amount
     by which pairwise values must change until class k has more votes than the predicted class; it
     is equal to one of these values, up to its sign, and the gradient is that of this value.
 
-    Decision values are never probabilities, whose gradients vanish. If a classifier has only
-    probabilities and one of them is exactly 0, it has no gradient there. Memory: blocks of 64 MiB,
-    or of scikit-learn's `working_memory` if that is less, and a copy of the samples at which the
-    gradient is not reliable.
+    The gradients of probabilities vanish far from the boundary; for classifiers that have only
+    probabilities, their logarithms are used as decision values. If one of the probabilities is
+    exactly 0, there is no gradient.
+
+    Memory: blocks of 64 MiB, or of scikit-learn's `working_memory` if that is less, and a copy of
+    the samples at which the gradient is not reliable.
 
     {near_the_boundary}
 
@@ -325,9 +334,9 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
             warnings.warn(
                 f"max_predict_rows={self.max_predict_rows} was exhausted before the search ended "
                 f"for {np.count_nonzero(found.exhausted)} of {len(found.exhausted)} samples. "
-                f"{lost} of them have not converged: no point that is predicted differently was "
-                "found. For the others, a nearer point may exist. Increase max_predict_rows, or "
-                "set it to None.",
+                f"{lost} of them did not converge: no point for which another class is predicted "
+                "was found. For the others, a nearer point may exist. Increase max_predict_rows, "
+                "or set it to None.",
                 UserWarning,
                 stacklevel=2,
             )

@@ -70,7 +70,8 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
             The targets.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Sample weights, which are passed to the sampler.
+            Sample weights. They are passed to the sampler, and the estimator is fitted with the
+            weights of the coreset, see `use_weights`.
 
         Returns
         -------
@@ -180,22 +181,22 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
     """Meta-estimator that fits a classifier on a coreset with its weights.
 
     `fit` fits a clone of the sampler, and then a clone of the classifier on the selected samples
-    with their weights. The meta-estimator is used like any classifier, for instance in a
-    Pipeline of scikit-learn, which does not support samplers; in
-    :func:`~sklearn.model_selection.cross_validate`, where the coreset of each fold is selected
-    from its training samples only; and in :class:`~sklearn.model_selection.GridSearchCV`, with
-    ``sampler__coreset_size`` or ``sampler`` itself as a parameter.
+    with their weights. The meta-estimator is used like any classifier. It can be a step of a
+    Pipeline of scikit-learn, which does not support samplers as steps. In
+    :func:`~sklearn.model_selection.cross_validate`, the coreset of each split is selected from the
+    training samples only. In :class:`~sklearn.model_selection.GridSearchCV`, the parameters can
+    include ``sampler__coreset_size`` and ``sampler`` itself.
 
     Parameters
     ----------
     estimator : classifier, default=None
         The classifier; a clone of it is fitted on the coreset. If it is a Pipeline, the weights
-        are passed to its last step. None is ``LogisticRegression(max_iter=1000)``.
+        are passed to its last step. If None, ``LogisticRegression(max_iter=1000)`` is used.
 
     sampler : sampler, default=None
         The sampler; a clone of it is fitted. Any object with a method ``fit_resample`` is
         supported, such as a sampler of imbalanced-learn, which has no weights, or a Pipeline of
-        imbalanced-learn that ends in a sampler. None is ``Uniform(random_state=0)``.
+        imbalanced-learn that ends in a sampler. If None, ``Uniform(random_state=0)`` is used.
 
     {use_weights}
 
@@ -207,8 +208,8 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
     {sampler_}
 
     classes_ : ndarray of shape (n_classes,)
-        The class labels known to `estimator_`. With ``stratify=None`` the coreset may contain no
-        sample of a class; a warning is then raised.
+        The class labels known to `estimator_`. If the coreset contains no sample of a class, which
+        can happen with ``stratify=None``, a warning is raised and the class is never predicted.
 
     {n_features_in_}
 
@@ -231,14 +232,14 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
     estimators do. With metadata routing enabled, a meta-estimator also supports weights if an
     inner estimator requests `sample_weight`.
 
-    Only the sampler and the estimator are random, each with its own `random_state`. With the
-    default parameters, the same data give the same selected samples.
+    The meta-estimator has no `random_state`; the sampler and the estimator have their own. With
+    the default parameters, the same data give the same selected samples.
 
-    The time is that of the sampler and of fitting the estimator on the coreset. This is faster
-    than fitting on all samples if the time of fitting grows faster than the number of samples
-    (kernel SVM, Gaussian process), or if one selection is used for many fits; it is not for a
-    single fit of a logistic regression. Prediction is faster if its time depends on the number
-    of training samples (nearest neighbors, kernel SVM).
+    Time: that of the sampler and of fitting the estimator on the coreset. This is faster than
+    fitting the estimator on all samples if the time of fitting grows faster than the number of
+    samples (kernel SVM, Gaussian process). It is in general not faster for a logistic regression.
+    Prediction is faster if its time depends on the number of training samples (nearest neighbors,
+    kernel SVM).
 
     Examples
     --------
@@ -344,12 +345,13 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
     ----------
     estimator : regressor, default=None
         The regressor; a clone of it is fitted on the coreset. If it is a Pipeline, the weights
-        are passed to its last step. None is ``Ridge()``.
+        are passed to its last step. If None, ``Ridge()`` is used.
 
     sampler : sampler, default=None
         The sampler; a clone of it is fitted. It must not require classes: `Uniform`, `Herding`,
         `KCenterGreedy`, `FacilityLocation`, `GraphCut`, `Moderate`, and `ImportanceSampling` with
-        a sensitivity that is computed from the features. None is ``Uniform(random_state=0)``.
+        a sensitivity that is computed from the features. If None, ``Uniform(random_state=0)`` is
+        used.
 
     {use_weights}
 

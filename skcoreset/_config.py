@@ -35,8 +35,8 @@ def set_config(*, device=None):
     Parameters
     ----------
     device : {"auto", "cpu", "cuda", "cuda:<n>"}, default=None
-        Device on which data in host memory (NumPy arrays, dataframes, lists) are processed. None
-        does not change it. The initial value is "auto".
+        Device on which data in host memory (NumPy arrays, dataframes, lists) are processed. If
+        None, the device is not changed. The initial value is "auto".
 
         - "auto": the GPU if one is available, cupy is installed and the computation is large enough
           to outweigh the transfer; otherwise the CPU.
@@ -61,13 +61,13 @@ def set_config(*, device=None):
 def config_context(*, device=None):
     """Set the configuration inside a ``with`` block.
 
-    It applies to the current thread (or asynchronous task) only, not to threads and processes that
-    are started inside the block. Use :func:`set_config` for those.
+    The configuration applies to the current thread (or asynchronous task) only, not to threads and
+    processes that are started inside the block. Use :func:`set_config` for these.
 
     Parameters
     ----------
     device : {"auto", "cpu", "cuda", "cuda:<n>"}, default=None
-        Device, as for :func:`set_config`. None does not change it.
+        Device, as in :func:`set_config`. If None, the device is not changed.
 
     Examples
     --------

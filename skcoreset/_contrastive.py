@@ -24,17 +24,18 @@ DECIMALS = 12  # further decimals are rounding errors, which must not break ties
 
 @fill_docstring
 class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
-    r"""Select the samples whose predictions differ most from those of their neighbors (CAL).
+    r"""Select samples whose predicted probabilities differ most from those of their neighbors.
 
     .. math:: s(x) = \frac{1}{k} \sum_{x_i \in N_k(x)}
         \mathrm{KL} \big( p(\cdot | x_i) \, \| \, p(\cdot | x) \big)
         = \frac{1}{k} \sum_{x_i \in N_k(x)} \sum_c p_c(x_i) \ln \frac{p_c(x_i)}{p_c(x)} ,
 
     where :math:`N_k(x)` are the k nearest neighbors of x among the other samples, regardless of
-    their class, and p are the predicted probabilities. The samples with the largest scores are
-    selected: they are near to others in the feature space but have different predictions, as on
-    the two sides of the decision boundary. The score is 0 where all neighbors have the same
-    predictions as the sample, even if these predictions are uncertain.
+    their class, and p are the predicted probabilities (contrastive active learning, CAL [1]_). The
+    samples with the largest scores are selected. Their predicted probabilities differ from those of
+    samples that are near to them, as on the two sides of the decision boundary. The score is 0 if
+    all neighbors have the same predicted probabilities as the sample, even if these are far from 0
+    and 1.
 
     Parameters
     ----------
@@ -51,22 +52,22 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
 
     features : {"input", "model"}, default="input"
         The features in which distances are computed. "input" uses the features of `X`, which must
-        be numbers. "model" uses the features that the classifier computes: the last hidden layer
-        of an :class:`~sklearn.neural_network.MLPClassifier`, otherwise the input of the last step
-        of a Pipeline.
+        be numbers. "model" uses the features that the classifier computes: the activations of the
+        last hidden layer of an :class:`~sklearn.neural_network.MLPClassifier`; otherwise, the input
+        of the last step of a Pipeline.
 
     {stratify}
         It has no effect on the neighbors.
 
     Attributes
     ----------
-    {sample_indices_}
+    {sample_indices_prefix}
 
     {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        Mean Kullback-Leibler divergence in nats, between 0 (all neighbors have the same
-        predictions) and about 36, rounded to 12 decimals.
+        Mean Kullback-Leibler divergence in nats, rounded to 12 decimals. It is between 0 (all
+        neighbors have the same predicted probabilities) and about 36.
 
     neighbors_ : ndarray of shape (n_samples, n_neighbors)
         Indices of the neighbors of each sample in `X`, or in `X_ref`, in ascending order.
@@ -77,6 +78,8 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}
@@ -85,27 +88,30 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
 
     See Also
     --------
-    Margin : Samples near the decision boundary, at far less cost.
-    KCenterGreedy : Samples far from each other, without a classifier.
+    Margin : Select the samples with the smallest margin between the two most probable classes, at
+        far less cost.
+    KCenterGreedy : Select samples that cover all samples, without a classifier.
 
     Notes
     -----
-    Features are not scaled: scale `X` if its features have different units. In the logarithms,
-    probabilities below 2**-52 are replaced by 2**-52, so that all scores are finite. Among samples
-    at equal distance, up to rounding errors, those with the lowest index are the neighbors. A
-    duplicate of a sample is another sample, and hence a neighbor. Where rounding errors could
-    change the neighbors, Euclidean distances are computed from differences in float64 for every
-    dtype of `X`; the neighbors are therefore also correct for data that are far from the origin. A
-    metric that returns NaN or infinity raises an error that names the two samples. Samples of
-    weight 0 have a score but are not neighbors of other samples.
+    {unscaled_features}
 
-    There is no `cv`: clones that are fitted on different folds differ in their predictions, and
-    this difference would add to the score. To use predictions for samples on which the classifier
+    In the logarithms, probabilities below 2**-52 are replaced by 2**-52, so that all scores are
+    finite. If several samples have the same distance, up to rounding errors, those with the lowest
+    indices are the neighbors. A duplicate of a sample is another sample, and can be its neighbor.
+    Where rounding errors could change the neighbors, Euclidean distances are computed from
+    differences in float64 for every dtype of `X`; the neighbors are therefore also correct for data
+    that are far from the origin. A metric that returns NaN or infinity raises an error that gives
+    the indices of the two samples. Samples of weight 0 have a score but are not neighbors of other
+    samples.
+
+    The method has no parameter `cv`, because the differences between the predictions of clones that
+    are fitted on different folds would add to the score. To score samples on which the classifier
     was not fitted, pass a classifier that was fitted on other samples.
 
-    Time: that of predicting all samples, of the search for neighbors, which is n^2 d in matrix
-    products (about n log n with a tree, for Euclidean distances in up to 6 features), and n k C
-    for the divergences. Memory: n (k + C), and blocks within scikit-learn's `working_memory`; with
+    Time: that of predicting all samples; n^2 d multiplications for the search of the neighbors
+    (about n log n with a tree, for Euclidean distances in up to 6 features); and n k C for the
+    divergences. Memory: n (k + C), and blocks within scikit-learn's `working_memory`; with
     `X_ref` and in `score_samples`, a copy of both arrays. The fitted object stores the samples
     from which neighbors are taken.
 
@@ -178,7 +184,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
 
     @fill_docstring
     def fit_resample(self, X, y=None, sample_weight=None, X_ref=None):
-        """Select the coreset and return its samples, in order of selection.
+        """Select the coreset and return its samples.
 
         Parameters
         ----------

@@ -23,24 +23,27 @@ __all__ = ["CoverageCentric", "Moderate"]
 class CoverageCentric(BaseCoreset):
     """Select samples of all difficulties except the hardest, by the scores of another sampler.
 
-    In each class, the fraction `cutoff` of the hardest samples is excluded. The range of the
-    scores of the other samples is divided into `n_bins` bins of equal width, and the budget is
-    divided among the bins, from the bin with the fewest samples to the one with the most: each
-    bin gets an equal part of the remaining budget, or all its samples if it has fewer. Within a
-    bin, samples are drawn at random. Infinite scores belong to the first or the last bin.
+    The selection is made within each class by default [1]_. The hardest samples, a fraction
+    `cutoff` of the class, are excluded. The range of the scores of the other samples is divided
+    into `n_bins` bins of equal width. The budget is then divided among the nonempty bins, in the
+    order of their numbers of samples, starting with the smallest: the number of samples to select
+    from a bin is the remaining budget divided by the number of remaining bins (rounded down), but
+    at most the number of samples in the bin. Within a bin, samples are drawn at random without
+    replacement. Infinite scores belong to the first or the last bin.
 
     Parameters
     ----------
     sampler : score sampler, default=None
-        The sampler whose scores are the :term:`difficulty` of the samples, in the direction that
-        the sampler defines; for a sampler that is not of this package, a larger score is a harder
-        sample. A clone is fitted, and its own `coreset_size` is not used. None is ``EL2N()``.
+        A sampler with the fitted attribute `scores_`, which is used as the :term:`difficulty` of
+        the samples: larger scores mean harder samples, but for ``AreaUnderMargin(keep="high")`` and
+        ``DataMap(region="easy")`` they mean easier samples. A clone of the sampler is fitted, and
+        its own `coreset_size` is not used. If None, ``EL2N()`` is used.
 
     {coreset_size}
 
     cutoff : float, default=0.1
-        Fraction of the samples of each class, in [0, 1), that are excluded as the hardest. Larger
-        values are suited to smaller budgets and to noisier labels.
+        Fraction of the samples of each class, in [0, 1), that are excluded because they are the
+        hardest. Larger values are suited to smaller budgets and to noisier labels.
 
     n_bins : int, default=50
         Number of bins.
@@ -53,7 +56,7 @@ class CoverageCentric(BaseCoreset):
     Attributes
     ----------
     {sample_indices_}
-        Within a class, the bins are interleaved in proportion, too.
+        Within each class, the bins are interleaved in the same way.
 
     {sample_weight_counts}
 
@@ -66,6 +69,8 @@ class CoverageCentric(BaseCoreset):
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 
@@ -81,7 +86,8 @@ class CoverageCentric(BaseCoreset):
 
     Notes
     -----
-    Time: that of the sampler, and O(n log n). Memory: O(n).
+    Time: that of the sampler, plus O(n log n) for n samples. Memory: that of the sampler, plus
+    O(n).
 
     References
     ----------
@@ -205,9 +211,10 @@ class Moderate(BaseMetricCoreset):
 
     .. math:: s(x) = - \big| \, d(x, \mu_y) - \mathrm{median} \, \big|
 
-    The median is that of the distances of all samples of the class. The selected samples are
-    neither near the mean, where samples are similar to each other, nor far from it, where they may
-    be noise.
+    Here :math:`d(x, \mu_y)` is the distance of a sample to the mean of its class, and the median
+    is that of these distances over all samples of the class. The selected samples are neither near
+    the mean, where samples are similar to each other, nor far from it, where they may be noise
+    [1]_.
 
     Parameters
     ----------
@@ -217,7 +224,7 @@ class Moderate(BaseMetricCoreset):
         A metric of :func:`sklearn.metrics.pairwise_distances`, except "precomputed".
 
     {stratify}
-        With None, the mean and the median are those of all samples.
+        The mean and the median are then those of all samples.
 
     Attributes
     ----------
@@ -229,6 +236,8 @@ class Moderate(BaseMetricCoreset):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}
@@ -237,12 +246,13 @@ class Moderate(BaseMetricCoreset):
 
     See Also
     --------
-    Herding : Select samples that approximate the mean.
+    Herding : Select samples whose mean is close to the mean of all samples.
 
     Notes
     -----
     {unscaled_features}
-    The paper uses the features that a trained network computes; pass those as `X`.
+    In the paper, the features are the activations of the last hidden layer of a trained network;
+    to follow it, pass these as `X`.
 
     With `sample_weight`, the mean and the median are weighted.
     {scale_of_sample_weight}
@@ -252,9 +262,11 @@ class Moderate(BaseMetricCoreset):
     of the other values. Samples whose scores differ by no more than the rounding errors of their
     distances and of the median are ties, and ties are resolved in favor of the lowest index. The
     distance "cosine" is half the squared Euclidean distance of the sample and the mean after both
-    are scaled to norm 1. A distance that is NaN or infinite raises an error that names the sample.
+    are scaled to norm 1. A distance that is NaN or infinite raises an error that gives the index of
+    the sample.
 
-    Time: O(n d), in four passes over `X`. Memory: O(n), and blocks of `X`.
+    Time: O(n d) for n samples and d features, in four passes over `X`. Memory: O(n), and blocks of
+    `X`.
 
     References
     ----------
@@ -281,7 +293,7 @@ class Moderate(BaseMetricCoreset):
             row = at if group.rows is None else int(group.rows[at])
             of = "all samples" if group.label is None else f"the class {group.label}"
             raise ValueError(
-                f"metric={self.metric!r} is {distances[at]} between row {row} of X and the mean of "
+                f"metric={self.metric!r} is {distances[at]} between sample {row} and the mean of "
                 f"{of}. Distances must not be NaN or infinite: remove or change such samples, or "
                 "use another metric."
             )

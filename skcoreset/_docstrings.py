@@ -42,90 +42,105 @@ PARAGRAPHS = {
     # Parameters of samplers ------------------------------------------------------------------
     "estimator": """
         estimator : classifier, default=None
-            The classifier, or a Pipeline that ends in one. A fitted classifier (or one in a
-            :class:`~sklearn.frozen.FrozenEstimator`) is used as it is; of an unfitted one, a clone
-            is fitted on the data. None is ``LogisticRegression(max_iter=1000)``.
+            The classifier, or a Pipeline that ends in one. A fitted classifier, or one in a
+            :class:`~sklearn.frozen.FrozenEstimator`, is used without being fitted again. If the
+            classifier is not fitted, a clone of it is fitted on `X` and `y`. If None,
+            ``LogisticRegression(max_iter=1000)`` is used.
         """,
     "estimator_probabilities": """
         estimator : classifier, default=None
-            The classifier, which needs ``predict_proba``, or a Pipeline that ends in one. A fitted
-            classifier (or one in a :class:`~sklearn.frozen.FrozenEstimator`) is used as it is; of
-            an unfitted one, a clone is fitted on the data. None is
-            ``LogisticRegression(max_iter=1000)``.
+            A classifier with the method ``predict_proba``, or a Pipeline that ends in one. A fitted
+            classifier, or one in a :class:`~sklearn.frozen.FrozenEstimator`, is used without being
+            fitted again. If the classifier is not fitted, a clone of it is fitted on `X` and `y`.
+            If None, ``LogisticRegression(max_iter=1000)`` is used.
         """,
     "estimator_watched": """
         estimator : classifier, default=None
-            A classifier whose training can be recorded, or a Pipeline that ends in one: see
-            :meth:`TrainingDynamics.from_estimator`. A clone is trained. A fitted boosting
-            classifier is used as it is; any other fitted classifier raises an error, because its
-            training is over. None is ``SGDClassifier(loss="log_loss", fit_intercept=False)`` after
-            ``PolynomialFeatures(degree=1)``, which adds a constant feature in place of the
-            intercept, so that dense and sparse data give the same result; it needs scaled features.
+            A classifier whose training can be recorded, or a Pipeline that ends in one;
+            :meth:`TrainingDynamics.from_estimator` lists these classifiers. A clone of the
+            classifier is trained. A fitted boosting classifier is used without being fitted again;
+            any other fitted classifier raises an error, because its training can no longer be
+            recorded. If None, ``SGDClassifier(loss="log_loss", fit_intercept=False)`` is trained
+            on the features and on a constant feature in place of the intercept, which is added by
+            ``PolynomialFeatures(degree=1)``. Dense and sparse data then give the same result. The
+            features should be scaled for this classifier.
         """,
     "coreset_size": """
         coreset_size : int, float or dict, default=0.1
-            The budget: how many samples are selected. An int is the number of samples; a float in
-            (0, 1] is the fraction of all samples, ``max(1, round(fraction * n_samples))``. A dict
-            ``{class: int or float}`` sets the number of samples, or the fraction, of each class;
-            its key None holds for all classes that are not named.
+            The budget, that is, the number of samples to select. An int is this number. A float in
+            (0, 1] is a fraction of all samples: ``max(1, round(fraction * n_samples))`` samples
+            are selected. A dict ``{class: int or float}`` gives the number or the fraction of the
+            samples of each class; the value of its key None applies to all other classes. A dict
+            requires class labels `y`, and a `stratify` that is not None.
         """,
     "stratify": """
         stratify : {"proportional", "balanced"} or None, default="proportional"
             How the budget is divided among the classes. "proportional" keeps class proportions
             (largest remainder, at least one sample per class); "balanced" gives equal counts, as
-            far as the classes are large enough; None ignores classes. It has no effect where there
-            are no classes, that is where `y` is None or continuous.
+            far as the classes are large enough; None ignores the classes, as if all samples were
+            of one class. Unless it is None, the budget must be at least the number of classes. If
+            `y` is None or continuous, there are no classes, and the result is that of None.
         """,
     "stratify_labels": """
         stratify : {"proportional", "balanced"} or None, default="proportional"
             How the budget is divided among the classes. "proportional" keeps class proportions
             (largest remainder, at least one sample per class); "balanced" gives equal counts, as
-            far as the classes are large enough; None ignores classes.
+            far as the classes are large enough; None ignores the classes, as if all samples were
+            of one class. Unless it is None, the budget must be at least the number of classes.
         """,
     "cv": """
         cv : int, cross-validation generator or iterable, default=None
-            None scores the samples with a classifier that was fitted on them. Otherwise each
-            sample is scored by a clone that was fitted on other folds, as in
-            :func:`~sklearn.model_selection.cross_val_predict`. Only for an unfitted estimator.
+            Cross-validation splitting strategy of the predictions. If None, each sample is
+            predicted by a classifier that was fitted on all samples, including this one. Otherwise,
+            each sample is predicted by a clone that was fitted on the other folds, as in
+            :func:`~sklearn.model_selection.cross_val_predict`; `estimator` must not be fitted then.
         """,
     "dynamics": """
         dynamics : TrainingDynamics, default=None
-            The record of a training on these samples, used instead of training `estimator`. It
-            holds all samples, or only those whose sample weight is positive.
+            The record of a training on the samples of `X`. If it is given, `estimator` is not
+            trained. The record contains all samples of `X`, or only those whose sample weight is
+            positive.
         """,
     "n_epochs": """
         n_epochs : int, default=10
-            Number of epochs, that is passes over the samples; for boosting and forests, the number
-            of stages that are recorded, evenly spaced over the training.
+            Number of epochs, that is, of passes over the samples. For boosting and forests, it is
+            the number of stages (iterations, or trees) that are recorded; they are evenly spaced
+            over the training.
         """,
     "n_epochs_early": """
         n_epochs : int, default=10
-            Number of epochs, that is passes over the samples; for boosting and forests, the number
-            of first stages that are recorded.
+            Number of epochs, that is, of passes over the samples. For boosting and forests, the
+            first `n_epochs` stages (iterations, or trees) are recorded.
         """,
     "n_repeats": """
         n_repeats : int, default=1
             Number of trainings, each with other random seeds. The statistics are averages over
-            them, except for the number of forgetting events, which is their sum.
+            the trainings, except for the number of forgetting events, which is the sum over the
+            trainings.
         """,
     "batch_size": """
         batch_size : int, default=64
-            Number of samples per ``partial_fit``.
+            Number of samples in each call of ``partial_fit``. It has no effect on classifiers that
+            are trained without ``partial_fit``.
         """,
     "random_state_training": """
         random_state : int, RandomState instance or None, default=None
-            Seed of the order of the samples in each epoch, and of every ``random_state`` of the
-            classifier that is None.
+            Seed of the order of the samples in each epoch, and of each parameter ``random_state``
+            of the classifier that is None. Pass an int for reproducible results.
         """,
     "optimizer": """
         optimizer : {"lazy", "stochastic", "naive"}, default="lazy"
-            Greedy optimizer. "lazy" and "naive" select the same samples; "lazy" evaluates far
-            fewer gains. "stochastic" evaluates a random subset of the candidates in each step,
-            and selects other samples.
+            Greedy optimizer. Each step selects the sample with the largest gain, which is the
+            improvement of the objective by this sample. "naive" evaluates the gains of all samples
+            in each step. "lazy" selects the same samples, but evaluates far fewer gains.
+            "stochastic" evaluates the gains of a random subset of the samples in each step, so
+            that the selected samples depend on `random_state`.
         """,
     "stochastic_epsilon": """
-            Only for ``optimizer="stochastic"``, which evaluates ``n / k * ln(1 / epsilon)``
-            candidates per step and reaches ``1 - 1/e - epsilon`` of the optimum in expectation.
+            Only for ``optimizer="stochastic"``. To select k of n samples, the gains of
+            ``n / k * ln(1 / epsilon)`` samples are evaluated in each step. If the function is
+            monotone and submodular, its expected value is at least ``1 - 1/e - epsilon`` times the
+            optimum.
         """,
     "random_state_stochastic": """
         random_state : int, RandomState instance or None, default=None
@@ -134,21 +149,22 @@ PARAGRAPHS = {
     "metric_similarity": """
         metric : str or callable, default="euclidean"
             A metric of :func:`sklearn.metrics.pairwise_distances`. The similarity of two samples
-            is the largest distance within their class minus their distance. With "precomputed",
-            `X` holds the similarities: non-negative, symmetric, of shape (n_samples, n_samples),
-            dense or sparse.
+            of a class is the largest distance of any two samples of the class, minus the distance
+            of the two. With "precomputed", `X` is the matrix of the similarities: non-negative,
+            symmetric, of shape (n_samples, n_samples), dense or sparse.
         """,
     "n_neighbors_similarity": """
         n_neighbors : int, default=None
-            Number of nearest neighbors, within the class, in the similarity graph (all other
-            samples of a class that has fewer); a pair is in the graph if either sample is a
-            neighbor of the other. The similarity is the largest distance in the graph minus the
-            distance of the pair; pairs that are not in the graph have similarity 0. None uses all
-            pairs.
+            Number of nearest neighbors of each sample, within its class, in the similarity graph.
+            It is reduced to the number of other samples of the class if that is smaller. A pair of
+            samples is in the graph if either sample is a neighbor of the other. The similarity of
+            the pair is the largest distance in the graph minus the distance of the pair; pairs that
+            are not in the graph have similarity 0. If None, the similarities of all pairs are used.
         """,
     "init_samples": """
         init : array-like of int, default=None
-            Indices of samples that are selected already. They count towards the budget.
+            Indices of the samples that are selected first. They are part of the coreset and count
+            towards the budget.
         """,
     "use_weights": """
         use_weights : "auto" or bool, default="auto"
@@ -160,41 +176,48 @@ PARAGRAPHS = {
     # Fitted attributes of samplers -----------------------------------------------------------
     "sample_indices_": """
         sample_indices_ : ndarray of shape (n_coreset,)
-            Indices of the selected samples, in order of selection. The classes are interleaved in
-            proportion, so that every prefix is nearly stratified.
+            Indices of the selected samples, in order of selection. The classes are interleaved, so
+            that the class proportions of the first m selected samples are nearly the same for
+            every m.
         """,
     "sample_indices_prefix": """
         sample_indices_ : ndarray of shape (n_coreset,)
-            Indices of the selected samples, in order of selection. The classes are interleaved in
-            proportion, so that every prefix is nearly stratified. Within a class, a larger budget
-            only adds samples at the end.
+            Indices of the selected samples, in order of selection. The classes are interleaved, so
+            that the class proportions of the first m selected samples are nearly the same for
+            every m. Within each class, a larger budget selects the same samples first.
         """,
     "sample_weight_counts": """
         sample_weight_ : ndarray of shape (n_coreset,)
             Weight of each selected sample: the number of samples of its class divided by the
-            number that was selected of it, ``n_c / k_c``. With `sample_weight`, the weights of the
-            selected samples keep their proportions and sum to the total weight of the class.
+            number of selected samples of its class, ``n_c / k_c``. With `sample_weight`, the
+            weights are proportional to `sample_weight` within each class, and sum to the total
+            `sample_weight` of the class. If `coreset_size` is 0 for some classes, the weights of
+            the other classes are multiplied by a factor, so that all weights sum to n_samples, or
+            to the total `sample_weight`.
         """,
     "sample_weight_cells": """
         sample_weight_ : ndarray of shape (n_coreset,)
-            Weight of each selected sample: the number (or the total `sample_weight`) of the
-            samples of its class that are nearest to it. The weights sum to n_samples, or to the
-            total `sample_weight`.
+            Weight of each selected sample. Each sample is assigned to the nearest selected sample
+            of its class; the weight is the number (or the total `sample_weight`) of the samples
+            that are assigned to the selected sample. The weights sum to n_samples, or to the total
+            `sample_weight`.
         """,
     "gains_": """
         gains_ : ndarray of shape (n_coreset,)
-            Increase of the set function of the class by each selected sample. With the optimizers
-            "lazy" and "naive" it is non-increasing within a class, except for the samples of
-            `init`.
+            Gain of each selected sample: the increase of the set function of its class when the
+            sample was added. With the optimizers "lazy" and "naive", the gains are non-increasing
+            within each class, except for the samples of `init`.
         """,
     "sampling_strategy_": """
         sampling_strategy_ : dict
-            Number of selected samples of each class; ``{None: n_coreset}`` without classes.
+            Number of selected samples of each class, ``{class: number}``. It is
+            ``{None: n_coreset}`` if `y` has no classes.
         """,
     "estimator_fitted": """
         estimator_ : classifier
-            The fitted classifier whose predictions were used; with `cv`, the one that was fitted
-            on all samples.
+            The fitted classifier whose predictions were used. With `cv`, clones of `estimator`
+            predicted the samples of `X`, and this classifier, which is used by `score_samples`, was
+            fitted on all samples.
         """,
     "estimator_used": """
         estimator_ : classifier
@@ -207,7 +230,7 @@ PARAGRAPHS = {
         """,
     "estimator_trained": """
         estimator_ : classifier
-            The trained classifier; only without `dynamics`.
+            The trained classifier (of the last training). Defined only if `dynamics` is None.
         """,
     "estimator_gradients": """
         estimator_ : classifier
@@ -215,7 +238,11 @@ PARAGRAPHS = {
         """,
     "classes_": """
         classes_ : ndarray of shape (n_classes,)
-            The class labels; only where `y` has classes.
+            The class labels. Defined only if `y` has classes.
+        """,
+    "n_samples_in_": """
+        n_samples_in_ : int
+            Number of samples seen during :term:`fit`, including those of weight 0.
         """,
     "n_features_in_": """
         n_features_in_ : int
@@ -223,8 +250,8 @@ PARAGRAPHS = {
         """,
     "feature_names_in_": """
         feature_names_in_ : ndarray of shape (`n_features_in_`,)
-            Names of the features seen during :term:`fit`; only where `X` has feature names that
-            are all strings.
+            Names of the features seen during :term:`fit`. Defined only if `X` has feature names
+            that are all strings.
         """,
     "device_": """
         device_ : str
@@ -232,17 +259,19 @@ PARAGRAPHS = {
         """,
     "sample_indices_greedy": """
         sample_indices_ : ndarray of shape (n_coreset,)
-            Indices of the selected samples, in order of selection. The classes are interleaved in
-            proportion, so that every prefix is nearly stratified. With the optimizers "lazy" and
-            "naive", a larger budget only adds samples at the end of each class.
+            Indices of the selected samples, in order of selection. The classes are interleaved, so
+            that the class proportions of the first m selected samples are nearly the same for
+            every m. With the optimizers "lazy" and "naive", a larger budget selects the same
+            samples first within each class.
         """,
     "sample_weight_similar": """
         sample_weight_ : ndarray of shape (n_coreset,)
-            Weight of each selected sample: the number (or the total `sample_weight`) of the
-            samples of its class whose most similar selected sample it is. With `n_neighbors`, or
-            with a sparse `X` of similarities, the samples that have similarity 0 to all selected
-            samples are divided among these in proportion. The weights sum to n_samples, or to the
-            total `sample_weight`.
+            Weight of each selected sample. Each sample is assigned to the most similar selected
+            sample of its class; the weight is the number (or the total `sample_weight`) of the
+            samples that are assigned to the selected sample. With `n_neighbors`, or with a sparse
+            `X` of similarities, samples that have similarity 0 to all selected samples are not
+            assigned, and the weights of each class are multiplied by a factor instead. The weights
+            sum to n_samples, or to the total `sample_weight`.
         """,
     "sampler_": """
         sampler_ : sampler
@@ -260,8 +289,8 @@ PARAGRAPHS = {
         """,
     "sample_weight": """
         sample_weight : array-like of shape (n_samples,), default=None
-            Sample weights. Samples of weight 0 are ignored: they are never selected, and do not
-            count for the budget.
+            Sample weights. Samples of weight 0 are ignored: they are never selected, and are not
+            counted where `coreset_size` is a fraction.
         """,
     "X_ref": """
         X_ref : {array-like, sparse matrix, dataframe} of shape (n_ref, n_features), default=None
@@ -279,8 +308,8 @@ PARAGRAPHS = {
         """,
     # Notes -----------------------------------------------------------------------------------
     "unscaled_features": """
-        The features are used as they are. Scale them beforehand if their units differ, for example
-        with :class:`~sklearn.preprocessing.StandardScaler`.
+        The features are not scaled. If their units differ, scale them beforehand, for example with
+        :class:`~sklearn.preprocessing.StandardScaler`.
         """,
     "scale_of_sample_weight": """
         Multiplying `sample_weight` by a constant does not change the selected samples.
@@ -309,9 +338,9 @@ PARAGRAPHS = {
         """,
     # Sections ----------------------------------------------------------------------------------
     "cost_training": """
-        The time is that of the training, plus that of one prediction for each sample in each epoch.
-        The memory is O(n), plus a copy of the data if the estimator is a Pipeline that transforms
-        them, as the default estimator does.
+        Time: that of the training, plus that of one prediction for each sample in each epoch.
+        Memory: O(n) for n samples, plus a transformed copy of `X` if the estimator is a Pipeline,
+        as the default estimator is.
         """,
     "reference_data_diet": """
         .. [1] Paul, M., Ganguli, S., Dziugaite, G. K. "Deep learning on a data diet: finding
@@ -319,9 +348,9 @@ PARAGRAPHS = {
         """,
     "X_val": """
         X_val : {array-like, sparse matrix, dataframe} of shape (n_val, n_features), default=None
-            Validation samples whose gradient is matched instead of that of `X`. The target of
-            each class is the mean gradient of its validation samples, times the total weight of
-            the class in `X`.
+            Validation samples whose gradients are matched instead of those of `X`: b is the mean
+            gradient of the validation samples (of the class), multiplied by the total weight of
+            the samples of `X` (of the class).
         """,
     "y_val": """
         y_val : array-like of shape (n_val,), default=None
@@ -337,15 +366,15 @@ PARAGRAPHS = {
         """,
     # Notes and references --------------------------------------------------------------------
     "cost_of_prediction": """
-        Time: that of fitting the classifier and of predicting all samples, then O(n C) for n
+        Time: that of fitting the classifier and of predicting all samples, plus O(n C) for n
         samples and C classes. Memory: O(n C) for the predictions.
         """,
     "near_the_boundary": """
         The selected samples lie near the decision boundary. In active learning these are the
         samples whose labels are most informative. They do not represent the distribution of the
-        data: a classifier that is trained on a small selection alone is often less accurate than
-        one that is trained on random samples, and mislabeled samples are selected first. The
-        weights restore the size of each class, but not the distribution within it.
+        data: a classifier that is fitted on a small coreset of them is often less accurate than one
+        that is fitted on random samples, and mislabeled samples are often selected first. The
+        weights correct for the class proportions, but not for the distribution within each class.
         """,
     "settles_2009": """
         .. [1] Settles, B. "Active learning literature survey." University of Wisconsin-Madison,

@@ -14,7 +14,7 @@ from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, rows_with_weight
 __all__ = ["EL2N", "Dynamic", "Forgetting", "GraNd", "of_all_rows", "of_present_rows"]
 
 _ONE_TABLE = (
-    "A record is valid only for the samples of its training, and cross-validation passes a part of "
+    "A record is valid only for the samples of its training, but cross-validation uses a part of "
     "them. In cross-validation, use dynamics=None, so that `estimator` is trained on each part."
 )
 
@@ -84,7 +84,7 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
             recorded = record.classes_[record._codes].tolist()[at]
             raise ValueError(
                 f"y differs from the class labels of the dynamics: sample {rows[at]} has the label "
-                f"{label!r} in y and {recorded!r} in the record. The record is that of other "
+                f"{label!r} in y and {recorded!r} in the dynamics, which are those of other "
                 f"samples, or of another order of the samples. {_ONE_TABLE}"
             )
 
@@ -135,13 +135,15 @@ def of_all_rows(values, table):
 class Forgetting(Dynamic):
     """Select the samples that are forgotten most often during the training of a classifier.
 
-    The score of a sample is its number of forgetting events. An event is counted when the
-    classifier predicts the class label of the sample correctly at one presentation and incorrectly
-    at the next. Samples that are never classified correctly are selected first.
+    The score of a sample is its number of forgetting events [1]_. A forgetting event occurs when
+    the classifier predicts the class label of the sample correctly at one record of the training
+    and incorrectly at the next. By default, a sample is recorded each time that it is presented to
+    the classifier, that is, once per epoch. Samples that are never classified correctly are
+    selected first.
 
-    On most data sets, most samples are never forgotten, so that many scores are equal. Ties are
-    broken by the epoch of the first correct prediction (later epochs first), then by the mean
-    margin (smaller margins first).
+    On most data sets, most samples have no forgetting event. Among samples with the same number of
+    events, those whose first correct prediction occurs in a later epoch are selected first, and
+    then those with the smaller mean margin.
 
     Parameters
     ----------
@@ -168,10 +170,10 @@ class Forgetting(Dynamic):
     {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        Number of forgetting events, plus a fraction below 1 that breaks ties. A training in which
-        the sample is never classified correctly counts one event for each of its records; a sample
-        that is never classified correctly in any training has the largest number of all samples.
-        NaN for samples of weight 0.
+        Number of forgetting events, plus a fraction below 1 that breaks ties. If a sample is never
+        classified correctly in a training, each of its records in this training counts as one
+        event. If it is never classified correctly in any training, its number of events is the
+        largest of all samples. The scores are NaN for samples of weight 0.
 
     {dynamics_}
 
@@ -181,6 +183,8 @@ class Forgetting(Dynamic):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}
@@ -189,15 +193,17 @@ class Forgetting(Dynamic):
 
     See Also
     --------
-    TrainingDynamics : The record of a training, which can be any training loop.
-    AreaUnderMargin : Excludes mislabeled samples.
-    CoverageCentric : Selects samples of all difficulties except the hardest.
+    TrainingDynamics : The record of a training, for any training loop.
+    AreaUnderMargin : Select the samples with the largest mean margin, so that mislabeled samples
+        are excluded.
+    CoverageCentric : Select samples of all difficulties except the hardest.
 
     Notes
     -----
     The method selects hard samples, and mislabeled samples are among the hardest. With a small
-    budget, and with noisy labels also with a large one, a classifier that is fitted on the selected
-    samples is less accurate than one that is fitted on a random subset of the same size.
+    budget, a classifier that is fitted on the selected samples is less accurate than one that is
+    fitted on random samples of the same number. With noisy labels, this also holds for large
+    budgets.
 
     {cost_training}
 
@@ -231,8 +237,8 @@ class EL2N(Dynamic):
     .. math:: s(x) = \mathrm{E} \, \| p(x) - y \|_2
 
     Here p(x) are the predicted probabilities in the last of `n_epochs` epochs, y is the one-hot
-    encoded class label, and the expectation is the mean over `n_repeats` trainings. The score is
-    between 0 and :math:`\sqrt 2`. For boosting and forests, p(x) are the probabilities after the
+    encoded class label, and the expectation is the mean over `n_repeats` trainings [1]_. The score
+    is between 0 and :math:`\sqrt 2`. For boosting and forests, p(x) are the probabilities after the
     first `n_epochs` stages.
 
     Parameters
@@ -260,7 +266,7 @@ class EL2N(Dynamic):
     {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        The norm of the error; the largest are selected first. NaN for samples of weight 0.
+        The norm of the error of the predicted probabilities. It is NaN for samples of weight 0.
 
     {dynamics_}
 
@@ -270,6 +276,8 @@ class EL2N(Dynamic):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}
@@ -278,15 +286,16 @@ class EL2N(Dynamic):
 
     See Also
     --------
-    GraNd : Multiplies the error by the norm of the input of the last layer.
-    CoverageCentric : Selects samples of all difficulties except the hardest.
+    GraNd : Select the samples with the largest norm of the gradient of the loss, which is this
+        error multiplied by the norm of the input of the last layer.
+    CoverageCentric : Select samples of all difficulties except the hardest.
 
     Notes
     -----
     The method selects hard samples, and mislabeled samples are among the hardest. With a budget of
     a few percent of the samples, a classifier that is fitted on the selected samples is far less
-    accurate than one that is fitted on a random subset of the same size; a budget of a fifth of the
-    samples or more is needed to be as accurate.
+    accurate than one that is fitted on random samples of the same number; for the same accuracy, at
+    least about a fifth of the samples must be selected.
 
     {cost_training}
 
@@ -317,11 +326,12 @@ class GraNd(Dynamic):
     .. math:: s(x) = \mathrm{E} \, \| \nabla \ell(x) \|_2 = \mathrm{E} \, \| p(x) - y \|_2 \,
         \| [1, h(x)] \|_2
 
-    The gradient is that of the log-loss with respect to the parameters of the last layer, and h(x)
-    is the input of this layer: the features for a linear model, the activations of the last hidden
-    layer for an ``MLPClassifier``. For a linear softmax classifier this is the whole gradient. The
-    predicted probabilities p(x) are those in the last of `n_epochs` epochs, y is the one-hot
-    encoded class label, and the expectation is the mean over `n_repeats` trainings.
+    The gradient is that of the log-loss with respect to the parameters of the last layer [1]_, and
+    h(x) is the input of this layer: the features for a linear model, the activations of the last
+    hidden layer for an ``MLPClassifier``. For a linear softmax classifier, this is the gradient
+    with respect to all parameters. The predicted probabilities p(x) are those in the last of
+    `n_epochs` epochs, y is the one-hot encoded class label, and the expectation is the mean over
+    `n_repeats` trainings.
 
     Parameters
     ----------
@@ -348,7 +358,7 @@ class GraNd(Dynamic):
     {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        The norm of the gradient; the largest are selected first. NaN for samples of weight 0.
+        The norm of the gradient. It is NaN for samples of weight 0.
 
     {dynamics_}
 
@@ -358,6 +368,8 @@ class GraNd(Dynamic):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}
@@ -366,13 +378,14 @@ class GraNd(Dynamic):
 
     See Also
     --------
-    EL2N : Uses the error alone, without h(x); its record costs less time.
+    EL2N : Select the samples with the largest error of the predicted probabilities, which does not
+        need h(x).
 
     Notes
     -----
     The method selects hard samples, among them mislabeled samples, and samples whose features have
-    a large norm; the features should be scaled. Boosting, forests and naive Bayes have no last
-    layer; for these, the score is that of `EL2N`.
+    a large norm. The features should therefore be scaled. Boosting, forests and naive Bayes have no
+    last layer; for these classifiers, the score is that of `EL2N`.
 
     {cost_training}
 

@@ -20,31 +20,33 @@ __all__ = ["Herding", "KCenterGreedy"]
 class Herding(BaseCoreset):
     r"""Select samples whose mean is close to the mean of all samples.
 
-    The samples are selected greedily, without repetition, and per class by default. With the
-    features :math:`\phi`, their mean :math:`\mu` and the set :math:`S` of the first :math:`t`
-    selected samples, the next one is
+    The samples are selected greedily, without repetition, and per class by default [1]_ [3]_. With
+    :math:`\phi(x)` the features of a sample, :math:`\mu` the mean of the features of all samples,
+    and :math:`S` the set of the first :math:`t` selected samples, the next one is
 
     .. math:: \arg\min_{x \notin S}
         \Big\| \mu - \frac{\phi(x) + \sum_{s \in S} \phi(s)}{t + 1} \Big\| .
 
     The error of the mean of k selected samples decreases like 1/k, while that of k random samples
-    decreases like :math:`1/\sqrt k`. With a kernel, not only the mean is approximated but the
-    expectation of every function in the reproducing kernel Hilbert space. The method is suited to
-    small budgets (below about 1 % of the samples) and to models that depend on the means of the
-    classes. Outliers are not selected early. The linear kernel preserves the mean of a class and
-    nothing else: with few features, or with classes of several clusters, the selected samples
-    concentrate around the class mean, and ``kernel="rbf"`` is the better choice.
+    decreases like :math:`1/\sqrt k`. With a kernel [2]_, the mean over the selected samples
+    approximates the mean over all samples for every function in the reproducing kernel Hilbert
+    space, not only for the features. The method is suited to small budgets (below about 1 % of the
+    samples) and to models that depend on the means of the classes. Outliers are not selected early.
+    The linear kernel matches only the mean of each class: with few features, or with classes of
+    several clusters, the selected samples concentrate around the class mean, and ``kernel="rbf"``
+    is the better choice.
 
     Parameters
     ----------
     {coreset_size}
 
     kernel : str, callable or None, default=None
-        A kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`, or a callable. None is the
-        linear kernel, whose features are those of `X`.
+        A kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`, or a callable that takes two
+        samples. If None, the linear kernel is used, whose features are those of `X`.
 
     kernel_params : dict, default=None
-        Parameters of the kernel, such as ``{"gamma": 0.1}``. Only for a `kernel` that is not None.
+        Parameters of the kernel, such as ``{"gamma": 0.1}``. They require a `kernel` that is not
+        None.
 
     {stratify}
 
@@ -53,14 +55,16 @@ class Herding(BaseCoreset):
     {sample_indices_prefix}
 
     sample_weight_ : ndarray of shape (n_coreset,)
-        Weight of each selected sample: the total weight of its class divided by the number of
-        samples that were selected of it. The weights are equal within a class because the method
-        matches the unweighted mean of the selected samples. They sum to n_samples, or to the
-        total `sample_weight`.
+        Weight of each selected sample: the number (or the total `sample_weight`) of the samples of
+        its class divided by the number of selected samples of its class. The weights are equal
+        within a class, also with `sample_weight`, because the method matches the unweighted mean of
+        the selected samples. They sum to n_samples, or to the total `sample_weight`.
 
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 
@@ -70,25 +74,24 @@ class Herding(BaseCoreset):
 
     See Also
     --------
-    KCenterGreedy : Select samples that cover all samples, outliers first.
+    KCenterGreedy : Select samples that cover all samples; outliers are selected first.
 
     Notes
     -----
     {unscaled_features}
 
-    With `sample_weight`, the target is the weighted mean.
+    With `sample_weight`, :math:`\mu` is the weighted mean.
     {scale_of_sample_weight}
 
     Two samples are tied if adding either brings the mean equally close to :math:`\mu`, up to
     rounding in float64. Ties are resolved in favor of the lowest index. The tolerance depends only
-    on the two samples that are compared. Values far from all others in some features, such as -999
-    for "unknown", therefore do not mask the differences in other features. Kernel values are
-    computed in float64; a kernel value that is NaN or infinite raises an error that names the two
-    samples.
+    on the two samples that are compared, so that values of other samples that are far from all
+    others, such as -999 for "unknown", do not increase it. Kernel values are computed in float64; a
+    kernel value that is NaN or infinite raises an error that gives the indices of the two samples.
 
-    Time, with n the number of samples of a class: n d multiplications for each selected sample, in
-    one matrix-vector product, plus the differences of those samples that the product cannot
-    distinguish. With a kernel: n kernel values for each selected sample, and :math:`n^2` once for
+    Time for a class of n samples with d features: n d multiplications for each selected sample, in
+    one matrix-vector product; samples that are nearly tied are then compared by their differences.
+    With a kernel: n kernel values for each selected sample, and :math:`n^2` kernel values once for
     the mean. Memory: O(n). `X` is not copied, except for the samples of one class at a time if
     they fit in scikit-learn's `working_memory`. Sparse `X` is not converted to a dense array.
 
@@ -149,8 +152,9 @@ class Herding(BaseCoreset):
 class KCenterGreedy(BaseMetricCoreset):
     r"""Select samples by farthest-first traversal, so that they cover all samples.
 
-    This is the greedy algorithm for the k-center problem, per class by default. The next sample
-    is the one with the largest distance to its nearest selected sample,
+    This is the greedy algorithm for the k-center problem [1]_ [2]_, per class by default. With
+    :math:`S` the set of the samples that are selected so far, the next one is the sample with the
+    largest distance to its nearest selected sample,
 
     .. math:: \arg\max_i \min_{j \in S} d(i, j).
 
@@ -166,20 +170,20 @@ class KCenterGreedy(BaseMetricCoreset):
 
     metric : str or callable, default="euclidean"
         A metric of :func:`sklearn.metrics.pairwise_distances`. "euclidean" and "cosine" are
-        computed as matrix products. With "precomputed", `X` holds the distances: non-negative,
-        symmetric, of shape (n_samples, n_samples), dense.
+        computed as matrix products. With "precomputed", `X` is the matrix of the distances:
+        non-negative, symmetric, of shape (n_samples, n_samples), dense.
 
     init : {"mean", "random"} or array-like of int, default="mean"
         The first selected sample of each class. "mean" is the sample nearest to the mean of the
         class, weighted by `sample_weight`; with ``metric="precomputed"``, it is the sample with
-        the smallest mean distance to the class. "random" is a random sample. An array holds the
-        indices of samples that are selected already: they count towards the budget, and "mean" is
-        used for a class that has none of them.
+        the smallest mean distance to the class. "random" is a random sample. An array contains the
+        indices of the samples that are selected first: they are part of the coreset and count
+        towards the budget, and "mean" is used for a class that has none of them.
 
     {stratify}
 
     random_state : int, RandomState instance or None, default=None
-        Seed of ``init="random"``.
+        Seed of ``init="random"``. Pass an int for reproducible results.
 
     Attributes
     ----------
@@ -189,8 +193,8 @@ class KCenterGreedy(BaseMetricCoreset):
 
     radii_ : ndarray of shape (n_coreset,)
         Covering radius of the class after each selected sample was added: the largest distance of
-        a sample of the class to its nearest selected sample of the class. Non-increasing within a
-        class.
+        a sample of the class to its nearest selected sample of the class. The radii are
+        non-increasing within each class.
 
     radius_ : float
         Covering radius of the whole coreset: the largest of the final radii of the classes.
@@ -198,6 +202,8 @@ class KCenterGreedy(BaseMetricCoreset):
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 
@@ -207,7 +213,8 @@ class KCenterGreedy(BaseMetricCoreset):
 
     See Also
     --------
-    Herding : Select samples that approximate the mean, without outliers.
+    Herding : Select samples whose mean is close to the mean of all samples; outliers are not
+        selected early.
 
     Notes
     -----
@@ -215,22 +222,23 @@ class KCenterGreedy(BaseMetricCoreset):
 
     Distances that are equal up to rounding are ties, and ties are resolved in favor of the lowest
     index. Euclidean distances tie if the relative difference of their squares is below
-    :math:`2^{-39}`. When all remaining samples are duplicates of selected ones (radius 0), they
-    are selected by index until the budget is reached.
+    :math:`2^{-39}`. When all remaining samples are duplicates of selected ones (radius 0), the
+    samples with the lowest indices are selected until the budget is reached.
 
     Where matrix products lose digits to cancellation, the Euclidean distances that determine the
     selected samples, the radii and the weights are computed from differences in float64, also for
     float32 `X` and for groups of samples that are far from each other. `radius_` is exact to a few
-    units in the last place of the dtype. The earlier entries of `radii_` are exact to a relative
-    error of 1e-12 in float64, and to a few units in the last place in float32. A distance that is
-    NaN or infinite raises an error that names the two samples.
+    units in the last place of the dtype. The other entries of `radii_` have a relative error of at
+    most 1e-12 in float64, and of a few units in the last place in float32. A distance that is NaN
+    or infinite raises an error that gives the indices of the two samples.
 
-    Time: n k d multiplications, in matrix products that each serve about a hundred selected
-    samples. If many samples have to be compared by differences, the time is up to that of one pass
-    over all samples for each selected sample. Memory: O(n), and blocks within scikit-learn's
-    `working_memory`. The distance matrix is never held as a whole. `X` is not copied, except for
-    the samples of one class at a time if they fit in `working_memory`, and for the whole of `X` if
-    it has at most 32 features. Sparse `X` is not converted to a dense array.
+    Time to select k of n samples with d features: n k d multiplications, in matrix products of
+    about a hundred selected samples each. If many samples have to be compared by differences, the
+    time is up to that of one pass over all samples for each selected sample. Memory: O(n), and
+    blocks within scikit-learn's `working_memory`. The whole distance matrix is never stored. `X` is
+    not copied, except for the samples of one class at a time if they fit in `working_memory`, and
+    for the whole of `X` if it has at most 32 features. Sparse `X` is not converted to a dense
+    array.
 
     References
     ----------

@@ -42,16 +42,17 @@ class _GradientCoreset(BaseModelCoreset):
 
 @fill_docstring
 class CRAIG(_GradientCoreset):
-    r"""Select and weight the medoids of the gradients of the samples.
+    r"""Select samples such that each sample has a gradient near that of a selected sample.
 
-    A greedy optimizer selects, per class by default, the samples S that minimize
+    A greedy optimizer selects, per class by default, a set S of samples that approximately
+    minimizes
 
     .. math:: L(S) = \sum_i \min_{j \in S} \| g_i - g_j \| ,
 
     where :math:`g_i` is the gradient of the loss of sample i with respect to the parameters of
     the last layer of the classifier. The weight :math:`w_j` of a selected sample is the number of
-    samples whose nearest selected gradient is :math:`g_j`. With these weights, L(S) bounds the
-    error of the total gradient,
+    samples for which :math:`g_j` is the nearest of the gradients of the selected samples. With
+    these weights, L(S) bounds the error of the total gradient,
     :math:`\| \sum_i g_i - \sum_{j \in S} w_j g_j \| \le L(S)` [1]_.
 
     Parameters
@@ -59,52 +60,54 @@ class CRAIG(_GradientCoreset):
     {estimator}
 
     {coreset_size}
-        None selects as many samples as `epsilon` requires.
+        With None, the number of selected samples is determined by `epsilon`.
 
     gradient : {"last_layer", "logits", "features"}, default="last_layer"
         Representation of a sample. "last_layer" is the gradient of the loss with respect to the
-        parameters of the last layer: the outer product of the errors of the outputs and the
-        inputs of this layer. "logits" is the errors alone, ``p - onehot(y)``. "features" is the
-        features that are passed to the classifier. For convex models their distances bound those
-        of the gradients up to a constant; this bound does not depend on the parameters of the
-        classifier, which is fitted nevertheless.
+        parameters of the last layer, that is, the outer product of a and [1, h], where a is the
+        gradient with respect to the outputs of this layer and h are its inputs. "logits" is a
+        alone, which is ``p - onehot(y)`` for the log-loss. "features" is the features that are
+        passed to the classifier. For convex models, the distances of the features bound those of
+        the gradients up to a constant, for all parameters of the classifier. The classifier is
+        fitted also with "features".
 
     {optimizer}
 
     stochastic_epsilon : float, default=0.01
-        Only for ``optimizer="stochastic"``, which evaluates
-        ``n / k * ln(1 / stochastic_epsilon)`` candidates per step and reaches
-        ``1 - 1/e - stochastic_epsilon`` of the optimum in expectation.
+        The parameter `epsilon` of :class:`FacilityLocation`. Only for ``optimizer="stochastic"``.
 
     epsilon : float, default=None
         Only with ``coreset_size=None``: the selection ends as soon as L(S) is at most `epsilon`.
-        With `stratify`, `epsilon` is divided among the classes in proportion to their weights.
+        Unless `stratify` is None, `epsilon` is divided among the classes in proportion to their
+        numbers of samples, or their total `sample_weight`.
 
     {stratify_labels}
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the stochastic optimizer, and of an unfitted `estimator` whose own
-        ``random_state`` is None.
+        Seed of the stochastic optimizer, and of each parameter ``random_state`` of an unfitted
+        `estimator` that is None. Pass an int for reproducible results.
 
     Attributes
     ----------
-    {sample_indices_prefix}
-        With ``optimizer="stochastic"`` it selects other samples.
+    {sample_indices_greedy}
 
     {sample_weight_cells}
-        The nearest sample is the one with the nearest gradient.
+        The distance is that of the gradients.
 
     losses_ : ndarray of shape (n_coreset,)
-        L(S) of the class after each selected sample was added; non-increasing within a class.
+        L(S) of the class after each selected sample was added. The values are non-increasing within
+        each class.
 
     loss_ : float
-        L(S) of the whole coreset: the sum over all classes.
+        L(S) of the whole coreset: the sum of the final L(S) of the classes.
 
     {estimator_gradients}
 
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 
@@ -114,40 +117,44 @@ class CRAIG(_GradientCoreset):
 
     See Also
     --------
-    GradMatch : Fits the weights to the total gradient; needs fewer samples, and its weights are
+    GradMatch : Fits the weights to the total gradient. It needs fewer samples, and its weights are
         not numbers of samples.
-    FacilityLocation : The same set function of the features instead of the gradients.
+    FacilityLocation : Maximizes the same function of the features instead of the gradients.
 
     Notes
     -----
-    The loss depends on the methods of the classifier. With ``predict_proba`` it is the log loss.
-    With ``decision_function`` only, it is the logistic loss ``log(1 + exp(-t f))`` of each
-    decision value f, where t is 1 for the class of the sample and -1 for the other classes. The
-    errors of the logistic loss are continuous, while those of the hinge loss are -1, 0 or 1, so
-    that many samples would tie.
+    The loss depends on the methods of the classifier. With ``predict_proba`` it is the log-loss.
+    With ``decision_function`` only, it is the sum over the decision values f of the logistic loss
+    ``log(1 + exp(-t f))``, where t is 1 for the class of the sample and -1 for the other classes.
+    The derivatives of the logistic loss with respect to f are continuous, while those of the hinge
+    loss are -1, 0 or 1, so that the gradients of many samples would be equal.
 
     The inputs of the last layer are the last hidden layer of an ``MLPClassifier``, and the features
     that are passed to any other classifier (the features of `X`, or the output of the previous
     steps of a Pipeline). The decision values of a kernel ``SVC`` or ``NuSVC`` are linear in the
     kernel values of the sample with the support vectors, so these kernel values are the inputs of
-    its last layer; of more than 1,000 support vectors, 1,000 at regular intervals are used. These
-    decision values, and those of ``SVC(kernel="linear")``, are those of the pairs of classes.
+    its last layer. If there are more than 1,000 support vectors, only 1,000 of them, at regular
+    intervals, are used. For ``SVC`` and ``NuSVC`` of any kernel, there is one decision value for
+    each pair of classes.
 
-    The following accuracies are those of a kernel SVM, ``SVC(C=10)``, trained on 5, 10 and 20 % of
+    The following accuracies are those of a kernel SVM, ``SVC(C=10)``, fitted on 5, 10 and 20 % of
     the samples with their weights (standardized features, mean of 6 splits). On digits they are
     .85, .91, .95 with :class:`Uniform`, .92, .95, .97 with CRAIG, and .92, .96, .97 with
     :class:`GradMatch`. On breast cancer they are .90, .93, .94 with `Uniform`, .90, .92, .97 with
     CRAIG, and .88, .94, .96 with `GradMatch`. With ``gradient="features"``, which uses no gradient,
     the accuracies of CRAIG are .92, .95, .97 on digits and .94, .96, .96 on breast cancer.
 
-    The gradients are never computed as vectors: the inner product of two gradients is the product
-    of the inner product of the errors and that of the inputs of the last layer. For d inputs and C
-    classes, the time for each class is that of n_c^2 (d + C) multiplications for the distances,
-    then of the lazy greedy optimizer. Memory: O(n), and up to scikit-learn's `working_memory` for
-    distances. All distances are stored if they fit in half of it. Otherwise only those that can
-    still reduce L(S) are stored, and distances that do not fit are computed again when they are
-    needed. A kernel SVM adds n times the number of support vectors, at most 1,000 n. Distances
-    are computed in float64 for any dtype of `X`.
+    The outer products are never computed: the inner product of two gradients is the product of two
+    inner products, that of the gradients with respect to the outputs and that of the inputs of the
+    last layer.
+
+    Time for each class of n_c samples, with d inputs of the last layer and C classes:
+    n_c^2 (d + C) multiplications for the distances, plus the time of the greedy optimizer. Memory:
+    O(n), and up to scikit-learn's `working_memory` for distances. All distances are stored if they
+    fit in half of it. Otherwise only those that can still reduce L(S) are stored, and distances
+    that do not fit are computed again when they are needed. For a kernel SVM, n times the number of
+    support vectors, at most 1,000 n, is added to the memory. Distances are computed in float64 for
+    any dtype of `X`.
 
     {constant_times_sample_weight}
 
@@ -206,8 +213,9 @@ class CRAIG(_GradientCoreset):
     def _check_params(self, table):
         if (self.coreset_size is None) != (self.epsilon is not None):
             raise ValueError(
-                f"coreset_size={self.coreset_size!r} and epsilon={self.epsilon!r} were given. "
-                "CRAIG requires exactly one of them; the other one must be None."
+                f"coreset_size={self.coreset_size!r} and epsilon={self.epsilon!r} were given, but "
+                "CRAIG requires exactly one of them. Set coreset_size=None to select as many "
+                "samples as epsilon requires, or epsilon=None to select coreset_size samples."
             )
         super()._check_params(table)
 
@@ -259,13 +267,13 @@ class GradMatch(_GradientCoreset):
     where :math:`g_i` is the gradient of the loss of sample i with respect to the parameters of
     the last layer of the classifier, and b is the sum of the gradients of all samples (of the
     class) [1]_. Each step adds the sample whose gradient has the largest inner product with the
-    residual :math:`b - \sum_{i \in S} w_i g_i`, and then solves for the weights of all selected
-    samples again.
+    residual :math:`b - \sum_{i \in S} w_i g_i`, and then computes the optimal weights of all
+    selected samples again.
 
-    The selection ends with fewer samples than the budget, and with a warning, if the norm of the
-    residual is at most `tol` times that of b, or if no sample has a positive inner product with
-    the residual: further samples would have weight 0. At least one sample of each class is
-    selected in any case.
+    If the norm of the residual is at most `tol` times that of b, or if no sample has a positive
+    inner product with the residual, further samples would have weight 0 or hardly reduce the
+    residual. The selection then ends, a warning is raised, and the coreset has fewer samples than
+    the budget, but at least one sample of each class.
 
     Parameters
     ----------
@@ -275,20 +283,21 @@ class GradMatch(_GradientCoreset):
 
     gradient : {"last_layer", "logits"}, default="last_layer"
         Representation of a sample. "last_layer" is the gradient of the loss with respect to the
-        parameters of the last layer: the outer product of the errors of the outputs and the
-        inputs of this layer. "logits" is the errors alone, ``p - onehot(y)``.
+        parameters of the last layer, that is, the outer product of a and [1, h], where a is the
+        gradient with respect to the outputs of this layer and h are its inputs. "logits" is a
+        alone, which is ``p - onehot(y)`` for the log-loss.
 
     regularization : float, default=0.0
-        The factor :math:`\lambda` of the penalty of the squared weights, in units of squared
-        gradients. Larger values make the weights more equal.
+        The factor :math:`\lambda` of the sum of the squared weights, in units of squared gradients.
+        Larger values make the weights more equal.
 
     tol : float, default=1e-6
         Tolerance of the residual: the selection ends when its norm is at most `tol` times that
         of b.
 
     positive : bool, default=True
-        Whether the weights are constrained to be positive. With False, the weights are those of
-        the solution, without scaling; some of them are negative, which few classifiers support.
+        Whether the weights are constrained to be positive. If False, some weights can be negative,
+        which few classifiers support, and the weights are not scaled to sum to n_samples.
 
     {stratify_labels}
 
@@ -297,19 +306,22 @@ class GradMatch(_GradientCoreset):
     {sample_indices_}
 
     sample_weight_ : ndarray of shape (n_coreset,)
-        The fitted weights, multiplied by one factor so that they sum to n_samples, or to the total
-        `sample_weight`. The factor is the same for all classes: the weights of a class represent
-        its total gradient, and need not sum to the total weight of the class.
+        Weight of each selected sample: its fitted weight, multiplied by one factor so that the
+        weights sum to n_samples, or to the total `sample_weight`. The factor is the same for all
+        classes: the weights of a class are fitted to its total gradient, and in general do not sum
+        to its number of samples.
 
     residual_norms_ : ndarray of shape (n_coreset,)
-        Norm of the residual of the class after each selected sample was added, with the weights
-        before scaling; non-increasing within a class if ``regularization=0``.
+        Norm of the residual of the class after each selected sample was added, for the weights
+        before scaling. The norms are non-increasing within each class if ``regularization=0``.
 
     {estimator_gradients}
 
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 
@@ -319,24 +331,26 @@ class GradMatch(_GradientCoreset):
 
     See Also
     --------
-    CRAIG : Minimizes a bound on the error of the total gradient; its weights are numbers of
+    CRAIG : Minimizes a bound of the error of the total gradient. Its weights are numbers of
         samples.
 
     Notes
     -----
     The Notes of :class:`CRAIG` describe the gradient of each kind of classifier.
 
-    The weights before scaling mostly sum to less than n, because few large gradients replace many
-    small ones. The scaling has the same effect on a regularized model as a larger ``C``. A weight
-    is the factor of the gradient of a sample in the approximation of the total gradient, at the
-    parameters of this classifier only. It is not a number of samples, and the weights may be very
-    unequal.
+    The weights before scaling mostly sum to less than n_samples, because the sum of a few large
+    gradients approximates that of many small ones. The scaling has the same effect on a
+    regularized model as a larger ``C``. A weight is the factor of the gradient of a sample in the
+    approximation of the total gradient, for the parameters of this classifier only. It is not a
+    number of samples, and the weights may be very unequal.
 
-    Time for each selected sample: n_c (d + C) for its inner products with all samples of the class,
-    n_c k_c for the products of the stored columns with the weights, and a triangular solve, for d
-    inputs of the last layer and C classes. Memory: n_c k_c. If that exceeds a quarter of
-    scikit-learn's `working_memory`, it is O(n), and the time for each selected sample is n_c d C.
-    A kernel SVM adds n times the number of support vectors, at most 1,000 n.
+    Time for each selected sample of a class of n_c samples, of which k_c are selected, with d
+    inputs of the last layer and C classes: n_c (d + C) multiplications for its inner products with
+    all samples of the class, n_c k_c for the residual, and the solution of a triangular system of
+    k_c equations. Memory: n_c k_c for the inner products. If these exceed a quarter of
+    scikit-learn's `working_memory`, they are not stored: the memory is O(n), and the time for each
+    selected sample is n_c d C. For a kernel SVM, n times the number of support vectors, at most
+    1,000 n, is added to the memory.
 
     {constant_times_sample_weight}
 
@@ -389,7 +403,7 @@ class GradMatch(_GradientCoreset):
 
     @fill_docstring
     def fit(self, X, y=None, sample_weight=None, X_val=None, y_val=None):
-        """Select the samples of the coreset and fit their weights.
+        """Select the coreset and fit the weights of its samples.
 
         Parameters
         ----------
@@ -414,7 +428,7 @@ class GradMatch(_GradientCoreset):
 
     @fill_docstring
     def fit_resample(self, X, y=None, sample_weight=None, X_val=None, y_val=None):
-        """Select the coreset and return its samples, in order of selection.
+        """Select the coreset, fit its weights and return its samples.
 
         Parameters
         ----------

@@ -21,29 +21,31 @@ __all__ = ["ImportanceSampling"]
 
 @fill_docstring
 class ImportanceSampling(BaseModelCoreset):
-    r"""Select random samples in proportion to sensitivity, weighted by inverse probability.
+    r"""Select random samples in proportion to their sensitivity, weighted by inverse probability.
 
-    The sensitivity of a sample [1]_ [2]_ is an upper bound of its share in a sum over all samples,
-    such as a loss, for all parameters of the model. With :math:`s_i` the sensitivity of sample i,
-    k samples are drawn without replacement such that sample i has the inclusion probability
+    The sensitivity of a sample [1]_ [2]_ is an upper bound of its fraction of a sum over all
+    samples, such as a loss, for all parameters of the model. With :math:`s_i` the sensitivity of
+    sample i, k samples are drawn without replacement such that sample i has the inclusion
+    probability
 
     .. math:: \pi_i = \min(1, c \, s_i), \qquad \sum_i \pi_i = k,
 
     and its weight is :math:`1 / \pi_i`. Then :math:`\sum_{i \in S} f(x_i) / \pi_i` is an unbiased
-    estimate of :math:`\sum_i f(x_i)` for every function f. It is exact if f is proportional to s,
-    and its variance is smaller than that of a uniform sample if s is large where f can be large.
+    estimate of :math:`\sum_i f(x_i)` for every function f. The estimate is exact if f is
+    proportional to the sensitivity, and its variance is smaller than with :class:`Uniform` if the
+    sensitivity is large where f is large.
 
-    It is suited to sums that are dominated by few samples (distant clusters, heavy tails), and to
-    coresets for models whose parameters are not known yet. If all sensitivities are similar, it is
-    nearly :class:`Uniform`.
+    The method is suited to sums that are dominated by few samples (distant clusters, heavy tails),
+    and to coresets for models whose parameters are not known yet. If all sensitivities are similar,
+    the selection is nearly that of :class:`Uniform`.
 
     Parameters
     ----------
     {coreset_size}
-        With ``replace=True``, it is the number of draws.
+        With ``replace=True``, the budget is the number of draws.
 
     sensitivity : str, array-like of shape (n_samples,) or callable, default="lightweight"
-        The inclusion probability of a sample is proportional to its sensitivity:
+        The sensitivity of a sample x, with n the number of samples and d the Euclidean distance:
 
         - "lightweight" (k-means) [3]_: :math:`\frac{1}{2n} + \frac{d(x, \mu)^2}
           {2 \sum_j d(x_j, \mu)^2}`, with :math:`\mu` the mean of all samples;
@@ -58,65 +60,70 @@ class ImportanceSampling(BaseModelCoreset):
           w, with W the sum of all weights, :math:`\sqrt{\ell_i / w} + 1/W`;
         - "loss": the log-loss of the sample for the predictions of the classifier, with
           probabilities clipped at :math:`2^{-52}`;
-        - "gradient": the norm of the gradient of the loss of the sample in the last layer of the
-          classifier, see :class:`CRAIG`;
+        - "gradient": the norm of the gradient of the loss of the sample with respect to the
+          parameters of the last layer of the classifier, as described in the Notes of
+          :class:`CRAIG`;
         - an array of shape (n_samples,), or a callable with the signature ``callable(X, y)`` that
           returns such an array.
 
     n_clusters : int, default=8
-        Number of clusters for which "kmeans" computes the sensitivities.
+        Number of clusters. Only for "kmeans".
 
     {estimator}
         Only for "loss" and "gradient".
 
     replace : bool, default=False
-        Whether to draw with replacement. False selects exactly k distinct samples, which include
-        all samples with :math:`c \, s_i \ge 1`. True makes k independent draws, as in the papers:
-        a draw selects sample i with probability :math:`q_i = s_i / \sum_j s_j` and has the weight
-        :math:`1 / (k q_i)`. Repeated draws of a sample are one selected sample, with the sum of
-        their weights, so that at most k samples are selected.
+        Whether to draw with replacement. If False, exactly k distinct samples are selected; all
+        samples with :math:`c \, s_i \ge 1` are among them. If True, k independent draws are made,
+        as in the papers: each draw selects sample i with probability :math:`q_i = s_i / \sum_j s_j`
+        and has the weight :math:`1 / (k q_i)`. A sample that is drawn several times is one selected
+        sample, whose weight is the sum of the weights of these draws, so that at most k samples are
+        selected.
 
     normalize : bool, default=True
-        Whether the weights are scaled such that they sum to n_samples (with stratification, the
-        weights of each class sum to its number of samples). If False, weighted sums are unbiased,
-        and the weights sum to n_samples in expectation only.
+        Whether the weights are scaled such that they sum to n_samples (unless `stratify` is None,
+        such that the weights of each class sum to its number of samples). If False, the weights are
+        not scaled: weighted sums are unbiased, but the weights sum to n_samples in expectation
+        only.
 
     {stratify}
-        The sensitivities are computed on all samples together, and the guarantees of the papers
-        hold for None.
+        The sensitivities are computed on all samples together, for any `stratify`. The guarantees
+        of the papers hold for None only.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the draw, of "kmeans", and of an unfitted `estimator` whose own ``random_state`` is
-        None.
+        Seed of the draw, of "kmeans", and of each parameter ``random_state`` of an unfitted
+        `estimator` that is None. Pass an int for reproducible results.
 
     Attributes
     ----------
     {sample_indices_prefix}
-        The first m samples of a class are a sample of size m with the inclusion probabilities for
-        that size.
+        With ``replace=False``, the first m selected samples of a class are distributed as with a
+        budget of m samples of this class.
 
     sample_weight_ : ndarray of shape (n_coreset,)
         Weight of each selected sample: its `sample_weight` divided by its inclusion probability;
-        with ``replace=True``, its `sample_weight` times its number of draws, divided by the
-        expected number of its draws. With `normalize`, the weights are scaled to sum to n_samples,
-        or to the total `sample_weight`.
+        with ``replace=True``, its `sample_weight` multiplied by the number of its draws and divided
+        by the expected number of its draws. If `normalize` is True, the weights are scaled to sum
+        to n_samples, or to the total `sample_weight`.
 
     sensitivity_ : ndarray of shape (n_samples,)
-        Sensitivity of each sample; with `sample_weight`, the sensitivity of one copy of it. It is 0
-        for samples of weight 0.
+        Sensitivity of each sample. With `sample_weight`, it is the sensitivity of one of the copies
+        of the sample (see Notes), and 0 for samples of weight 0.
 
     inclusion_probability_ : ndarray of shape (n_coreset,)
-        Probability with which each selected sample is in the coreset.
+        Inclusion probability of each selected sample, that is, the probability that it is selected.
 
     multiplicity_ : ndarray of int of shape (n_coreset,)
         Number of draws of each selected sample; 1 without replacement.
 
     estimator_ : classifier
-        The fitted classifier; only for "loss" and "gradient".
+        The fitted classifier. Defined only for "loss" and "gradient".
 
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 
@@ -127,45 +134,48 @@ class ImportanceSampling(BaseModelCoreset):
 
     See Also
     --------
-    Uniform : Selects random samples with equal probabilities.
-    GradMatch : Optimizes the weights such that the weighted gradients match the full gradient.
+    Uniform : Select random samples with equal probabilities.
+    GradMatch : Select samples and fit weights so that the weighted gradients match the total
+        gradient.
 
     Notes
     -----
-    A sample of weight w is equivalent to w copies of it: the sensitivities are those of the data
-    with repeated samples, also if they are given as an array, and the inclusion probability of a
-    sample is proportional to its weight times its sensitivity. The sensitivity "logistic" has a
-    square root, which is not additive over copies; it is the bound of the paper for a sample of
-    weight w. A constant factor of all weights has no effect, except on a classifier that is fitted
-    with these weights.
+    A sample of `sample_weight` w is treated as w copies of it: its sensitivity is that of one copy,
+    computed on the data with all copies, and its inclusion probability is proportional to w times
+    this sensitivity. An array of sensitivities must contain those of one copy, too. The square root
+    in "logistic" is not additive over copies; the formula for a sample of weight w is the bound of
+    the paper. Multiplying `sample_weight` by a constant does not change the selected samples,
+    unless a classifier is fitted with the weights.
 
-    A sample of sensitivity 0 is never selected, and no other sample represents it. If fewer samples
-    have a positive sensitivity than are to be selected, an error is raised. "loss" and "gradient"
-    are close to 0 where the classifier predicts the label with a probability close to 1; such a
-    sample has a very large weight if it is drawn. To bound the weights by 2n/k, add a constant
-    as "lightweight" does, and pass the array ``s / s.sum() + 1 / n``.
+    A sample of sensitivity 0 is never selected, and the sums are then estimated without it. If
+    fewer samples have a positive sensitivity than are to be selected, an error is raised. "loss"
+    and "gradient" are close to 0 for samples whose class label is predicted with a probability
+    close to 1; such a sample has a very large weight if it is drawn. To bound the weights (before
+    they are scaled) by 2n/k, add a constant, as in "lightweight": pass the array
+    ``s / s.sum() + 1 / n``.
 
-    The draw is the elimination procedure of Tillé [6]_, which has exactly these inclusion
-    probabilities for all sample sizes at once. For the draw, sensitivities are rounded to 32 binary
-    digits, so that sensitivities that differ by rounding errors only are equal. Sensitivities and
-    weights may differ by hundreds of orders of magnitude.
+    The samples are drawn by the elimination procedure of Tillé [6]_, which has exactly these
+    inclusion probabilities for all sample sizes at once. For the draw, sensitivities are rounded to
+    32 binary digits, so that sensitivities that differ by rounding errors only are equal.
+    Sensitivities and weights may differ by hundreds of orders of magnitude.
 
-    Distances are computed from differences in float64 for every dtype of X, so that features with a
-    large mean and outliers do not reduce the precision of the other distances. The relative error
-    of leverages is proportional to the condition number of X, after each feature is scaled to a
-    maximum absolute value of 1. A linear combination of float32 features that does not exceed the
-    rounding errors of the features for any sample is treated as zero, so that the rank can be
-    smaller than that of the same data in float64.
+    Distances are computed from differences in float64 for every dtype of `X`, so that neither
+    features with a large mean nor outliers reduce the precision of the other distances. The
+    relative error of the leverages is proportional to the condition number of `X` after each
+    feature is scaled to a maximum absolute value of 1. For float32 `X`, a linear combination of
+    features that is within the rounding errors of the features for all samples is treated as zero,
+    so that the rank of `X` can be smaller than that of the same data in float64.
 
     "lightweight" and "kmeans" depend on the scales of the features: standardize features that have
     different units. "leverage" and "logistic" do not depend on these scales. They include an
-    intercept only if X has a constant feature.
+    intercept only if `X` has a constant feature.
 
-    Time: O(n d) for "lightweight", O(n d `n_clusters`) for "kmeans", O(n d^2) for "leverage" and
-    "logistic", and the time of the classifier for "loss" and "gradient". The draw takes O(n log n),
-    with a Python loop of up to n steps: less than a second for a million samples. Memory: about
-    twenty vectors of length n, and d^2 numbers for "leverage" and "logistic"; sparse X is converted
-    to dense arrays in blocks only. The gradients are not stored as a matrix.
+    Time for n samples and d features: O(n d) for "lightweight", O(n d `n_clusters`) for "kmeans",
+    O(n d^2) for "leverage" and "logistic", and for "loss" and "gradient" that of fitting the
+    classifier and of predicting all samples. The draw takes O(n log n), with a Python loop of up to
+    n steps: less than a second for a million samples. Memory: about twenty vectors of length n, and
+    d^2 numbers for "leverage" and "logistic"; sparse `X` is converted to dense arrays in blocks
+    only. The gradients are not stored as a matrix.
 
     References
     ----------

@@ -14,17 +14,24 @@ class AreaUnderMargin(Dynamic):
 
     .. math:: s(x) = \frac{1}{T} \sum_t \big( z_y(x) - \max_{c \ne y} z_c(x) \big)
 
-    Here z are the logits or the values of the decision function. For classifiers that have only
-    probabilities, and for boosting, z are the logarithms of the probabilities; for a softmax, the
-    margins are the same. The updates on similar, correctly labeled samples increase the logit of
-    the true class of a mislabeled sample, so that its area under the margin is small:
-    ``keep="high"`` excludes such samples.
+    The score is the mean, over the T records of the training, of the margin between the class label
+    y of the sample and the largest other class [1]_. Here z are the logits or the values of the
+    decision function. For classifiers that have only probabilities, and for boosting, z are the
+    logarithms of the probabilities; for a softmax, the margins are the same.
+
+    For a mislabeled sample, the updates on similar samples that are labeled correctly increase the
+    logit of its true class, so that its margin is small. ``keep="high"`` excludes such samples.
 
     Parameters
     ----------
     {estimator_watched}
 
     {coreset_size}
+
+    keep : {"high", "low"}, default="high"
+        "high" selects the samples with the largest mean margins, which are easy and mostly labeled
+        correctly. "low" selects those with the smallest mean margins, for example to check their
+        labels.
 
     {dynamics}
 
@@ -38,10 +45,6 @@ class AreaUnderMargin(Dynamic):
 
     {random_state_training}
 
-    keep : {"high", "low"}, default="high"
-        "high" selects the samples with the largest areas, which are easy and mostly correctly
-        labeled; "low" selects those with the smallest areas, for inspection.
-
     Attributes
     ----------
     {sample_indices_prefix}
@@ -49,7 +52,7 @@ class AreaUnderMargin(Dynamic):
     {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        The area under the margin, or its negative if ``keep="low"``. NaN for samples of weight 0.
+        The mean margin, or its negative if ``keep="low"``. It is NaN for samples of weight 0.
 
     {dynamics_}
 
@@ -59,6 +62,8 @@ class AreaUnderMargin(Dynamic):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}
@@ -67,13 +72,14 @@ class AreaUnderMargin(Dynamic):
 
     See Also
     --------
-    DataMap : Has the same purpose and uses probabilities.
+    DataMap : Select samples by the mean and the standard deviation of the predicted probability of
+        the class label.
 
     Notes
     -----
-    The samples with the largest areas are similar to each other, and a small coreset of them has no
-    samples near the decision boundary. The method is meant for excluding a few samples, not for
-    selecting a few.
+    The samples with the largest mean margins are similar to each other, and a small coreset of them
+    contains no samples near the decision boundary. The method is suited to excluding a few samples,
+    not to selecting a few.
 
     {cost_training}
 
@@ -136,14 +142,20 @@ class AreaUnderMargin(Dynamic):
 class DataMap(Dynamic):
     """Select the ambiguous, the easy or the hard samples of the data map.
 
-    The axes of the data map are the mean of the predicted probability of the class label over the
-    training (confidence) and its standard deviation (variability).
+    The axes of the data map [1]_ are the mean and the standard deviation, over the records of a
+    training, of the predicted probability of the class label of a sample. They are called the
+    confidence and the variability of the sample.
 
     Parameters
     ----------
     {estimator_watched}
 
     {coreset_size}
+
+    region : {"ambiguous", "easy", "hard"}, default="ambiguous"
+        "ambiguous" selects the samples with the largest variability, "easy" those with the largest
+        confidence, and "hard" those with the smallest confidence. Many of the hard samples are
+        mislabeled.
 
     {dynamics}
 
@@ -157,11 +169,6 @@ class DataMap(Dynamic):
 
     {random_state_training}
 
-    region : {"ambiguous", "easy", "hard"}, default="ambiguous"
-        "ambiguous" selects the samples with the largest variability, "easy" those with the largest
-        confidence, and "hard" those with the smallest confidence. Many of the hard samples are
-        mislabeled.
-
     Attributes
     ----------
     {sample_indices_prefix}
@@ -169,11 +176,13 @@ class DataMap(Dynamic):
     {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        The variability, the confidence or the negative confidence. NaN for samples of weight 0.
+        The variability, the confidence, or minus the confidence, for the `region` "ambiguous",
+        "easy", or "hard". It is NaN for samples of weight 0.
 
     confidence_, variability_, correctness_ : ndarray of shape (n_samples,)
         Mean and standard deviation of the predicted probability of the class label, and fraction of
-        the records at which the sample is classified correctly. NaN for samples of weight 0.
+        the records at which the sample is classified correctly. They are NaN for samples of
+        weight 0.
 
     {dynamics_}
 
@@ -183,6 +192,8 @@ class DataMap(Dynamic):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}
@@ -191,7 +202,7 @@ class DataMap(Dynamic):
 
     See Also
     --------
-    AreaUnderMargin : Uses margins and needs no probabilities.
+    AreaUnderMargin : Select the samples with the largest mean margin, which needs no probabilities.
 
     Notes
     -----

@@ -17,7 +17,7 @@ from skcoreset.base import BaseCoreset
 __all__ = ["needs_classes", "resampling_steps", "select", "takes_weight"]
 
 
-def select(sampler, X, y, sample_weight, asked_by, weighted=False):
+def select(sampler, X, y, sample_weight, caller, weighted=False):
     """Fit `sampler`; return the selected samples of `X` and `y`, and their weights or None.
 
     The samples are taken from `X` by `sample_indices_`, so that they have their original features
@@ -31,7 +31,7 @@ def select(sampler, X, y, sample_weight, asked_by, weighted=False):
     X, y : data of the user
     sample_weight : array or None
         Passed to the sampler, which must support it, see `takes_weight`.
-    asked_by : str
+    caller : str
         Name of the calling class, for the error message.
     weighted : bool
         Whether the caller uses the weights: a warning is raised if they cannot be computed.
@@ -67,8 +67,8 @@ def select(sampler, X, y, sample_weight, asked_by, weighted=False):
     if foreign is not None:
         raise ValueError(
             f"{sampler!r} has no sample_indices_, and row {foreign} of its output is not a row of "
-            f"X. {asked_by} is fitted on samples of X. Transform the features in a Pipeline before "
-            f"{asked_by}, or before the estimator inside it. Use a sampler that generates samples "
+            f"X. {caller} is fitted on samples of X. Transform the features in a Pipeline before "
+            f"{caller}, or before the estimator inside it. Use a sampler that generates samples "
             "(SMOTE, ClusterCentroids) in a Pipeline of imbalanced-learn together with the "
             "estimator."
         )

@@ -115,11 +115,13 @@ class FacilityLocation(_SetFunction):
 
     .. math:: f(S) = \sum_i w_i \max_{j \in S} s_{ij}
 
-    The value of a set S of samples is the sum, over all samples i, of the similarity of i to its
-    most similar sample in S, weighted by `sample_weight`. The greedy algorithm, which is applied
-    per class by default, reaches at least 1 - 1/e of the optimum. The selected samples are similar
-    to many samples; an outlier counts as one sample, however far it is from all others, in
-    contrast to `KCenterGreedy`.
+    Here :math:`s_{ij}` is the similarity of samples i and j, and :math:`w_i` is the `sample_weight`
+    of sample i. The value of a set S of samples is thus the sum, over all samples, of the
+    similarity of each sample to its most similar sample in S. The greedy algorithm [1]_ [2]_, which
+    is applied per class by default, reaches at least 1 - 1/e of the optimum; the optimizer
+    "stochastic" is described in [3]_. The selected samples are similar to many samples. An outlier
+    contributes to the sum as one sample, and is selected early only if it is very far from all
+    others, whereas :class:`KCenterGreedy` always selects the farthest sample next.
 
     Parameters
     ----------
@@ -152,6 +154,8 @@ class FacilityLocation(_SetFunction):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}
@@ -160,9 +164,9 @@ class FacilityLocation(_SetFunction):
 
     See Also
     --------
-    KCenterGreedy : Minimizes the largest distance instead of a sum; selects outliers first.
+    KCenterGreedy : Minimizes the largest distance instead of a sum; outliers are selected first.
     GraphCut : Penalizes similarities among the selected samples.
-    CRAIG : Facility location of gradients.
+    CRAIG : Maximizes the same function of gradients instead of features.
 
     Notes
     -----
@@ -170,11 +174,12 @@ class FacilityLocation(_SetFunction):
 
     {scale_of_sample_weight}
 
-    Time for each class of n_c samples: n_c^2 d multiplications for the similarities, once if they
-    fit in half of scikit-learn's `working_memory`, and about three times otherwise. The following
-    steps evaluate a pair (i, j) only if :math:`s_{ij}` is larger than the similarity of i to its
-    most similar selected sample, which soon holds for a few percent of all pairs. Memory: O(n),
-    and up to `working_memory` for similarities. With `n_neighbors`, it is the memory of the graph.
+    Time for each class of n_c samples with d features: n_c^2 d multiplications for the
+    similarities, once if they fit in half of scikit-learn's `working_memory`, and about three times
+    otherwise. The greedy steps evaluate a pair (i, j) only if :math:`s_{ij}` is larger than the
+    similarity of i to its most similar selected sample; after some steps, these are a few percent
+    of all pairs. Memory: O(n), and up to `working_memory` for similarities; with `n_neighbors`,
+    O(n `n_neighbors`) for the graph.
 
     {similarity_precision}
 
@@ -229,11 +234,12 @@ class GraphCut(_SetFunction):
     .. math:: f(S) = \sum_i \sum_{j \in S} w_i s_{ij}
         - \lambda \bar w \sum_{i \in S} \sum_{j \in S} s_{ij}
 
-    The first term is the weighted sum of the similarities of the selected samples to all samples.
-    The second term penalizes the similarities among the selected samples; :math:`\bar w` is the
-    mean of the weights. The function is maximized greedily, per class by default. For
-    :math:`\lambda` up to 1/2, adding a sample never decreases its value. For larger
-    :math:`\lambda`, a sample may decrease it and is still selected if the budget requires it.
+    Here :math:`s_{ij}` is the similarity of samples i and j, and :math:`w_i` is the `sample_weight`
+    of sample i, with the mean :math:`\bar w`. The first term is the sum of the similarities of the
+    selected samples to all samples; the second term penalizes the similarities among the selected
+    samples [1]_. The function is maximized greedily, per class by default. For :math:`\lambda` up
+    to 1/2, adding a sample never decreases the value of the function. For larger :math:`\lambda`,
+    it can decrease, and samples are nevertheless selected until the budget is reached.
 
     Parameters
     ----------
@@ -244,7 +250,8 @@ class GraphCut(_SetFunction):
     {n_neighbors_similarity}
 
     redundancy : float, default=0.5
-        :math:`\lambda`, the factor of the penalty of the similarities among the selected samples.
+        The factor :math:`\lambda` of the similarities among the selected samples. Larger values
+        select samples that are less similar to each other.
 
     {optimizer}
 
@@ -269,6 +276,8 @@ class GraphCut(_SetFunction):
 
     {classes_}
 
+    {n_samples_in_}
+
     {n_features_in_}
 
     {feature_names_in_}
@@ -277,7 +286,7 @@ class GraphCut(_SetFunction):
 
     See Also
     --------
-    FacilityLocation : Depends only on the most similar selected sample of each sample.
+    FacilityLocation : Uses only the similarity of each sample to its most similar selected sample.
 
     Notes
     -----
@@ -285,9 +294,9 @@ class GraphCut(_SetFunction):
 
     {scale_of_sample_weight}
 
-    Time for each class of n_c samples: n_c^2 d multiplications for the sums of similarities, then
-    n_c similarities for each selected sample. Memory: O(n), and up to half of scikit-learn's
-    `working_memory` for similarities.
+    Time for each class of n_c samples with d features: n_c^2 d multiplications for the sums of the
+    similarities, and n_c similarities for each selected sample. Memory: O(n), and up to half of
+    scikit-learn's `working_memory` for similarities.
 
     {similarity_precision}
 

@@ -23,17 +23,18 @@ __all__ = ["BlackBoxTeaching"]
 class BlackBoxTeaching(BaseModelCoreset):
     r"""Select the samples from which a classifier learns the class labels of all samples.
 
-    The method uses only the predictions of the classifier, which is called the learner.
-    Each sample x has a weight, initially :math:`w(x) = 1/m` for m samples, and a threshold, which
-    is drawn once,
+    The method uses only the predictions of the classifier, which is called the learner [1]_. Each
+    sample x has a weight, which is :math:`w(x) = 1/m` initially, with m the number of samples, and
+    a threshold, which is drawn once from an exponential distribution of rate :math:`\lambda`,
 
     .. math:: T_x \sim \mathrm{Exp}(\lambda), \qquad \lambda = \ln \frac{N}{\delta} .
 
-    In each round, a clone of the learner is fitted on the samples that have been added so far, the
-    teaching set S. D is the set of the other samples that it misclassifies. If it classifies all
-    samples correctly, the method has converged. Otherwise the weights of D are
-    doubled until :math:`w(D) \ge 1`, and the samples of D whose weight exceeds their threshold are
-    added to S. If there are none, doubling continues until there is one.
+    The teaching set S is the set of the samples that have been added so far. In each round, a clone
+    of the learner is fitted on S. D is the set of the samples outside of S that this clone
+    misclassifies. If the clone classifies all samples correctly, the method has converged.
+    Otherwise, the weights of the samples in D are doubled until their sum :math:`w(D)` is at least
+    1 and the weight of at least one of them exceeds its threshold; the samples of D whose weights
+    exceed their thresholds are then added to S.
 
     Parameters
     ----------
@@ -41,51 +42,55 @@ class BlackBoxTeaching(BaseModelCoreset):
         The learner: a classifier with ``fit`` and ``predict``, or a Pipeline that ends in one. In
         each round a clone of it is fitted, even if `estimator` is fitted already; `estimator`
         itself does not change. A :class:`~sklearn.frozen.FrozenEstimator` cannot be used, because
-        it cannot be fitted. None is ``LogisticRegression(max_iter=1000)``.
+        it cannot be fitted. If None, ``LogisticRegression(max_iter=1000)`` is used.
 
     coreset_size : int, float, dict or None, default=None
-        The budget. None selects the whole teaching set. An int is the number of samples; a float in
-        (0, 1] is the fraction of all samples, ``max(1, round(fraction * n_samples))``; a dict
-        ``{class: int or float}`` sets the number of samples, or the fraction, of each class, and
-        its key None holds for all classes that are not named. With a budget, the method stops as
-        soon as the teaching set has this number of samples of each class, and selects the first of
-        them. If the teaching set remains smaller, the samples outside of it with the smallest ratio
-        ``T_x / w(x)`` are selected in addition.
+        The budget, that is, the number of samples to select. If None, the final teaching set is
+        selected. An int is the number of samples. A float in (0, 1] is a fraction of all samples:
+        ``max(1, round(fraction * n_samples))`` samples are selected. A dict
+        ``{class: int or float}`` gives the number or the fraction of the samples of each class; the
+        value of its key None applies to all other classes. A dict requires a `stratify` that is not
+        None. With a budget, the method stops as soon as the teaching set contains the required
+        number of samples of each class, and selects those that were added first. If the final
+        teaching set contains fewer, it is completed by the samples with the smallest ratios
+        ``T_x / w(x)``.
 
     delta : float, default=0.1
-        :math:`\delta`, the probability that the bounds under Notes do not hold.
+        The parameter :math:`\delta`, an upper bound of the probability that a classifier of an
+        earlier round occurs again, see Notes.
 
     log_n_hypotheses : float, default=10.0
-        :math:`\ln N`, where N is the number of different classifiers that the learner can become.
-        It is unknown in practice, and its theoretical bounds are too large to be useful. A larger
-        value adds more samples in each round, so that there are fewer rounds, and more samples in
-        total.
+        The parameter :math:`\ln N`, where N is the number of different classifiers that fitting
+        the learner can result in. N is unknown in practice, and its theoretical bounds are too
+        large to be useful. With a larger value, more samples are added in each round; there are
+        then fewer rounds, but more samples in total.
 
     max_rounds : int, default=100
         Maximum number of rounds.
 
     n_initial : int, default=1
-        Number of samples of each class in the initial teaching set: those with the smallest
-        thresholds of their class (all samples of a smaller class). Some learners need more than
-        one: ``KNeighborsClassifier(5)`` needs five samples in total, and a learner with internal
-        cross-validation (a parameter search, a calibration) needs as many samples of each class as
-        it has folds.
+        Number of samples of each class in the initial teaching set, or all samples of a class that
+        has fewer. They are those with the smallest thresholds. Some learners need more than one
+        sample of each class: ``KNeighborsClassifier(5)`` needs five samples in total, and a learner
+        with internal cross-validation (a parameter search, a calibration) needs as many samples of
+        each class as it has folds.
 
     {stratify_labels}
-        The rounds are common to all classes. With ``coreset_size=None``, this parameter only
-        determines whether the weights and the order of the selected samples are computed for each
-        class or, with None, for all samples together.
+        The rounds are common to all classes. With ``coreset_size=None``, the selected samples do
+        not depend on `stratify`; it only determines whether their weights and their order are
+        computed for each class or for all samples together.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the thresholds, and of every ``random_state`` of the learner that is None. The seeds
-        of the learner are the same in each round.
+        Seed of the thresholds, and of each parameter ``random_state`` of the learner that is None,
+        which has the same value in each round. Pass an int for reproducible results.
 
     Attributes
     ----------
     sample_indices_ : ndarray of shape (n_coreset,)
-        Indices of the selected samples. Within a class, they are in the order in which they were
+        Indices of the selected samples. Within each class, they are in the order in which they were
         added to the teaching set: by round, and by threshold within a round. The classes are
-        interleaved in proportion.
+        interleaved, so that the class proportions of the first m selected samples are nearly the
+        same for every m.
 
     {sample_weight_counts}
 
@@ -97,27 +102,30 @@ class BlackBoxTeaching(BaseModelCoreset):
         selected samples are this teaching set.
 
     n_rounds_ : int
-        Number of rounds, that is of fits of the learner.
+        Number of rounds, that is, of fits of the learner.
 
     n_disagreements_ : ndarray of shape (`n_rounds_`,)
-        Number of samples that the learner of each round misclassifies.
+        Number of samples that the learner of each round misclassifies, samples of the teaching set
+        included.
 
     n_doublings_ : int
         Number of times that the weights of D were doubled.
 
     round_joined_ : ndarray of shape (n_samples,)
-        Round after which each sample was added to the teaching set; the learner of the next round
-        is fitted on it. It is 0 for the initial samples, and -1 for samples that were not added.
+        Number of the round (from 1) after which each sample was added to the teaching set; it is 0
+        for the initial samples, and -1 for samples that were not added.
 
     teaching_weight_ : ndarray of shape (n_samples,)
         The final weights w(x); 0 for samples of weight 0.
 
     thresholds_ : ndarray of shape (n_samples,)
-        :math:`T_x`; infinite for samples of weight 0.
+        The thresholds :math:`T_x`; infinite for samples of weight 0.
 
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 
@@ -128,51 +136,54 @@ class BlackBoxTeaching(BaseModelCoreset):
     Warns
     -----
     UserWarning
-        With ``coreset_size=None``, if the learner of the last round misclassifies samples, because
-        it misclassifies samples of the teaching set, or because `max_rounds` is too small. With a
-        budget there is no warning; see `converged_`.
+        If ``coreset_size=None`` and the learner of the last round misclassifies samples. Either
+        these are samples of the teaching set, or `max_rounds` is too small. With a budget, no
+        warning is raised; see `converged_`.
 
     See Also
     --------
-    Margin : Samples with the smallest margin of a classifier that was fitted on all samples.
-    Uniform : Random samples; no teacher that does not use predictions of the learner is better.
+    Margin : Select the samples with the smallest margin of a classifier that was fitted on all
+        samples.
+    Uniform : Select random samples; no method that does not use predictions of the learner is
+        better in the worst case.
 
     Notes
     -----
-    A learner is consistent if it classifies the samples correctly that it was fitted on. Let the
-    learner be consistent, and let there be t samples such that every classifier of the learner that
-    classifies these correctly classifies all m samples correctly. If :math:`\lambda` is large
-    enough:
+    A learner is consistent if it classifies all samples correctly on which it was fitted. Let the
+    learner be consistent, and let there be t samples with the following property: any of the N
+    classifiers that classifies these t samples correctly classifies all m samples correctly. If
+    :math:`\lambda` is large enough:
 
-    - Each doubling doubles the weight of one of the t samples at least, and never a weight of 1 or
-      more. Hence there are at most :math:`t \log_2 2m` doublings. Each adds less than 1 to the sum
-      of all weights, which is therefore at most :math:`1 + t \log_2 2m`.
+    - Each doubling doubles the weight of at least one of the t samples, and never a weight of 1 or
+      more. Hence there are at most :math:`t \log_2 2m` doublings. Each doubling adds less than 1 to
+      the sum of all weights, which is therefore at most :math:`1 + t \log_2 2m`.
     - The probability that a sample has been added to S is at most :math:`\lambda w(x)`. Hence the
       expected number of samples that are added to the initial ones is at most
       :math:`\lambda (1 + t \log_2 2m)`.
-    - Consider the samples that a classifier misclassifies. Once their weights sum to 1, the
-      probability that none of them has been added is at most :math:`e^{-\lambda} = \delta / N`.
-      Hence, with probability :math:`1 - \delta`, no classifier of an earlier round occurs again.
+    - Once the weights of the samples that a classifier misclassifies sum to 1, the probability that
+      none of these samples has been added is at most :math:`e^{-\lambda} = \delta / N`. Hence, with
+      probability :math:`1 - \delta`, no classifier of an earlier round occurs again.
 
     A sample with a threshold below 1/m is added the first time that it is in D.
 
-    If :math:`\lambda` is too small, it can happen that no sample of D is added although
-    :math:`w(D) \ge 1`. The algorithm of the paper does not continue then. Here doubling continues
-    until a sample is added, which is what a larger :math:`\lambda` would have done. The bounds do
-    not hold then, but a consistent learner classifies all samples correctly in the end, for any
-    `log_n_hypotheses`.
+    If :math:`\lambda` is too small, it can happen that :math:`w(D) \ge 1` and no weight in D
+    exceeds its threshold. The algorithm of the paper would then not make progress. Here, doubling
+    continues until a sample is added, as it would be with a larger :math:`\lambda`. The bounds do
+    not hold in this case, but a consistent learner classifies all samples correctly after enough
+    rounds, for any `log_n_hypotheses`.
 
-    A learner that is not consistent misclassifies samples of S, too. These cannot be added again,
-    and do not belong to D. The method stops when the learner misclassifies no other samples; by
-    then most mislabeled samples have been added. To teach the predictions of a classifier that was
-    fitted on noisy labels, pass these predictions as `y`.
+    A learner that is not consistent also misclassifies samples of S. These are not in D, because
+    they cannot be added again. The method stops when the learner misclassifies no samples outside
+    of S; by then, most mislabeled samples have been added. If the labels are noisy, the predictions
+    of a classifier that was fitted on them can be passed as `y` instead.
 
-    With `sample_weight`, the initial weight of a sample is in proportion to its sample weight. A
-    sample of sample weight 2 is added with the probability that the first of two equal samples is
-    added. The learner is fitted without sample weights, and need not support them.
+    With `sample_weight`, the initial weight :math:`w(x)` of a sample is its sample weight divided
+    by the sum of all sample weights. The probability that a sample of sample weight 2 is added is
+    the same as that of adding at least one of two equal samples of sample weight 1. The learner is
+    fitted without sample weights, and need not support them.
 
-    The time is that of `n_rounds_` fits of the learner on the teaching set, and of as many
-    predictions of all n samples. The memory is that of the learner, plus O(n).
+    Time: that of `n_rounds_` fits of the learner on the teaching set, and of as many predictions of
+    all n samples. Memory: that of the learner, plus O(n).
 
     References
     ----------
@@ -239,12 +250,13 @@ class BlackBoxTeaching(BaseModelCoreset):
         learner = self._classifier()
         if isinstance(learner, FrozenEstimator) or _models.is_fitted(learner):
             raise ValueError(
-                f"{learner!r} cannot be fitted: it is frozen, or needs no fitting. "
-                f"{type(self).__name__} fits clones of the estimator; pass the classifier itself."
+                f"{learner!r} cannot be fitted, because it is frozen or does not need fitting, but "
+                f"{type(self).__name__} fits clones of the estimator. Pass a classifier that can "
+                "be fitted, such as the one inside a FrozenEstimator."
             )
         if is_regressor(learner):
             raise ValueError(
-                f"{learner!r} is a regressor. {type(self).__name__} needs class labels."
+                f"{learner!r} is a regressor, but {type(self).__name__} requires a classifier."
             )
         # The learner is fitted without sample weights, and need not support them.
         super()._check_params(replace(table, weighted=False))
@@ -339,6 +351,6 @@ class BlackBoxTeaching(BaseModelCoreset):
             return f"{text}. Increase max_rounds={self.max_rounds} or log_n_hypotheses."
         return (
             f"{text}, {n_contrary} of them although it was fitted on them. It cannot learn these "
-            "labels: they are noisy, or the learner is too simple or too regularized. Use one that "
-            "classifies its training samples correctly, or set coreset_size."
+            "labels: they are noisy, or the learner is too simple or too regularized. Use a "
+            "learner that classifies its training samples correctly, or set coreset_size."
         )

@@ -37,11 +37,12 @@ def _at_least(least):
 class TrainingDynamics:
     r"""Statistics of the outputs of a classifier for each sample during its training.
 
-    One record can be passed to all methods of the family, for any number of selections. The method
-    `from_estimator` trains a classifier of scikit-learn, xgboost or lightgbm and returns its
-    record. For any other training loop, create an instance and call `record` with each batch before
-    the update on this batch, as in the papers, or with all samples after each epoch. Call `new_run`
-    before another training on the same samples.
+    An instance is the record of one or more trainings on the same samples. It can be passed, as the
+    parameter `dynamics`, to all samplers that use training dynamics, any number of times. The
+    method `from_estimator` trains a classifier of scikit-learn, xgboost or lightgbm and returns its
+    record. For any other training loop, create an instance and call the method `record` either with
+    each batch before the update on this batch, as in the papers, or with all samples after each
+    epoch. Call `new_run` before another training on the same samples.
 
     Parameters
     ----------
@@ -49,69 +50,73 @@ class TrainingDynamics:
         Class labels of the training samples.
 
     classes : array-like of shape (n_classes,), default=None
-        The class labels, in the order of the columns of the recorded outputs. None uses the sorted
-        class labels of `y`.
+        The class labels, in the order of the columns of the recorded outputs. If None, these are
+        the sorted class labels of `y`.
 
     early_epoch : int, default=None
         The last epoch (from 0) whose outputs are used for `error_norm_` and `gradient_norm_`, the
-        scores of `EL2N` and `GraNd`. None uses the last epoch of the training.
+        scores of `EL2N` and `GraNd`. If None, it is the last epoch of the training.
 
     Attributes
     ----------
     n_runs_ : int
-        Number of recorded trainings. A training without any record is not counted.
+        Number of trainings. A training without any record is not counted.
 
     n_recorded_ : ndarray of int of shape (n_samples,)
         Number of records of each sample.
 
     n_forgotten_ : ndarray of int of shape (n_samples,)
-        Number of forgetting events: how often the sample is classified correctly at one record and
-        incorrectly at the next, summed over the trainings. A training in which it is never
-        classified correctly counts one event for each of its records.
+        Number of forgetting events of each sample, summed over the trainings. A forgetting event
+        occurs when the sample is classified correctly at one record and incorrectly at the next. If
+        a sample is never classified correctly in a training, each of its records in this training
+        counts as one event.
 
     never_learned_ : ndarray of bool of shape (n_samples,)
         Whether the sample is classified incorrectly at all records.
 
     first_learned_ : ndarray of shape (n_samples,)
-        Epoch at which the sample is first classified correctly, averaged over the trainings; the
-        number of the last epoch plus 1 for a training in which it never is.
+        Epoch (from 0) at which the sample is first classified correctly, averaged over the
+        trainings. If it is never classified correctly in a training, the number of the last epoch
+        plus 1 is used.
 
     correctness_ : ndarray of shape (n_samples,)
-        Fraction of the records at which the sample is classified correctly: the first of its
-        largest outputs, as in ``predict``, is that of its class label.
+        Fraction of the records at which the sample is classified correctly, as defined by
+        `from_estimator` and `record`.
 
     margin_ : ndarray of shape (n_samples,)
         Mean over the records of :math:`z_y - \max_{c \ne y} z_c`, where z are the logits or the
-        values of the decision function. If only probabilities are recorded, z are their logarithms
-        (of at least 2**-52); for a softmax, the margin is that of the logits.
+        values of the decision function. If only probabilities are recorded, z are their logarithms,
+        with probabilities clipped at 2**-52; for a softmax, the margin is that of the logits.
 
     confidence_, variability_ : ndarray of shape (n_samples,)
         Mean and standard deviation over the records of the predicted probability of the class
         label.
 
     error_norm_ : ndarray of shape (n_samples,)
-        :math:`\| p - y \|_2`, where y is the one-hot encoded class label, at the last record of a
-        training up to `early_epoch`, averaged over the trainings.
+        :math:`\| p - y \|_2`, where p are the predicted probabilities and y is the one-hot encoded
+        class label, at the last record of a training up to `early_epoch`, averaged over the
+        trainings.
 
     gradient_norm_ : ndarray of shape (n_samples,)
         Norm of the gradient of the log-loss with respect to the parameters of the last layer, at
         the same records, averaged over the trainings.
 
     estimator_ : classifier
-        The trained classifier of the last training; only after `from_estimator`.
+        The trained classifier of the last training. Defined only for records of `from_estimator`.
 
     See Also
     --------
-    Forgetting, EL2N, GraNd, AreaUnderMargin, DataMap : Samplers that use a record.
+    Forgetting, EL2N, GraNd, AreaUnderMargin, DataMap : Select samples by statistics of a record.
 
     Notes
     -----
-    The memory is O(n), independent of the number of epochs. A record can be pickled, or saved as
-    arrays by `save`.
+    Memory: O(n) for n samples, independent of the number of epochs. A record can be pickled, or
+    saved as arrays by `save`.
 
     Examples
     --------
-    A training loop of the user: here, the logits of a network in two epochs are recorded.
+    In the following training loop, the logits of a network are recorded in two epochs, each with
+    two batches.
 
     >>> import numpy as np
     >>> from skcoreset import Forgetting, TrainingDynamics
@@ -139,7 +144,7 @@ class TrainingDynamics:
         if codes is None:
             raise ValueError(
                 "TrainingDynamics needs the class labels of all samples as y, but y is "
-                + ("None." if y is None else "continuous. Class labels are discrete.")
+                + ("None." if y is None else "continuous.")
             )
         if early_epoch is not None:
             early_epoch = _epoch(early_epoch, "early_epoch")
@@ -152,7 +157,9 @@ class TrainingDynamics:
         position = {label: c for c, label in enumerate(self.classes_.tolist())}
         unknown = [label for label in found.tolist() if label not in position]
         if unknown:
-            raise ValueError(f"y has the labels {unknown}, which are not in `classes`. Add them.")
+            raise ValueError(
+                f"y has the labels {unknown}, which are not in `classes`. Add them to it."
+            )
         self._codes = np.array([position[label] for label in found.tolist()])[codes]
         self.early_epoch = early_epoch
         self._closed_runs, self._kind, self._last_epoch = 0, None, -1
@@ -198,18 +205,20 @@ class TrainingDynamics:
         """Train clones of a classifier and record their outputs.
 
         A sample is classified correctly if ``predict`` returns its class label. Margins are
-        computed from the decision function if the classifier has one (for linear models,
-        one-vs-rest or not, its values are the logits); otherwise, and for boosting, from the
-        logarithms of the probabilities.
+        computed from the decision function if the classifier has one; for linear models, its values
+        are the logits, also for one-vs-rest classifiers. For other classifiers, and for boosting,
+        margins are computed from the logarithms of the probabilities.
 
         Parameters
         ----------
         estimator : classifier, or Pipeline that ends in one
             A classifier with ``partial_fit`` is trained batch by batch. A classifier with
-            ``warm_start`` and ``max_iter`` or ``n_estimators`` is trained step by step. A boosting
-            classifier is fitted, unless it is fitted already, and the outputs at each stage are
-            recorded. The earlier steps of a Pipeline are fitted first. A parameter search is fitted
-            first, and the training of its best estimator is recorded.
+            ``warm_start`` and ``max_iter`` or ``n_estimators`` is trained step by step: each step
+            is one iteration, or adds trees. A boosting classifier is fitted, unless it is fitted
+            already, and the outputs of its stages are recorded. If `estimator` is a Pipeline, its
+            other steps are fitted first. A parameter search, such as
+            :class:`~sklearn.model_selection.GridSearchCV`, is fitted first, and the training of its
+            best estimator is recorded.
 
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             The training samples.
@@ -219,8 +228,8 @@ class TrainingDynamics:
 
         n_epochs : int, default=10
             Number of passes over the samples with ``partial_fit``, of iterations with
-            ``warm_start`` and ``max_iter``, or of recorded stages of boosting and forests (at most
-            all stages).
+            ``warm_start`` and ``max_iter``, or of recorded stages of boosting and forests. If there
+            are fewer stages, all are recorded.
 
         {n_repeats}
 
@@ -228,17 +237,17 @@ class TrainingDynamics:
 
         count : {"presentation", "epoch"}, default="presentation"
             When the outputs are recorded with ``partial_fit``. "presentation" records each batch
-            before the update on this batch (the very first batch after it, because an unfitted
-            classifier cannot predict); "epoch" records all samples after each epoch. Without
-            ``partial_fit``, all samples are recorded after each step.
+            before the update on this batch (but the first batch of the training after the update,
+            because an unfitted classifier cannot predict). "epoch" records all samples after each
+            epoch. Without ``partial_fit``, all samples are recorded after each step.
 
         stages : {"spaced", "first"}, default="spaced"
-            Stages of boosting and forests that are recorded. "spaced" records evenly spaced stages,
-            the last stage among them; "first" records the first `n_epochs` stages, which are early
-            in the training.
+            Stages (iterations of boosting, trees of forests) that are recorded. "spaced" records
+            evenly spaced stages, including the last one. "first" records the first `n_epochs`
+            stages, which are early in the training.
 
         early_epoch : int, default=None
-            The parameter `early_epoch` of :class:`TrainingDynamics`.
+            The parameter `early_epoch` of the returned :class:`TrainingDynamics`.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights of the training.
@@ -246,7 +255,8 @@ class TrainingDynamics:
         {random_state_training}
 
         progress : callable, default=None
-            Called repeatedly with the completed fraction of the training, from 0 to 1.
+            Function of one argument, which is called repeatedly with the completed fraction of the
+            training, from 0 to 1.
 
         Returns
         -------
@@ -317,23 +327,23 @@ class TrainingDynamics:
             Indices of the samples, each at most once.
 
         outputs : array-like of shape (n_batch, n_classes), or (n_batch,) for two classes
-            Probabilities, logits or values of the decision function. One column is that of the
-            second class.
+            Probabilities, logits or values of the decision function. An array of shape (n_batch,)
+            contains those of the second class.
 
         epoch : int, default=None
-            Number of the epoch, from 0. With None, it is the number of earlier records of each
-            sample in this training.
+            Number of the epoch, from 0. If None, it is the number of earlier records of the sample
+            in this training, for each sample.
 
         kind : {"auto", "proba", "logits", "decision"}, default="auto"
-            Kind of the outputs. The probabilities of logits are computed by the softmax; decision
-            values, such as those of a hinge loss, have no probabilities. "auto" is the kind of the
-            earlier records. At the first record, it is "proba" if the outputs of each sample are
-            non-negative and sum to 1, and "logits" otherwise; for outputs of one column, the kind
-            must be given.
+            Kind of the outputs. For "logits", the probabilities are computed by the softmax. For
+            "decision", such as the decision values of a hinge loss, there are no probabilities.
+            "auto" is the kind of the earlier records. At the first record, "auto" is "proba" if the
+            outputs of each sample are non-negative and sum to 1, and "logits" otherwise; for
+            outputs of shape (n_batch,), the kind must then be given.
 
         features : array-like of shape (n_batch, n_features), default=None
-            Input of the last layer, which is needed for `gradient_norm_`. A constant feature of 1
-            is added for the bias.
+            Inputs of the last layer, which are required for `gradient_norm_` only. A constant
+            feature of 1 is added for the intercept.
         """
         rows = np.asarray(to_numpy(indices))
         if rows.ndim != 1 or not (np.issubdtype(rows.dtype, np.integer) or rows.size == 0):
@@ -382,7 +392,7 @@ class TrainingDynamics:
         if outputs.shape not in [(len(rows), n_classes)] + [(len(rows),)] * (n_classes == 2):
             raise ValueError(
                 f"outputs have the shape {outputs.shape}, but {len(rows)} samples and {n_classes} "
-                f"classes need ({len(rows)}, {n_classes})"
+                f"classes require the shape ({len(rows)}, {n_classes})"
                 f"{f' or ({len(rows)},)' if n_classes == 2 else ''}."
             )
         return outputs
@@ -394,8 +404,8 @@ class TrainingDynamics:
         if kind == "auto":
             if outputs.ndim == 1 and self._kind is None:
                 raise ValueError(
-                    "kind='auto' is undefined for outputs of one column. Pass the kind: 'proba', "
-                    "'logits' or 'decision'."
+                    "kind='auto' is undefined for outputs of shape (n_batch,). Set kind to "
+                    "'proba', 'logits' or 'decision'."
                 )
             if self._kind in ("logits", "decision"):
                 return self._kind
@@ -542,7 +552,7 @@ class TrainingDynamics:
             raise ValueError(
                 "gradient_norm_ needs the features of each sample at its last record of each "
                 f"training up to early_epoch. {len(missing)} samples (the first is sample "
-                f"{missing[0]}) have none. Pass `features` to `record`."
+                f"{missing[0]}) have none. Pass features to record."
             )
         return out
 
@@ -559,8 +569,8 @@ class TrainingDynamics:
         self._recorded()
         if self._kind == "decision":
             raise ValueError(
-                f"{what} needs probabilities, but decision values were recorded. Use a classifier "
-                "with predict_proba (a log-loss), or a method that needs no probabilities: "
+                f"{what} needs probabilities, but decision values were recorded. Use a "
+                "classifier with predict_proba, or a method that needs no probabilities: "
                 "AreaUnderMargin or Forgetting."
             )
 

@@ -35,11 +35,12 @@ class GradientEmbedding(
 ):
     r"""Transform samples to their gradients in the last layer of a classifier.
 
-    The gradient of the loss of sample i with respect to the parameters of the last layer is
-    :math:`a_i \otimes [1, h_i]`, the outer product of the errors of the outputs and the inputs of
-    this layer. As in BADGE [1]_, the loss is computed with the predicted class labels. Its gradient
-    has a small norm for samples that are classified with high confidence, and is similar for
-    samples with similar features and similar class probabilities.
+    The gradient of the loss of sample i with respect to the parameters of the last layer is the
+    outer product :math:`a_i \otimes [1, h_i]`, where :math:`a_i` is the gradient with respect to
+    the outputs of this layer, and :math:`h_i` are its inputs. As in BADGE [1]_, the loss is that of
+    the predicted class labels. The gradient has a small norm for samples that are classified with
+    high confidence, and is similar for samples with similar features and similar class
+    probabilities.
 
     Parameters
     ----------
@@ -55,14 +56,17 @@ class GradientEmbedding(
 
     See Also
     --------
-    CRAIG : Selects samples by these gradients, without computing the outer products.
+    CRAIG : Select samples by the gradients of the loss of the class labels in `y`, without
+        computing the outer products.
 
     Notes
     -----
-    Time and memory: n C (d + 1) numbers for n samples, C classes and d inputs of the last layer.
     The Notes of :class:`CRAIG` describe the gradient of each kind of classifier. For a kernel
     SVM, it is the gradient with respect to the decision values, of which there is one for each pair
     of classes. The result is sparse if the features that are passed to the classifier are sparse.
+
+    Time and memory: O(n C d) for n samples, C classes and d inputs of the last layer, plus the time
+    of fitting the classifier and of predicting the samples.
 
     References
     ----------
@@ -98,7 +102,8 @@ class GradientEmbedding(
         {X}
 
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            The class labels, or their indicator matrix. Only for an unfitted classifier.
+            The class labels, or their indicator matrix. Not used if the classifier is fitted
+            already.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights for fitting the classifier.
@@ -135,7 +140,7 @@ class GradientEmbedding(
 
     @fill_docstring
     def transform(self, X):
-        """Compute the gradients of the samples with the predicted class labels.
+        """Compute the gradients of the loss of the predicted class labels.
 
         Parameters
         ----------
@@ -144,9 +149,10 @@ class GradientEmbedding(
         Returns
         -------
         X_new : {ndarray, csr array} of shape (n_samples, n_classes * (n_inputs + 1))
-            The gradients: for each class, the error and its products with the inputs of the last
-            layer. For a classifier without intercepts they are the products alone, and for a
-            kernel SVM the errors alone.
+            The gradients. For each class, the features are the derivative of the loss with respect
+            to the output of this class, and its products with the inputs of the last layer. They
+            are only the products for a classifier without intercepts, and only the derivatives for
+            a kernel SVM.
         """
         check_is_fitted(self)
         X = check_table(self, X, reset=False)
@@ -183,18 +189,19 @@ class CoresetNystroem(
 ):
     """Approximate a kernel map with the samples of a coreset as landmarks.
 
-    :class:`~sklearn.kernel_approximation.Nystroem` draws its landmarks at random; here they are
-    selected by a sampler. A linear model fitted on the transformed samples approximates a kernel
-    machine [1]_.
+    :class:`~sklearn.kernel_approximation.Nystroem` approximates a kernel map by the kernel values
+    of all samples with a few landmarks, which are random samples. In this class, the landmarks are
+    selected by a sampler. A linear model that is fitted on the transformed samples approximates a
+    kernel machine [1]_.
 
     Parameters
     ----------
     sampler : sampler, default=None
-        The sampler that selects the landmarks; a clone of it is fitted. Its budget is the number
-        of landmarks. The landmarks are the samples of `X` at its `sample_indices_`, with their
-        original features, even if the sampler transforms the features. None is
-        ``FacilityLocation(0.1, stratify=None)``, which is deterministic and computes the distances
-        of all pairs of samples; use another sampler for more than some 10,000 samples.
+        The sampler that selects the landmarks; a clone of it is fitted. Its `coreset_size` is the
+        number of landmarks. The landmarks are the samples of `X` at its `sample_indices_`, with
+        their original features, even if the sampler transforms the features. If None,
+        ``FacilityLocation(0.1, stratify=None)`` is used, which is deterministic and computes the
+        distances of all pairs of samples; use another sampler for more than about 10,000 samples.
 
     kernel : str or callable, default="rbf"
         Kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`.
@@ -228,8 +235,8 @@ class CoresetNystroem(
 
     Notes
     -----
-    For n samples, d features and k landmarks: `fit` takes the time of the sampler and k^3, and
-    `transform` takes n k (d + k). Memory: n k.
+    Time for n samples, d features and k landmarks: that of the sampler plus O(k^3) for `fit`, and
+    O(n k (d + k)) for `transform`. Memory: O(n k) for `transform`, plus O(k^2).
 
     References
     ----------
@@ -282,7 +289,7 @@ class CoresetNystroem(
         {X}
 
         {y_optional}
-            They are passed to the sampler.
+            They are only passed to the sampler.
 
         Returns
         -------
@@ -316,7 +323,9 @@ class CoresetNystroem(
 
     @fill_docstring
     def transform(self, X):
-        """Apply the kernel map: inner products of its values approximate the kernel.
+        """Transform samples by the kernel map.
+
+        The inner product of two transformed samples approximates their kernel value.
 
         Parameters
         ----------

@@ -54,8 +54,8 @@ class LeastConfidence(_Uncertainty):
 
     .. math:: s(x) = 1 - \max_c p_c(x)
 
-    The score depends on the largest predicted probability only. For two classes it ranks samples
-    as `Margin` and `Entropy` do.
+    Here :math:`p_c(x)` are the predicted probabilities; the score depends on the largest of them
+    only [1]_. For two classes, the order of the scores is the same as with `Margin` and `Entropy`.
 
     Parameters
     ----------
@@ -69,18 +69,20 @@ class LeastConfidence(_Uncertainty):
 
     Attributes
     ----------
-    {sample_indices_}
+    {sample_indices_prefix}
 
     {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        One minus the largest probability, between 0 (certain) and 1 - 1/C.
+        One minus the largest predicted probability, between 0 and 1 - 1/C for C classes.
 
     {estimator_fitted}
 
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 
@@ -90,8 +92,8 @@ class LeastConfidence(_Uncertainty):
 
     See Also
     --------
-    Margin : Difference between the two largest probabilities.
-    Entropy : Entropy of the probabilities of all classes.
+    Margin : Select the samples with the smallest margin between the two most probable classes.
+    Entropy : Select the samples with the largest entropy of the predicted probabilities.
 
     Notes
     -----
@@ -132,8 +134,8 @@ class Entropy(_Uncertainty):
 
     .. math:: s(x) = - \sum_c p_c(x) \ln p_c(x), \qquad 0 \ln 0 = 0
 
-    The score depends on the probabilities of all classes. For two classes it ranks samples as
-    `Margin` and `LeastConfidence` do.
+    Here :math:`p_c(x)` are the predicted probabilities; the score depends on all of them [1]_. For
+    two classes, the order of the scores is the same as with `Margin` and `LeastConfidence`.
 
     Parameters
     ----------
@@ -147,18 +149,20 @@ class Entropy(_Uncertainty):
 
     Attributes
     ----------
-    {sample_indices_}
+    {sample_indices_prefix}
 
     {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        Entropy in nats, between 0 (certain) and ln C.
+        Entropy in nats, between 0 and ln C for C classes.
 
     {estimator_fitted}
 
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 
@@ -168,8 +172,8 @@ class Entropy(_Uncertainty):
 
     See Also
     --------
-    Margin : Difference between the two largest probabilities.
-    LeastConfidence : Probability of the predicted class.
+    Margin : Select the samples with the smallest margin between the two most probable classes.
+    LeastConfidence : Select the samples with the smallest probability of the predicted class.
 
     Notes
     -----
@@ -207,18 +211,19 @@ class Margin(_Uncertainty):
 
     .. math:: s(x) = - \left( p_{(1)}(x) - p_{(2)}(x) \right)
 
-    If the classifier has no ``predict_proba``, its decision function is used instead of the
-    probabilities: the margin is the difference of the two largest values, or :math:`|f(x)|` for
-    two classes (:class:`~sklearn.svm.LinearSVC`, :class:`~sklearn.svm.SVC` and others).
+    Here :math:`p_{(1)}(x)` and :math:`p_{(2)}(x)` are the largest and the second largest of the
+    predicted probabilities [1]_. If the classifier has no ``predict_proba``, its decision function
+    is used instead (:class:`~sklearn.svm.LinearSVC`, :class:`~sklearn.svm.SVC` and others): the
+    margin is the difference of the two largest decision values, or :math:`|f(x)|` for two classes.
 
     A one-vs-one classifier of more than two classes (:class:`~sklearn.svm.SVC`,
     :class:`~sklearn.svm.NuSVC`, :class:`~sklearn.multiclass.OneVsOneClassifier`) has a decision
-    value for each pair of classes and predicts the class that wins the most pairs; its
-    ``decision_function`` mainly counts these votes. Here the margin is computed from the pairwise
-    values, as in :class:`~skcoreset.DeepFool`: it is the smallest amount by which these values
-    must change until another class wins the most pairs. It is zero where the prediction changes,
-    and everywhere equal to one of the pairwise values. The parameters
-    ``decision_function_shape`` and ``break_ties`` have no effect on it.
+    value for each pair of classes and predicts the class that wins the most pairs. Its
+    ``decision_function`` mainly counts the pairs that each class wins. Therefore, the margin is
+    computed from the pairwise values, as in :class:`~skcoreset.DeepFool`: it is the smallest amount
+    by which these values must change until another class wins the most pairs. It is equal to the
+    absolute value of one of the pairwise values, and zero where the prediction changes. The
+    parameters ``decision_function_shape`` and ``break_ties`` have no effect on it.
 
     Parameters
     ----------
@@ -232,18 +237,20 @@ class Margin(_Uncertainty):
 
     Attributes
     ----------
-    {sample_indices_}
+    {sample_indices_prefix}
 
     {sample_weight_counts}
 
     scores_ : ndarray of shape (n_samples,)
-        Minus the margin, at most 0.
+        Minus the margin, in units of probability or of the decision function; at most 0.
 
     {estimator_fitted}
 
     {sampling_strategy_}
 
     {classes_}
+
+    {n_samples_in_}
 
     {n_features_in_}
 
@@ -253,8 +260,10 @@ class Margin(_Uncertainty):
 
     See Also
     --------
-    Entropy : Entropy of the probabilities of all classes.
-    LeastConfidence : Probability of the predicted class.
+    Entropy : Select the samples with the largest entropy of the predicted probabilities.
+    LeastConfidence : Select the samples with the smallest probability of the predicted class.
+    DeepFool : Select the samples that lie nearest to the decision boundary, in units of the
+        features.
 
     Notes
     -----

@@ -154,10 +154,10 @@ def test_a_metric_that_is_not_finite(metric, row, rng):
     else:
         X[4] = row
     y = np.repeat(["a", "b"], 20)
-    message = f"metric='{metric}' is nan between row 4 of X and the mean of the class a"
+    message = f"metric='{metric}' is nan between sample 4 and the mean of the class a"
     with np.errstate(all="ignore"), pytest.raises(ValueError, match=message):
         Moderate(10, metric=metric).fit(X, y)
-    with pytest.raises(ValueError, match="is inf between row 0 of X and the mean of all samples"):
+    with pytest.raises(ValueError, match="is inf between sample 0 and the mean of all samples"):
         Moderate(10, metric=lambda a, b: np.inf).fit(X)
 
 

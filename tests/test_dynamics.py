@@ -185,9 +185,9 @@ def test_memory_does_not_grow_with_the_epochs(rng):
         ({"indices": [0, 4]}, "from 0 to 3"),
         ({"indices": [0, 0]}, "more than once"),
         ({"indices": [0.5, 1]}, "must be integers"),
-        ({"outputs": np.ones((3, 2))}, r"need \(2, 2\) or \(2,\)"),
+        ({"outputs": np.ones((3, 2))}, r"require the shape \(2, 2\) or \(2,\)"),
         ({"outputs": np.array([[np.nan, 1], [0, 1]])}, "NaN"),
-        ({"outputs": np.array([0.2, 0.3])}, "Pass the kind"),
+        ({"outputs": np.array([0.2, 0.3])}, "Set kind to"),
         ({"kind": "probabilities"}, "'proba', 'logits' or 'decision'"),
     ],
 )

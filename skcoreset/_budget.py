@@ -155,7 +155,7 @@ def _sizes_by_class(coreset_size, classes, available, all_count):
         code = None if label is None else known.get(_as_in(label, classes))
         if label is not None and code is None:
             raise ValueError(
-                f"coreset_size has the class {label!r}, but y has the classes {shown}."
+                f"coreset_size has the class {label!r}, but y has the classes {_listed(shown)}."
             )
         is_count = isinstance(size, numbers.Integral) and size >= 0
         is_share = not isinstance(size, numbers.Integral) and isinstance(size, numbers.Real)
@@ -168,8 +168,9 @@ def _sizes_by_class(coreset_size, classes, available, all_count):
     missing = [label for label in shown if known[label] not in wanted]
     if missing and None not in wanted:
         raise ValueError(
-            f"coreset_size={coreset_size!r} has no size for the classes {missing}. Give a size for "
-            "each class (0 leaves a class out), or one for all other classes with the key None."
+            f"coreset_size={coreset_size!r} has no size for the classes {_listed(missing)}. Give a "
+            "size for each class (0 leaves a class out), or one for all other classes with the key "
+            "None."
         )
     sizes = []
     for label, code in known.items():
@@ -181,9 +182,10 @@ def _sizes_by_class(coreset_size, classes, available, all_count):
             size = 0  # the samples of this class all have weight 0
         if size > there:
             which = "of that class" if named is not None else f"of the class {label!r}"
+            own = "" if named is not None else f" Give a size for {label!r} as well."
             raise ValueError(
                 f"coreset_size[{named!r}]={size} is larger than the number of samples {which}: "
-                f"there {'is' if there == 1 else 'are'} {there}{of}."
+                f"there {'is' if there == 1 else 'are'} {there}{of}.{own}"
             )
         sizes.append(int(size))
     if sum(sizes) == 0:
@@ -192,6 +194,13 @@ def _sizes_by_class(coreset_size, classes, available, all_count):
             "one class."
         )
     return sizes
+
+
+def _listed(labels, most=10):
+    """The first of many class labels, for an error."""
+    if len(labels) <= most:
+        return str(labels)
+    return f"{str(labels[:most])[:-1]}, ...] ({len(labels)} in all)"
 
 
 def plain(label):

@@ -9,6 +9,8 @@ from sklearn.base import (
     RegressorMixin,
     _fit_context,
     clone,
+    is_classifier,
+    is_regressor,
 )
 from sklearn.linear_model import Ridge
 from sklearn.utils import get_tags
@@ -91,6 +93,10 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
         X = check_table(self, X)
         self._check_y(check_finite_target(y))
         estimator = clone(self._estimator())
+        if self._is_other_kind(estimator):
+            raise TypeError(
+                f"{type(self).__name__} does not support {estimator!r}; use {self._other_kind}."
+            )
         keyword = _models.weight_keyword(estimator) if self.use_weights else None
         auto = isinstance(self.use_weights, str)
         required = not auto and bool(self.use_weights)
@@ -258,6 +264,8 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
     135
     """
 
+    _is_other_kind, _other_kind = staticmethod(is_regressor), "CoresetRegressor"
+
     def _estimator(self):
         return _models.default_classifier() if self.estimator is None else self.estimator
 
@@ -390,6 +398,8 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
     >>> len(model.fit(X, y).sampler_.sample_indices_)
     100
     """
+
+    _is_other_kind, _other_kind = staticmethod(is_classifier), "CoresetClassifier"
 
     def _estimator(self):
         return Ridge() if self.estimator is None else self.estimator

@@ -27,7 +27,7 @@ class _GradientCoreset(BaseModelCoreset):
     _needs_labels = True
 
     def _non_numeric_hint(self):
-        other = "" if self.gradient == "logits" else " gradient='logits' uses no feature itself."
+        other = "" if self.gradient == "logits" else " gradient='logits' does not use the features."
         return super()._non_numeric_hint() + other
 
     def _represent(self, table, groups):

@@ -322,7 +322,7 @@ class BlackBoxTeaching(BaseModelCoreset):
             raise
         except ValueError as error:
             raise ValueError(
-                f"{untaught!r} cannot be fitted on {len(taught)} samples: "
+                f"{untaught!r} cannot be fitted on {len(taught)} samples, or cannot predict then: "
                 f"{str(error).rstrip('. ')}. The first round has n_initial={self.n_initial} "
                 "samples of each class. If the learner needs more, increase n_initial: internal "
                 "cross-validation (cv) needs as many samples of each class as it has folds."

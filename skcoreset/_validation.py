@@ -140,7 +140,10 @@ def encode(y):
     if y is None:
         return None, None
     y = check_finite_target(y)
-    kind = type_of_target(y, input_name="y")
+    try:
+        kind = type_of_target(y, input_name="y")
+    except TypeError as error:  # labels that cannot be sorted
+        raise TypeError(_why_no_labels(y, "unknown")) from error
     if kind.startswith("continuous"):
         return None, None
     if kind == "multilabel-indicator":

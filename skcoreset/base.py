@@ -14,6 +14,7 @@ import numpy as np
 from imblearn.base import BaseSampler
 from sklearn.base import _fit_context, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import PredefinedSplit
 from sklearn.utils import check_consistent_length, check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.multiclass import type_of_target
@@ -485,15 +486,15 @@ class BaseModelCoreset(BaseCoreset):
         method = self._method(self.estimator_)
         if self.cv is None:
             return _models.response_values(self.estimator_, table.X, method)
-        # The folds are drawn over all samples, those of weight 0 too: `cv` may hold indices.
-        return _models.cross_val_response(
-            self._classifier(),
-            table.X,
-            table.classes[table.codes],
-            method,
-            self.cv,
-            sample_weight=table.sample_weight if table.weighted else None,
-        )
+        X, y, weight = rows_with_weight(table)
+        rows = np.flatnonzero(table.sample_weight > 0)
+        cv = _folds_of_rows(self.cv, rows, len(table.sample_weight))
+        values = _models.cross_val_response(self._classifier(), X, y, method, cv, weight)
+        if len(rows) == len(table.sample_weight):
+            return values
+        all_values = np.full((len(table.sample_weight), *values.shape[1:]), np.nan)
+        all_values[rows] = values
+        return all_values
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -505,6 +506,19 @@ class BaseModelCoreset(BaseCoreset):
         tags.input_tags.categorical = inner.categorical
         tags.target_tags.required = not _models.is_fitted(estimator)
         return tags
+
+
+def _folds_of_rows(cv, rows, n_samples):
+    """`cv` for the samples `rows` alone: folds that are given by indices lose all other samples."""
+    if len(rows) == n_samples or not (isinstance(cv, PredefinedSplit) or not hasattr(cv, "split")):
+        return cv
+    if isinstance(cv, Integral):
+        return cv
+    splits = cv.split() if hasattr(cv, "split") else cv
+    position = np.full(n_samples, -1)
+    position[rows] = np.arange(len(rows))
+    folds = [[position[np.asarray(fold)] for fold in split] for split in splits]
+    return [tuple(fold[fold >= 0] for fold in split) for split in folds]
 
 
 def rows_with_weight(table):

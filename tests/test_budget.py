@@ -94,7 +94,7 @@ def test_size(coreset_size, n, expected):
         ({"coreset_size": {"a": 1, "b": np.True_}}, r"coreset_size\['b'\]="),
         ({"coreset_size": {"a": 1, None: "1"}}, r"coreset_size\[None\]='1'"),
         ({"coreset_size": {"a": 1}}, "or one for all other classes with the key None"),
-        ({"coreset_size": {None: 5}}, r"\[None\]=5 is larger .* of the class 'a': there are 4\.$"),
+        ({"coreset_size": {None: 5}}, r"\[None\]=5 is larger .* of the class 'a': there are 4\."),
         ({"coreset_size": {"a": 0, None: 0}}, "selects no sample"),
         ({"coreset_size": {"a": 0, "b": 0}}, "selects no sample"),
         ({"coreset_size": {"a": 1, "b": 1}, "stratify": None}, "stratify=None ignores classes"),
@@ -162,3 +162,25 @@ def test_spans_of_time_are_classes():
     y = np.repeat(np.array([1, 2], dtype="timedelta64[h]"), [4, 6])
     got = Uniform({datetime.timedelta(hours=1): 2, None: 0}).fit(np.zeros((10, 1)), y)
     assert got.sampling_strategy_ == {y[0]: 2, y[-1]: 0}
+
+
+def test_many_classes_are_not_all_listed():
+    X, y = np.zeros((3000, 1)), np.arange(3000)
+    listed = r"y has the classes \[0, 1, .*, \.\.\.\] \(3000 in all\)"
+    with pytest.raises(ValueError, match=listed) as error:
+        Uniform({100000: 5}).fit(X, y)
+    assert len(str(error.value)) < 200
+    with pytest.raises(ValueError, match=r"2999 in all"):
+        Uniform({0: 1}).fit(X, y)
+
+
+def test_a_class_that_is_smaller_than_the_size_for_all_others():
+    with pytest.raises(
+        ValueError, match=r"of the class 1: there are 5\. Give a size for 1 as well"
+    ):
+        Uniform({None: 20}).fit(np.zeros((30, 1)), [0] * 25 + [1] * 5)
+
+
+def test_labels_that_cannot_be_sorted():
+    with pytest.raises(TypeError, match=r"objects of the types \['int', 'str'\]"):
+        Uniform(2).fit(np.zeros((4, 1)), np.array(["a", 1, "b", 2], dtype=object))

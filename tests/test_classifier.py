@@ -817,3 +817,12 @@ def test_two_fits_of_one_object_do_not_mix(blobs):
             first.result()
         assert model.n_features_in_ == model.sampler_.n_features_in_ == 20
         assert model.sampler_.n_samples_in_ == 300
+
+
+def test_the_other_kind_of_estimator_is_an_error():
+    X, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+    for regressor in (Ridge(), make_pipeline(StandardScaler(), Ridge())):
+        with pytest.raises(TypeError, match=r"does not support .*Ridge.*; use CoresetRegressor"):
+            CoresetClassifier(regressor, Uniform(10)).fit(X, y)
+    with pytest.raises(TypeError, match=r"LogisticRegression.*; use CoresetClassifier"):
+        CoresetRegressor(LogisticRegression(), Uniform(10)).fit(X, y)

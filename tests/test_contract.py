@@ -231,8 +231,6 @@ def test_weight_of_the_rows_is_kept(sampler, blobs, rng):
 def test_weight_zero_is_absent(sampler, blobs, rng):
     X, y = blobs
     present = rng.random(300) < 0.7
-    if getattr(sampler, "cv", None) is not None:
-        pytest.skip("folds are drawn over all rows")
     here = fitted(sampler, X, y, sample_weight=present.astype(float), coreset_size=30)
     there = fitted(sampler, X[present], y[present], coreset_size=30)
     np.testing.assert_array_equal(

@@ -14,7 +14,13 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_predict
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    PredefinedSplit,
+    StratifiedKFold,
+    cross_val_predict,
+)
 from sklearn.multiclass import OneVsOneClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -370,3 +376,25 @@ def test_rows_that_no_class_wants():
     fitted = LeastConfidence(model, coreset_size=20).fit(X)
     assert out_of_fold.scores_.max() == pytest.approx(2 / 3)
     np.testing.assert_allclose(fitted.scores_, 2 / 3)
+
+
+@pytest.mark.parametrize("method", [LeastConfidence, Entropy, Margin])
+def test_folds_do_not_contain_samples_of_weight_0(method, blobs, rng):
+    """Also folds that are given by the indices of the samples."""
+    X, y = blobs
+    weight = (rng.random(300) < 0.4).astype(float)
+    rows = np.flatnonzero(weight)
+    fold = rng.integers(0, 3, 300)
+    splits = [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(3)]
+    inside = [tuple(np.flatnonzero(np.isin(rows, part)) for part in split) for split in splits]
+    for cv, cv_of_rows in (
+        (3, 3),
+        (KFold(3, shuffle=True, random_state=0), KFold(3, shuffle=True, random_state=0)),
+        (splits, inside),
+        (PredefinedSplit(fold), PredefinedSplit(fold[rows])),
+    ):
+        here = method(None, 20, cv=cv).fit(X, y, weight)
+        there = method(None, 20, cv=cv_of_rows).fit(X[rows], y[rows], weight[rows])
+        np.testing.assert_array_equal(here.sample_indices_, rows[there.sample_indices_])
+        np.testing.assert_array_equal(here.scores_[rows], there.scores_)
+        assert np.isnan(np.delete(here.scores_, rows)).all()

@@ -306,7 +306,7 @@ def leverage(X, weight):
     ----------
     X : array or csr of shape (n, n_features)
     weight : ndarray of shape (n,)
-        Positive.
+        Positive sample weights.
 
     Returns
     -------

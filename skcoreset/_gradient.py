@@ -153,8 +153,8 @@ class CRAIG(_GradientCoreset):
     O(n), and up to scikit-learn's `working_memory` for distances. All distances are stored if they
     fit in half of it. Otherwise only those that can still reduce L(S) are stored, and distances
     that do not fit are computed again when they are needed. For a kernel SVM, n times the number of
-    support vectors, at most 1,000 n, is added to the memory. Distances are computed in float64 for
-    any dtype of `X`.
+    support vectors, at most 1,000 n, is added to the memory. Distances are computed in float64,
+    except for large float32 `X` whose distances keep their digits in float32.
 
     {constant_times_sample_weight}
 

@@ -21,6 +21,7 @@ from sklearn.utils import _safe_indexing
 from skcoreset._config import get_config
 
 __all__ = [
+    "FrameMaker",
     "Streamed",
     "block_slices",
     "canonical",
@@ -278,6 +279,23 @@ def missing_values(values):
 
 def _is_missing(value):
     return value is None or (isinstance(value, float) and value != value)
+
+
+class FrameMaker:
+    """Converts arrays to dataframes like `container`, as steps may select columns by name."""
+
+    def __init__(self, container):
+        self.columns = getattr(container, "column_names", getattr(container, "columns", None))
+        self.kind = None if self.columns is None else type(container)
+
+    def __call__(self, rows):
+        if self.kind is None or not isinstance(rows, np.ndarray):
+            return rows
+        if hasattr(self.kind, "iloc"):  # pandas
+            return self.kind(rows, columns=self.columns)
+        if hasattr(self.kind, "from_arrays"):  # pyarrow
+            return self.kind.from_arrays(list(rows.T), names=self.columns)
+        return self.kind(rows, schema=self.columns)  # polars
 
 
 def block_slices(n_rows, row_bytes, most_bytes=2**23):

@@ -477,7 +477,8 @@ def test_interrupted_it_stays_what_it_was(clean):
 )
 def test_a_learner_that_needs_more_rows_says_how_many_to_begin_with(learner, clean):
     X, y = clean
-    with pytest.raises(ValueError, match=r"cannot be fitted on \d+ samples, or cannot predict then: .*increase n_initial"):
+    message = r"cannot be fitted on \d+ samples, or cannot predict then: .*increase n_initial"
+    with pytest.raises(ValueError, match=message):
         BlackBoxTeaching(learner, 20, random_state=0).fit(X, y)
     fitted = BlackBoxTeaching(learner, 20, n_initial=3, random_state=0).fit(X, y)
     assert len(fitted.sample_indices_) == 20

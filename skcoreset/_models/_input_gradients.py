@@ -54,7 +54,7 @@ from sklearn.svm import SVC, NuSVC
 from sklearn.tree import BaseDecisionTree
 from sklearn.utils.validation import _num_samples
 
-from skcoreset._backend import block_slices
+from skcoreset._backend import FrameMaker, block_slices
 from skcoreset._models._response import (
     last_step,
     last_step_features,
@@ -116,7 +116,7 @@ class DecisionFunction:
     """
 
     def __init__(self, estimator, X, container=None):
-        self.estimator, self._to_container = estimator, _ToContainer(container)
+        self.estimator, self._to_container = estimator, FrameMaker(container)
         self.n_predicted = 0
         self.route = self.weights = self.feature_scales = None
         self._transformers = _transformers(estimator)
@@ -245,23 +245,6 @@ class EvaluatedPoints:
             return self.function._differences(self.X, start)
         _, choice = self.head.gaps(self.values, start)
         return self.function._backpropagate(self.head.gradients(self.cache, start, choice))
-
-
-class _ToContainer:
-    """Converts arrays to dataframes like `container`, as steps may select columns by name."""
-
-    def __init__(self, container):
-        self.columns = getattr(container, "column_names", getattr(container, "columns", None))
-        self.kind = None if self.columns is None else type(container)
-
-    def __call__(self, rows):
-        if self.kind is None or not isinstance(rows, np.ndarray):
-            return rows
-        if hasattr(self.kind, "iloc"):  # pandas
-            return self.kind(rows, columns=self.columns)
-        if hasattr(self.kind, "from_arrays"):  # pyarrow
-            return self.kind.from_arrays(list(rows.T), names=self.columns)
-        return self.kind(rows, schema=self.columns)  # polars
 
 
 # heads: decision values of the classifier itself ----------------------------------------------

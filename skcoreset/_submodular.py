@@ -4,7 +4,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
-from sklearn.cluster import KMeans
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -12,7 +11,7 @@ from skcoreset._backend import device_of, is_foreign, namespace, to_numpy
 from skcoreset._docstrings import fill_docstring
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels import set_functions, similarities
-from skcoreset._kernels.balls import ball_graph, pure_radius
+from skcoreset._kernels.balls import ball_graph, cluster_labels, pure_radius
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.neighbors import nearest_neighbors
@@ -365,8 +364,8 @@ class ProbCover(BaseMetricCoreset):
         ``delta="purity"``.
 
     n_clusters : int, default=None
-        Number of clusters, at least 2, preferably the number of classes. None is the number of
-        classes in `y`. Only for ``delta="purity"``.
+        Number of clusters, preferably the number of classes. None is the number of classes in `y`,
+        which must be at least 2. Only for ``delta="purity"``.
 
     metric : str or callable, default="euclidean"
         A metric of :func:`sklearn.metrics.pairwise_distances`, except "precomputed". The clusters
@@ -450,7 +449,7 @@ class ProbCover(BaseMetricCoreset):
         **BaseMetricCoreset._parameter_constraints,
         "delta": [StrOptions({"purity"}), Interval(Real, 0, None, closed="neither")],
         "purity": [Interval(Real, 0, 1, closed="right")],
-        "n_clusters": [Interval(Integral, 2, None, closed="left"), None],
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
     }
 
@@ -509,11 +508,9 @@ class ProbCover(BaseMetricCoreset):
         rows = np.flatnonzero(table.sample_weight)
         weight = table.sample_weight[rows] / table.sample_weight.max()
         weight /= weight.mean()
-        X = to_numpy(table.X)[rows].astype(np.float64)
-        X = X / (abs(X).max() or 1.0)  # squares of the values of any scale are finite
         n_clusters = self.n_clusters or len(np.unique(table.codes[rows]))
-        k_means = KMeans(n_clusters, random_state=check_random_state(self.random_state))
-        labels = k_means.fit(X, sample_weight=weight).labels_
+        random_state = check_random_state(self.random_state)
+        labels = cluster_labels(to_numpy(table.X)[rows], weight, n_clusters, random_state)
         distances = pairs(table.X, self.metric, rows=rows, in_float64=True)
         return pure_radius(distances, labels, weight, self.purity)
 

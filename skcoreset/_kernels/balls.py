@@ -1,11 +1,13 @@
 """Balls around samples: which samples are inside, and which balls hold samples of one label."""
 
 import numpy as np
+import sklearn
 from scipy import sparse
+from sklearn.cluster import KMeans
 
 from skcoreset._backend import block_slices, to_numpy
 
-__all__ = ["ball_graph", "pure_radius"]
+__all__ = ["ball_graph", "cluster_labels", "pure_radius"]
 
 # A distance that is smaller than the radius by less than this factor is equal up to rounding.
 TIE = 2.0**-32
@@ -69,3 +71,34 @@ def pure_radius(pairs, labels, weight, purity):
     order = np.argsort(-radii, kind="stable")
     pure = np.cumsum(weight[order])
     return float(radii[order[np.searchsorted(pure, purity * pure[-1] * (1 - TIE))]])
+
+
+def cluster_labels(X, weight, n_clusters, random_state):
+    """Index of the k-means cluster of each row, float64.
+
+    The rows are scaled, because squares of values of any size must be finite. KMeans subtracts the
+    mean from dense rows only; here it is also subtracted from the features of sparse rows that
+    have no zeros, since products of large values lose the digits of the other features.
+
+    Parameters
+    ----------
+    X : ndarray or csr of shape (n, n_features)
+        Finite.
+    weight : ndarray of shape (n,)
+    n_clusters : int
+    random_state : RandomState
+
+    Returns
+    -------
+    ndarray of int of shape (n,)
+    """
+    X = X.astype(np.float64)
+    X = X / (abs(X).max() or 1.0)
+    if sparse.issparse(X):
+        X = X.tocsr()
+        full = np.bincount(X.indices, minlength=X.shape[1]) == X.shape[0]
+        mean = np.asarray(X.mean(axis=0)).ravel()
+        X.data -= np.where(full, mean, 0.0)[X.indices]
+    with sklearn.config_context(assume_finite=True):
+        model = KMeans(n_clusters, random_state=random_state)
+        return model.fit(X, sample_weight=weight).labels_

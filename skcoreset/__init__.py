@@ -11,7 +11,7 @@ from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
 from skcoreset._importance import ImportanceSampling
 from skcoreset._margins import AreaUnderMargin, DataMap
-from skcoreset._submodular import FacilityLocation, GraphCut
+from skcoreset._submodular import FacilityLocation, GraphCut, ProbCover
 from skcoreset._teaching import BlackBoxTeaching
 from skcoreset._training_dynamics import TrainingDynamics
 from skcoreset._transformers import CoresetNystroem, GradientEmbedding
@@ -44,6 +44,7 @@ __all__ = [
     "LeastConfidence",
     "Margin",
     "Moderate",
+    "ProbCover",
     "TrainingDynamics",
     "Uniform",
     "config_context",

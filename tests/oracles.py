@@ -315,3 +315,26 @@ def graph_cut_of_distances(D, k, redundancy, weight=None):
         picks.append(int(np.flatnonzero(gain >= gain.max() - width)[0]))
         gains.append(gain[picks[-1]])
     return np.array(picks), np.array(gains)
+
+
+def prob_cover(D, k, delta, weight=None):
+    """Yehuda et al. 2022: the ball with the largest weight of rows in no ball so far."""
+    weight = np.ones(len(D)) if weight is None else weight
+    covered, picks, fractions, cell = np.zeros(len(D), dtype=bool), [], [], np.full(len(D), -1)
+    inside = delta * (1 - 1e-9) > D
+    np.fill_diagonal(inside, True)
+    while len(picks) < k:
+        gains = [-1 if j in picks else weight[inside[j] & ~covered].sum() for j in range(len(D))]
+        pick = int(np.flatnonzero(np.isclose(gains, max(gains), rtol=1e-9, atol=1e-9))[0])
+        cell[inside[pick] & ~covered] = len(picks)
+        covered |= inside[pick]
+        picks.append(pick)
+        fractions.append(weight[covered].sum() / weight.sum())
+    cell[picks] = np.arange(k)
+    sizes = np.array([weight[cell == j].sum() for j in range(k)])
+    return np.array(picks), np.array(fractions), sizes * weight.sum() / sizes.sum()
+
+
+def fraction_of_pure_balls(D, labels, delta):
+    """Share of open balls in which all rows have the label of the center."""
+    return np.mean([(labels[D[i] < delta] == labels[i]).all() for i in range(len(D))])

@@ -31,6 +31,7 @@ from skcoreset import (
     LeastConfidence,
     Margin,
     Moderate,
+    ProbCover,
     Uniform,
 )
 
@@ -43,6 +44,7 @@ LABEL_FREE = [
     GraphCut(),
     Moderate(),
     ImportanceSampling(random_state=0),
+    ProbCover(n_clusters=2, random_state=0),
 ]
 WITH_MODEL = [
     LeastConfidence(),
@@ -71,6 +73,7 @@ VARIANTS = [
     FacilityLocation(n_neighbors=10),
     FacilityLocation(optimizer="stochastic", random_state=0),
     GraphCut(n_neighbors=10, redundancy=2.0),
+    ProbCover(delta=1.0),
     Margin(cv=3),
     ContrastiveActiveLearning(metric="cosine", features="model"),
     DeepFool(SVC(random_state=0)),

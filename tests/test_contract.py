@@ -143,6 +143,8 @@ def test_row_order_does_not_matter(sampler, blobs, rng):
         pytest.skip("folds depend on the order of the rows")
     if name_of(sampler) == "CRAIG" and sampler.gradient == "last_layer":
         pytest.skip("has ties here: of two rows that stand for each other only either will do")
+    if name_of(sampler) == "ProbCover":
+        pytest.skip("gains are numbers of samples, most of which tie; the lowest index is selected")
     if hasattr(sampler, "estimator"):  # a solver's last digits depend on the order of the rows
         model = LogisticRegression(max_iter=1000).fit(X, y)
         sampler = clone(sampler).set_params(estimator=FrozenEstimator(model))
@@ -407,7 +409,8 @@ def test_X_is_searched_for_nan_once(sampler, blobs, monkeypatch):
     sizes, plain = [], sklearn.utils.validation._assert_all_finite
 
     def search(array, *args, **kwargs):
-        sizes.append(np.size(array))
+        if not sklearn.get_config()["assume_finite"]:
+            sizes.append(np.size(array))
         return plain(array, *args, **kwargs)
 
     monkeypatch.setattr(sklearn.utils.validation, "_assert_all_finite", search)

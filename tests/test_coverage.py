@@ -1,13 +1,23 @@
-"""Moderate against exact arithmetic: tables that are far from zero, weights of any scale."""
+"""Moderate against exact arithmetic: tables that are far from zero, weights of any scale.
+
+ProbCover against the plain loop, and its radius against its definition.
+"""
+
+from itertools import combinations
 
 import numpy as np
 import oracles
 import pytest
 import sklearn
 from scipy import sparse
+from scipy.spatial.distance import cdist
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_blobs
 from sklearn.metrics import pairwise_distances
 
-from skcoreset import Moderate
+from skcoreset import Moderate, ProbCover
+from skcoreset._kernels.balls import ball_graph, pure_radius
+from skcoreset._kernels.distances import pairs
 
 TABLES = {
     "plain": lambda rng: rng.standard_normal((42, 4)),
@@ -174,3 +184,120 @@ def test_one_row_of_a_class_and_rows_of_weight_zero(rng):
     assert Moderate(5).fit(X, y).sampling_strategy_ == {0: 4, 1: 1}
     weight = np.r_[np.ones(20), np.zeros(10)]
     np.testing.assert_array_equal(kept(X, 5, weight), kept(X[:20], 5))
+
+
+# ProbCover ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "cityblock"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("quantile", [0.02, 0.1, 0.4])
+def test_prob_cover_is_the_plain_loop(metric, weighted, quantile, rng):
+    X = np.round(rng.standard_normal((90, 3)), 1)  # with ties
+    X = np.vstack([X, X[:10]]) + [0, 100, 0]
+    X[:, 1] -= 99
+    weight = rng.integers(1, 4, 100).astype(float) if weighted else None
+    D = cdist(X, X, metric)
+    delta = float(np.quantile(D, quantile))
+    expected, fractions, sizes = oracles.prob_cover(D, 30, delta, weight)
+    for table in (X, sparse.csr_array(X)):
+        for megabytes in (1e-4, 1e-2, 1024):
+            with sklearn.config_context(working_memory=megabytes):
+                sampler = ProbCover(30, delta=delta, metric=metric, stratify=None)
+                got = sampler.fit(table, sample_weight=weight)
+            np.testing.assert_array_equal(got.sample_indices_, expected)
+            np.testing.assert_allclose(got.coverage_, fractions)
+            np.testing.assert_allclose(got.sample_weight_, sizes)
+            assert got.delta_ == delta
+
+
+def test_prob_cover_by_class_and_float32(rng):
+    X, y = make_blobs(120, 4, centers=3, random_state=0)
+    X = X.astype("float32")
+    got = ProbCover({0: 9, 1: 5, 2: 3}, delta=2.0).fit(X, y)
+    for label, size in enumerate((9, 5, 3)):
+        rows = np.flatnonzero(y == label)
+        D = cdist(X[rows].astype(float), X[rows].astype(float))
+        expected, fractions, sizes = oracles.prob_cover(D, size, 2.0)
+        mine = y[got.sample_indices_] == label
+        np.testing.assert_array_equal(got.sample_indices_[mine], rows[expected])
+        np.testing.assert_allclose(got.coverage_[mine], fractions)
+        np.testing.assert_allclose(got.sample_weight_[mine], sizes)
+
+
+def test_the_ball_is_open_and_a_covered_class_is_filled_by_index():
+    X = np.arange(6.0)[:, None]
+    for shift in (0.0, 0.1, 1e6):
+        got = ProbCover(4, delta=1.0).fit(X + shift)
+        np.testing.assert_array_equal(got.sample_indices_, [0, 1, 2, 3])  # each covers itself
+        np.testing.assert_allclose(got.coverage_, np.arange(1, 5) / 6)
+    got = ProbCover(4, delta=2.0).fit(X)
+    np.testing.assert_array_equal(got.sample_indices_, [1, 4, 0, 2])
+    np.testing.assert_allclose(got.coverage_, [0.5, 1, 1, 1])
+    np.testing.assert_allclose(got.sample_weight_, [1, 3, 1, 1])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_at_least_1_minus_1_over_e_of_the_largest_coverage(seed):
+    X = np.random.default_rng(seed).random((12, 2))
+    inside = cdist(X, X) < 0.3
+    for k in (1, 2, 3, 4):
+        best = max(inside[list(some)].any(axis=0).mean() for some in combinations(range(12), k))
+        coverage = ProbCover(k, delta=0.3).fit(X).coverage_[-1]
+        assert (1 - np.exp(-1)) * best <= coverage <= best + 1e-12
+
+
+@pytest.mark.parametrize("purity", [0.3, 0.8, 0.95, 1.0])
+@pytest.mark.parametrize("working_memory", [1e-4, 1024])
+def test_delta_is_the_largest_radius_with_enough_pure_balls(purity, working_memory, rng):
+    X, y = make_blobs(150, 3, centers=4, cluster_std=3.0, random_state=1)
+    with sklearn.config_context(working_memory=working_memory):
+        got = ProbCover(20, purity=purity, random_state=0).fit(X, y)
+    labels = KMeans(4, random_state=np.random.RandomState(0)).fit(X / abs(X).max()).labels_
+    D = cdist(X, X)
+    assert oracles.fraction_of_pure_balls(D, labels, got.delta_ * (1 - 1e-9)) >= purity
+    assert oracles.fraction_of_pure_balls(D, labels, got.delta_ * (1 + 1e-9)) < purity
+    same = ProbCover(20, delta=got.delta_).fit(X, y)
+    np.testing.assert_array_equal(got.sample_indices_, same.sample_indices_)
+
+
+def test_delta_with_ties_and_with_weights(rng):
+    X = rng.integers(0, 6, (80, 2)).astype(float)
+    labels = (X[:, 0] > 2).astype(int)
+    D, near, weight = cdist(X, X), pairs(X), rng.integers(1, 4, 80)
+    for purity in (0.1, 0.5, 0.7, 1.0):
+        delta = pure_radius(near, labels, np.ones(80), purity)
+        brute = [r for r in np.unique(D) if oracles.fraction_of_pure_balls(D, labels, r) >= purity]
+        assert delta == pytest.approx(max(brute))
+        repeated = pairs(np.repeat(X, weight, axis=0))
+        expected = pure_radius(repeated, np.repeat(labels, weight), np.ones(repeated.n), purity)
+        assert pure_radius(near, labels, weight, purity) == pytest.approx(expected)
+    assert pure_radius(near, np.zeros(80), weight, 1.0) == np.inf
+    assert pure_radius(pairs(np.zeros((2, 1))), np.arange(2), np.ones(2), 1.0) == 0
+    np.testing.assert_array_equal(ball_graph(pairs(np.zeros((2, 1))), 0.0).toarray(), np.eye(2))
+
+
+def test_prob_cover_ignores_the_labels_for_delta_but_counts_the_classes(rng):
+    X, y = make_blobs(90, 2, centers=3, random_state=0)
+    counted = ProbCover(9, random_state=0).fit(X, y)
+    given = ProbCover(9, n_clusters=3, random_state=0).fit(X)
+    shuffled = ProbCover(9, n_clusters=3, random_state=0).fit(X, rng.permutation(y))
+    assert counted.delta_ == given.delta_ == shuffled.delta_
+
+
+def test_prob_cover_errors():
+    X = np.arange(6.0)[:, None]
+    with pytest.raises(ValueError, match=r"y is None or continuous. Set n_clusters to an int"):
+        ProbCover(2).fit(X)
+    with pytest.raises(ValueError, match=r"y has one class. Set n_clusters"):
+        ProbCover(2).fit(X, np.zeros(6, dtype=int))
+    weight = [1, 1, 1, 0, 0, 0]
+    with pytest.raises(ValueError, match=r"y has one class with samples of positive weight. Set"):
+        ProbCover(2).fit(X, [0, 0, 0, 1, 1, 1], weight)
+    with pytest.raises(ValueError, match=r"n_clusters=4 is larger .* of positive weight, 3. Give"):
+        ProbCover(2, n_clusters=4).fit(X, sample_weight=weight)
+    for delta in (0, -1.0, "pure", np.nan):
+        with pytest.raises(ValueError, match="'delta' parameter"):
+            ProbCover(2, delta=delta).fit(X)
+    assert ProbCover().__sklearn_tags__().target_tags.required
+    assert not ProbCover(delta=1.0).__sklearn_tags__().target_tags.required

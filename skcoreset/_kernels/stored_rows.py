@@ -20,6 +20,8 @@ NARROW = 32
 TIE = 2.0**-40
 # The largest squared norm of a float32 table must be in this range, else products are float64.
 SINGLE_SQUARES = 1e-20, 1e30
+# Smaller squared norms lose digits in float64, or all of them.
+LEAST_SQUARE = 2.0**-960
 
 
 class StoredRows:
@@ -200,6 +202,39 @@ class StoredRows:
                 "if large values mark missing ones, impute these first."
             )
         return squares
+
+    def refuse_small_differences(self):
+        """Raise an error if rows differ but all squared norms lose digits; see `squares`."""
+        if self.most_square >= LEAST_SQUARE:
+            return
+        first = self.fetch_float64(slice(0, 1))
+        first = first.toarray() if sparse.issparse(first) else first
+        for block in self.blocks(2 * 8 * self.X.shape[1]):
+            rows = self.fetch_float64(block)
+            rows = rows.toarray() if sparse.issparse(rows) else rows
+            differs = self.xp.any(rows != first, axis=1)
+            if self.xp.any(differs):
+                row = self.number_of(block.start + int(self.xp.nonzero(differs)[0][0]))
+                raise ValueError(
+                    "The squared distances of the rows of X are below the range of float64, as that "
+                    f"between rows {self.number_of(0)} and {row}. Scale X."
+                )
+
+    def refuse_small_norms(self, squares):
+        """Raise an error if the squared norm of any row that is not zero loses digits."""
+        xp = self.xp
+        small = xp.nonzero(squares < LEAST_SQUARE)[0]
+        for block in self.blocks(8 * self.X.shape[1], small.shape[0]):
+            rows = self.fetch_float64(small[block])
+            if sparse.issparse(rows):
+                stored = abs(rows).max(axis=1).toarray().ravel() > 0
+            else:
+                stored = xp.any(rows != 0, axis=1)
+            if xp.any(stored):
+                row = self.number_of(small[block][xp.nonzero(stored)[0][0]])
+                raise ValueError(
+                    f"The squared norm of row {row} of X is below the range of float64. Scale X."
+                )
 
     def _squares(self, rows):
         with np.errstate(over="ignore"):  # `squares` raises an error if needed

@@ -69,6 +69,7 @@ class Search:
         )
         queries = xp.asarray(queries, dtype=xp.int64, device=pairs.device)
         square = pairs.sq if pairs.is_squared else pairs.scale
+        tie = pairs.tie_tolerance if pairs.is_squared else (0.0, pairs.chord_error)
         table = square, not pairs.is_squared, self.X.shape[1], queries, n_of
         self.launch(
             *("nearest", n_tiles * n_parts, TILE_THREADS, self.X, *table),
@@ -76,7 +77,7 @@ class Search:
         )
         self.launch(
             *("choose", -(-n_of // CHOOSING_WARPS), 32 * CHOOSING_WARPS, self.source, *table),
-            *(n_parts, length, n_neighbors, pairs.rounding, *pairs.tie_tolerance, *lists, *found),
+            *(n_parts, length, n_neighbors, pairs.rounding, *tie, *lists, *found),
         )
         return found
 

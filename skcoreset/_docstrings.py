@@ -133,8 +133,10 @@ PARAGRAPHS = {
         """,
     "metric_similarity": """
         metric : str or callable, default="euclidean"
-            A metric of :func:`sklearn.metrics.pairwise_distances`. The similarity of two samples
-            is the largest distance within their class minus their distance. With "precomputed",
+            A metric of :func:`sklearn.metrics.pairwise_distances`, except "mahalanobis",
+            "seuclidean" and "nan_euclidean". Sparse `X` requires "euclidean", "cosine",
+            "manhattan" or a callable. The similarity of two samples is the largest distance
+            within their class minus their distance. With "precomputed",
             `X` holds the similarities: non-negative, symmetric, of shape (n_samples, n_samples),
             dense or sparse.
         """,

@@ -165,8 +165,9 @@ class KCenterGreedy(BaseMetricCoreset):
     {coreset_size}
 
     metric : str or callable, default="euclidean"
-        A metric of :func:`sklearn.metrics.pairwise_distances`. "euclidean" and "cosine" are
-        computed as matrix products. With "precomputed", `X` holds the distances: non-negative,
+        A metric of :func:`sklearn.metrics.pairwise_distances`, except "mahalanobis", "seuclidean"
+        and "nan_euclidean". "euclidean" and "cosine" are computed as matrix products; "cosine"
+        always in float64. Sparse `X` requires one of these, "manhattan" or a callable. With "precomputed", `X` holds the distances: non-negative,
         symmetric, of shape (n_samples, n_samples), dense.
 
     init : {"mean", "random"} or array-like of int, default="mean"

@@ -57,8 +57,8 @@ class BaseMetricCoreset(BaseCoreset):
     def _check_sparse_metric(self):
         if self.metric not in _ON_SPARSE:
             raise TypeError(
-                f"metric={self.metric!r} does not support sparse matrices; {sorted(_ON_SPARSE)} do. "
-                "Use one of these, or a dense X."
+                f"metric={self.metric!r} does not support sparse matrices. Use a dense X, or "
+                f"one of the metrics {sorted(_ON_SPARSE)}."
             )
 
     def __sklearn_tags__(self):

@@ -216,8 +216,8 @@ class StoredRows:
             if self.xp.any(differs):
                 row = self.number_of(block.start + int(self.xp.nonzero(differs)[0][0]))
                 raise ValueError(
-                    "The squared distances of the rows of X are below the range of float64, as that "
-                    f"between rows {self.number_of(0)} and {row}. Scale X."
+                    "The squared distances of the rows of X are below the range of float64, as "
+                    f"that between rows {self.number_of(0)} and {row}. Scale X."
                 )
 
     def refuse_small_norms(self, squares):

@@ -167,8 +167,9 @@ class KCenterGreedy(BaseMetricCoreset):
     metric : str or callable, default="euclidean"
         A metric of :func:`sklearn.metrics.pairwise_distances`, except "mahalanobis", "seuclidean"
         and "nan_euclidean". "euclidean" and "cosine" are computed as matrix products; "cosine"
-        always in float64. Sparse `X` requires one of these, "manhattan" or a callable. With "precomputed", `X` holds the distances: non-negative,
-        symmetric, of shape (n_samples, n_samples), dense.
+        always in float64. Sparse `X` requires one of these, "manhattan" or a callable. With
+        "precomputed", `X` holds the distances: non-negative, symmetric, of shape (n_samples,
+        n_samples), dense.
 
     init : {"mean", "random"} or array-like of int, default="mean"
         The first selected sample of each class. "mean" is the sample nearest to the mean of the

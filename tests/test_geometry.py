@@ -678,3 +678,15 @@ def test_every_metric_works(rng):
         else:
             with pytest.raises(TypeError, match=f"{metric}' does not support sparse matrices"):
                 clone(sampler).fit(sparse.csr_array(table))
+
+
+@pytest.mark.parametrize("offset", [1e7, 1e9])
+def test_herding_of_csr_far_from_the_origin(offset):
+    for seed in range(10):
+        X = np.random.RandomState(seed).randn(120, 5).round(1) + offset
+        X = np.hstack([X, np.random.RandomState(seed).rand(120, 40) * (np.arange(40) == seed)])
+        dense, csr = (Herding(40).fit(x).sample_indices_ for x in (X, sparse.csr_array(X)))
+        np.testing.assert_array_equal(csr, dense)
+        y = np.arange(120) % 2
+        dense, csr = (Herding(40).fit(x, y).sample_indices_ for x in (X, sparse.csr_array(X)))
+        np.testing.assert_array_equal(csr, dense)

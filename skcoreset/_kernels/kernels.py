@@ -25,6 +25,8 @@ class Gram(StoredRows):
     def __init__(self, X, rows=None):
         super().__init__(X, rows)
         self.center()
+        if sparse.issparse(self.X):
+            self.shift_sparse()
         self.diagonal = self.squares()
         self.most_square = float(self.xp.max(self.diagonal))
         self.refuse_small_differences()

@@ -48,7 +48,8 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         number of its samples).
 
     metric : str or callable, default="euclidean"
-        A metric of :func:`sklearn.metrics.pairwise_distances`.
+        A metric of :func:`sklearn.metrics.pairwise_distances`, except "mahalanobis", "seuclidean"
+        and "nan_euclidean".
 
     features : {"input", "model"}, default="input"
         The features in which distances are computed. "input" uses the features of `X`, which must

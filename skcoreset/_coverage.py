@@ -221,7 +221,9 @@ class Moderate(BaseMetricCoreset):
     {coreset_size}
 
     metric : str or callable, default="euclidean"
-        A metric of :func:`sklearn.metrics.pairwise_distances`, except "precomputed".
+        A metric of :func:`sklearn.metrics.pairwise_distances`, except "mahalanobis", "seuclidean",
+        "nan_euclidean" and "precomputed". Sparse `X` requires "euclidean", "cosine", "manhattan"
+        or a callable.
 
     {stratify}
         The mean and the median are then those of all samples.

@@ -148,10 +148,12 @@ PARAGRAPHS = {
         """,
     "metric_similarity": """
         metric : str or callable, default="euclidean"
-            A metric of :func:`sklearn.metrics.pairwise_distances`. The similarity of two samples
-            of a class is the largest distance of any two samples of the class, minus the distance
-            of the two. With "precomputed", `X` is the matrix of the similarities: non-negative,
-            symmetric, of shape (n_samples, n_samples), dense or sparse.
+            A metric of :func:`sklearn.metrics.pairwise_distances`, except "mahalanobis",
+            "seuclidean" and "nan_euclidean". Sparse `X` requires "euclidean", "cosine",
+            "manhattan" or a callable. The similarity of two samples of a class is the largest
+            distance of any two samples of the class, minus the distance of the two. With
+            "precomputed", `X` is the matrix of the similarities: non-negative, symmetric, of shape
+            (n_samples, n_samples), dense or sparse.
         """,
     "n_neighbors_similarity": """
         n_neighbors : int, default=None

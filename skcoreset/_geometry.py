@@ -169,9 +169,11 @@ class KCenterGreedy(BaseMetricCoreset):
     {coreset_size}
 
     metric : str or callable, default="euclidean"
-        A metric of :func:`sklearn.metrics.pairwise_distances`. "euclidean" and "cosine" are
-        computed as matrix products. With "precomputed", `X` is the matrix of the distances:
-        non-negative, symmetric, of shape (n_samples, n_samples), dense.
+        A metric of :func:`sklearn.metrics.pairwise_distances`, except "mahalanobis", "seuclidean"
+        and "nan_euclidean". "euclidean" and "cosine" are computed as matrix products; "cosine"
+        always in float64. Sparse `X` requires one of these, "manhattan" or a callable. With
+        "precomputed", `X` is the matrix of the distances: non-negative, symmetric, of shape
+        (n_samples, n_samples), dense.
 
     init : {"mean", "random"} or array-like of int, default="mean"
         The first selected sample of each class. "mean" is the sample nearest to the mean of the

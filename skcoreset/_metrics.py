@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy import sparse
-from sklearn.metrics.pairwise import _VALID_METRICS
+from sklearn.metrics.pairwise import _VALID_METRICS, PAIRWISE_DISTANCE_FUNCTIONS
 from sklearn.utils import assert_all_finite
 from sklearn.utils._param_validation import StrOptions
 
@@ -15,7 +15,9 @@ __all__ = ["METRICS", "BaseMetricCoreset", "metric_on_host", "product_work", "se
 
 # These are scaled by the samples they are computed for, which are never all samples at once.
 _NOT_IN_BLOCKS = {"mahalanobis", "seuclidean", "nan_euclidean"}
-METRICS = {*_VALID_METRICS} - _NOT_IN_BLOCKS - {"precomputed"}
+_NOT_IN_SCIPY = {"wminkowski"}  # scikit-learn accepts the name, but SciPy has removed the metric
+METRICS = {*_VALID_METRICS} - _NOT_IN_BLOCKS - _NOT_IN_SCIPY - {"precomputed"}
+_ON_SPARSE = METRICS & {*PAIRWISE_DISTANCE_FUNCTIONS} - {"haversine"}
 _ON_DEVICE = {"euclidean", "l2", "cosine"}
 
 
@@ -39,7 +41,10 @@ class BaseMetricCoreset(BaseCoreset):
 
     def _check_X(self, X):
         if not self._is_precomputed():
-            return super()._check_X(X)
+            X = super()._check_X(X)
+            if sparse.issparse(X) and isinstance(self.metric, str):
+                self._check_sparse_metric()
+            return X
         X = check_numbers(self, X, finite=False)
         if self._precomputed == "distances" and sparse.issparse(X):
             raise TypeError(
@@ -48,6 +53,13 @@ class BaseMetricCoreset(BaseCoreset):
             )
         _check_square(X, self._precomputed)
         return X
+
+    def _check_sparse_metric(self):
+        if self.metric not in _ON_SPARSE:
+            raise TypeError(
+                f"metric={self.metric!r} does not support sparse matrices. Use a dense X, or "
+                f"one of the metrics {sorted(_ON_SPARSE)}."
+            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -9,14 +9,16 @@ import sklearn
 from scipy import sparse
 from scipy.spatial.distance import cdist
 from sklearn.base import clone
+from sklearn.datasets import load_wine
 from sklearn.metrics import pairwise_distances
-from sklearn.metrics.pairwise import pairwise_kernels, rbf_kernel
-from sklearn.preprocessing import normalize
+from sklearn.metrics.pairwise import PAIRWISE_BOOLEAN_FUNCTIONS, pairwise_kernels, rbf_kernel
+from sklearn.preprocessing import normalize, scale
 
-from skcoreset import Herding, KCenterGreedy
+from skcoreset import FacilityLocation, GraphCut, Herding, KCenterGreedy
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.farthest_first import farthest_first
 from skcoreset._kernels.kernels import gram
+from skcoreset._metrics import METRICS
 
 
 def tables(rng):
@@ -352,6 +354,36 @@ def test_squares_that_overflow_float32(sampler, rng):
         clone(sampler).fit(X)
 
 
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        KCenterGreedy(2),
+        KCenterGreedy(2, metric="cosine"),
+        Herding(2),
+        FacilityLocation(2),
+        FacilityLocation(2, metric="cosine"),
+        GraphCut(2),
+    ],
+)
+def test_squares_that_underflow_float64(sampler, container):
+    X = np.array([[1.0, 0], [0, 1], [1, 1]])
+    with pytest.raises(ValueError, match=r"below the range of float64.* Scale X"):
+        clone(sampler).fit(container(X * 1e-163))
+    picks = clone(sampler).fit(X).sample_indices_
+    for small in (X * 2.0**-470, (X * 2.0**-130).astype("float32")):
+        got = clone(sampler).fit(container(small)).sample_indices_
+        np.testing.assert_array_equal(got, picks)
+
+
+def test_equal_rows_and_zeros_do_not_underflow(rng):
+    for X in (np.full((4, 3), 1e-170), np.zeros((4, 3)), sparse.csr_array((4, 3))):
+        assert KCenterGreedy(2).fit(X).radius_ == 0
+        assert len(Herding(2).fit(X).sample_indices_) == 2
+    assert KCenterGreedy(2, metric="cosine").fit(np.zeros((4, 3))).radius_ == 1
+    assert len(Herding(2, kernel="rbf").fit(rng.random((5, 2)) * 1e-170).sample_indices_) == 2
+
+
 # rows far from each other ---------------------------------------------------------------------
 
 
@@ -601,3 +633,60 @@ def test_rbf_is_right_far_from_the_origin(dtype, rng):
     of = gram(X, "rbf", {"gamma": 3.0})
     every = np.arange(50)
     np.testing.assert_allclose(of.block(every, every), np.exp(-3 * D), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("sentinel", [1e12, -1e15])
+def test_rbf_herding_with_huge_sentinels(sentinel, container):
+    """The rounding error of squared distances is far larger than those that matter."""
+    for seed in range(30):
+        rng = np.random.RandomState(seed)
+        X = rng.randn(40, 60).round(1)
+        X[rng.rand(40, 60) < 0.03] = sentinel
+        K = np.exp(-cdist(X, X, "sqeuclidean") / 60)
+        picks = Herding(6, kernel="rbf").fit(container(X)).sample_indices_
+        np.testing.assert_array_equal(picks, oracles.kernel_herding(K, 6))
+
+
+@pytest.mark.parametrize("k", [1, 10, 40, 170])
+def test_cosine_of_rows_far_from_the_origin(k):
+    """Angles of 1e-4, of which float32 products know nothing and float64 ones half the digits."""
+    X = scale(load_wine().data).astype("float32") + np.float32(10_000)
+    wide = X.astype(np.longdouble)
+    wide /= np.sqrt((wide**2).sum(axis=1))[:, None]
+    D = (((wide[:, None] - wide[None]) ** 2).sum(axis=2) / 2).astype(float)
+    start = KCenterGreedy(1, metric="cosine").fit(X).sample_indices_[0]
+    expected = oracles.farthest_first(D, k, start)[0]
+    for table in (X, X.astype("float64"), sparse.csr_array(X)):
+        sampler = KCenterGreedy(k, metric="cosine").fit(table)
+        np.testing.assert_array_equal(sampler.sample_indices_, expected)
+        assert sampler.radius_ == pytest.approx(D[expected].min(axis=0).max(), rel=1e-11, abs=0)
+
+
+@pytest.mark.filterwarnings("ignore:Data was converted to boolean")
+def test_every_metric_works(rng):
+    assert {"wminkowski", "mahalanobis", "seuclidean", "nan_euclidean"}.isdisjoint(METRICS)
+    X = rng.random((20, 2))
+    X[:, 0] = 0.51 + X[:, 0] / 3  # sokalsneath of two rows of zeros is NaN
+    on_sparse = {"cityblock", "cosine", "euclidean", "l1", "l2", "manhattan"}
+    for metric in METRICS:
+        table = np.round(X) if metric in PAIRWISE_BOOLEAN_FUNCTIONS else X
+        sampler = KCenterGreedy(3, metric=metric, init=[0]).fit(table)
+        if metric in on_sparse:
+            picks = clone(sampler).fit(sparse.csr_array(table)).sample_indices_
+            np.testing.assert_array_equal(picks, sampler.sample_indices_)
+        else:
+            with pytest.raises(TypeError, match=f"{metric}' does not support sparse matrices"):
+                clone(sampler).fit(sparse.csr_array(table))
+
+
+@pytest.mark.parametrize("offset", [1e7, 1e9])
+def test_herding_of_csr_far_from_the_origin(offset):
+    for seed in range(10):
+        X = np.random.RandomState(seed).randn(120, 5).round(1) + offset
+        X = np.hstack([X, np.random.RandomState(seed).rand(120, 40) * (np.arange(40) == seed)])
+        dense, csr = (Herding(40).fit(x).sample_indices_ for x in (X, sparse.csr_array(X)))
+        np.testing.assert_array_equal(csr, dense)
+        y = np.arange(120) % 2
+        dense, csr = (Herding(40).fit(x, y).sample_indices_ for x in (X, sparse.csr_array(X)))
+        np.testing.assert_array_equal(csr, dense)

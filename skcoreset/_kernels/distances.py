@@ -238,18 +238,24 @@ class Euclidean(Distances):
 class Cosine(Distances):
     """Cosine distances ``1 - cos(x, c)``, not squared.
 
-    A row of zeros is at distance 1 from every other row, as in scikit-learn.
+    A row of zeros is at distance 1 from every other row, as in scikit-learn. All products are in
+    float64, as float32 has no digits left for angles between rows far from the origin.
     """
 
     most_square = 1.0
+    block_is_rounded = True
 
-    def __init__(self, X, rows=None, in_float64=False):
-        super().__init__(X, rows, in_float64=in_float64)
+    def __init__(self, X, rows=None):
+        super().__init__(X, rows, in_float64=True)
         sq = self.squares()
+        self.refuse_small_norms(sq)
         norms = self.xp.sqrt(self.xp.where(sq > 0, sq, 1.0))
         self.scale = self._cast(self.xp.where(sq > 0, 1 / norms, 0.0))
-        self.block_is_rounded = self.itemsize == 4
-        self.tie_tolerance = 0.0, max(2.0**-44, self.rounding_float64)
+        # The difference of two unit vectors has the error `chord_error`, and so half its square
+        # d has the error ``chord_error * (2 d)**0.5``, which is at most that of `tie_tolerance`.
+        self.chord_error = max(2.0**-44, self.rounding_float64)
+        factor = max(TIE, 2.0**7 * self.rounding_float64)  # products: see `has_lost_digits`
+        self.tie_tolerance = factor, self.rounding_float64**2 / (2 * factor)
 
     def block(self, columns, rows):
         D = self.products(self.fetch_dense(columns) * -self.scale[columns][:, None], rows)
@@ -259,9 +265,12 @@ class Cosine(Distances):
 
     def exact_among(self, columns):
         rows, scale = self._fetch_scaled(columns)
+        half = self.xp.full_like(self.scale, 0.5)
 
         def of(some):
-            return 1 - self.products_among(rows, some) * scale[some][:, None] * scale[None, :]
+            D = 1 - self.products_among(rows, some) * scale[some][:, None] * scale[None, :]
+            replace_inexact(D, columns[some], columns, half, self.n, self.exact_pairs)
+            return D
 
         return of
 
@@ -270,13 +279,6 @@ class Cosine(Distances):
         rows = self.fetch_float64(at)
         norms = self._squares(rows) ** 0.5
         return rows, self.xp.where(norms > 0, 1 / self.xp.where(norms > 0, norms, 1.0), 0.0)
-
-    def exact_pairs(self, left, right):
-        out = self.xp.empty(left.shape[0], dtype=self.xp.float64, device=self.device)
-        for block in block_slices(left.shape[0], 4 * 8 * self.X.shape[1]):
-            (x, of_x), (y, of_y) = (self._fetch_scaled(at[block]) for at in (left, right))
-            out[block] = 1 - self._row_products(x, y) * of_x * of_y
-        return out
 
     def upper_bound(self, values, rows):
         return values + 4 * self.rounding
@@ -290,10 +292,10 @@ class Cosine(Distances):
     def distances(self, columns, rows):
         D = self.block(columns, rows)
         half = self.xp.full_like(self.scale, 0.5)
-        replace_inexact(D, columns, rows, half, self.n, self.exact_distances)
+        replace_inexact(D, columns, rows, half, self.n, self.exact_pairs)
         return D
 
-    def exact_distances(self, left, right):
+    def exact_pairs(self, left, right):
         """``|x - c|^2 / 2`` of rows scaled to length 1, without the cancellation of ``1 - cos``.
 
         Float64. Exactly 0 for rows of the same direction up to the rounding of their scale.
@@ -303,7 +305,8 @@ class Cosine(Distances):
         for block in block_slices(left.shape[0], 4 * 8 * self.X.shape[1]):
             difference = self._scaled(left[block]) - self._scaled(right[block])
             out[block] = self._squares(difference) / 2
-        return xp.where(out > 64 * self.eps**2, out, 0.0)
+        out = xp.where(out > 64 * self.eps**2, out, 0.0)
+        return xp.where((self.scale[left] > 0) & (self.scale[right] > 0), out, 1.0)
 
     def _scaled(self, at):
         rows, scale = self._fetch_scaled(at)
@@ -322,7 +325,7 @@ class Cosine(Distances):
         return namespace(values).clip(values, min=0)
 
     def as_float64(self):
-        return self if self.itemsize == 8 else Cosine(*self.created_from, in_float64=True)
+        return self
 
 
 class Measured(Distances):
@@ -433,9 +436,11 @@ def pairs(X, metric="euclidean", rows=None, in_float64=False):
         Whether products of float32 rows are computed in float64.
     """
     if metric in ("euclidean", "l2"):
-        return Euclidean(X, rows, in_float64)
+        distances = Euclidean(X, rows, in_float64)
+        distances.refuse_small_differences()
+        return distances
     if metric == "cosine":
-        return Cosine(X, rows, in_float64)
+        return Cosine(X, rows)
     if metric == "precomputed":
         return Precomputed(X, rows)
     return Measured(X, metric, rows, in_float64)

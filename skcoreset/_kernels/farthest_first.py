@@ -85,7 +85,7 @@ def farthest_first(pairs, size, first, *, pool_size=None, report=None):
         radii.extend(farthest)  # a pick was as far away as the radius of those before it
         add(new)
     radii.append(_farthest_of_all(state)[1])
-    state.settle(pairs.xp.nonzero(state.unsure & (state.gap > 0))[0])
+    state.settle(pairs.xp.nonzero(state.unsure & (state.gap > state.least))[0])
     radii = pairs.distance(np.maximum(radii, 0))
     return np.asarray(picks), np.minimum.accumulate(radii), to_numpy(state.nearest)
 
@@ -104,6 +104,8 @@ class _State:
     unsure : array of shape (n,), bool
         Whether another pick may be nearer, as the two values differ by less than
         ``pairs.block_error_bound``. Always False unless ``pairs.block_is_rounded``.
+    least : float
+        Rows with a `gap` of at most this keep their nearest pick: 0, and -inf if 0 may be rounding.
     """
 
     def __init__(self, pairs):
@@ -111,6 +113,7 @@ class _State:
         self.gap = pairs.vector(float("inf"), pairs.xp.float64)
         self.nearest = pairs.vector(0, pairs.xp.int64)
         self.unsure = pairs.vector(False, pairs.xp.bool)
+        self.least = 0.0 if pairs.is_squared or not pairs.block_is_rounded else -np.inf
 
     def exact_values(self, rows):
         """Exact value of each row and its `nearest` pick; `rows` must not be picks."""
@@ -310,9 +313,9 @@ def _update(state, new, rows):
         part = block if rows is None else rows[block]
         D = pairs.approximate_block(new, part)
         closest, before = xp.min(D, axis=0), state.gap[part]
-        # A row at distance 0 from a pick keeps it: differences below are rounding only.
+        # A row at a squared distance of 0 from a pick keeps it, as that is exact.
         reach = pairs.upper_bound(before, part)
-        at = xp.nonzero((closest <= reach) & (before > 0))[0]
+        at = xp.nonzero((closest <= reach) & (before > state.least))[0]
         if at.shape[0] == 0:
             continue
         part = at + block.start if rows is None else part[at]

@@ -25,8 +25,11 @@ class Gram(StoredRows):
     def __init__(self, X, rows=None):
         super().__init__(X, rows)
         self.center()
+        if sparse.issparse(self.X):
+            self.shift_sparse()
         self.diagonal = self.squares()
         self.most_square = float(self.xp.max(self.diagonal))
+        self.refuse_small_differences()
 
     def feature(self, at):
         """Feature vector of the row at position ``at[0]``; `at` is an array."""
@@ -92,19 +95,22 @@ class KernelGram(StoredRows):
         return self._finite(K, columns, rows, f"kernel={self.kernel!r}")
 
     def _rbf(self, columns, rows):
-        K = self.euclidean.approximate_block(columns, rows)
-        K *= -self.gamma
-        np.exp(K, out=K)
+        squares = self.euclidean.approximate_block(columns, rows)
         largest = 2 * self.euclidean.rounding * self.euclidean.most_square
         if abs(self.gamma) * largest > KERNEL_ERROR:
+            # The bound is that of the largest kernel value within the error of the squared
+            # distance, as the error may exceed the squared distance.
             error = self.euclidean.pair_error_bounds(columns, rows)
-            error *= K
-            inexact = abs(self.gamma) * error > KERNEL_ERROR
+            most = np.clip(squares - np.sign(self.gamma) * error, 0, None)
+            most *= -self.gamma
+            error *= abs(self.gamma)
+            inexact = error * np.exp(most, out=most) > KERNEL_ERROR
             left, right = np.nonzero(inexact)
             every = np.arange(self.n)
-            squares = self.euclidean.exact_pairs(every[columns][left], every[rows][right])
-            K[inexact] = np.exp(-self.gamma * squares)
-        return K
+            exact = self.euclidean.exact_pairs(every[columns][left], every[rows][right])
+            squares[inexact] = exact
+        squares *= -self.gamma
+        return np.exp(squares, out=squares)
 
     def feature(self, at):
         return self.block(at, slice(None))[0]

@@ -274,8 +274,9 @@ def _by_scikit_learn(pairs, n_neighbors, queries, among):
 def _tie(pairs, value):
     """Largest difference of a value that ties with `value`."""
     factor, term = pairs.tie_tolerance
-    if isinstance(pairs, Cosine):  # half a squared chord, whose root has the error `term`
-        return term * ((2 * namespace(value).clip(value, min=0)) ** 0.5 + term)
+    if isinstance(pairs, Cosine):  # half a squared chord
+        error = pairs.chord_error
+        return error * ((2 * namespace(value).clip(value, min=0)) ** 0.5 + error)
     return factor * value + term
 
 

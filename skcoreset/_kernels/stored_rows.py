@@ -20,6 +20,8 @@ NARROW = 32
 TIE = 2.0**-40
 # The largest squared norm of a float32 table must be in this range, else products are float64.
 SINGLE_SQUARES = 1e-20, 1e30
+# Smaller squared norms lose digits in float64, or all of them.
+LEAST_SQUARE = 2.0**-960
 
 
 class StoredRows:
@@ -47,6 +49,8 @@ class StoredRows:
         The shift of the rows.
     offset : array of shape (n_features,) or None
         The part of the shift that `fetch` subtracts.
+    shifted_columns : ndarray of int or None
+        The columns that `shift_sparse` shifts. Rows are stored as they are.
     """
 
     def __init__(self, X, rows=None, may_copy=True, in_float64=False):
@@ -68,6 +72,7 @@ class StoredRows:
             self.X = self._cast(X)
         # Differences are computed from unshifted rows, as the shift rounds small values.
         self.source, self.middle, self.centered = self.X, 0.0, False
+        self.shifted_columns = None
 
     def _work_in(self, single):
         self.dtype = self.xp.float32 if single else self.xp.float64
@@ -171,19 +176,21 @@ class StoredRows:
         return out
 
     def dot(self, vector):
-        """Inner products of all rows and one dense float64 `vector`: (n,), float64."""
+        """Inner products of all shifted rows and one dense float64 `vector`: (n,), float64."""
         vector = self._cast(vector)
         in_place = self.rows is None and self.offset is None and not self.streamed
         if in_place and self.X.dtype == self.dtype:
-            return self.xp.astype(self.X @ vector, self.xp.float64, copy=False)
-        return self.each(lambda rows: rows @ vector)
+            products = self.xp.astype(self.X @ vector, self.xp.float64, copy=False)
+        else:
+            products = self.each(lambda rows: rows @ vector)
+        return products if self.shifted_columns is None else products - self.middle @ vector
 
     def squares(self):
         """Squared norms of the shifted rows, float64.
 
         If those of a float32 table exceed the range of float32, all later products are float64.
         """
-        squares = self.each(self._squares)
+        squares = self.each(self._shifted_squares)
         if self.itemsize == 4:
             most = float(self.xp.max(squares))
             if not SINGLE_SQUARES[0] < most < SINGLE_SQUARES[1]:
@@ -201,9 +208,57 @@ class StoredRows:
             )
         return squares
 
+    def refuse_small_differences(self):
+        """Raise an error if rows differ but all squared norms lose digits; see `squares`."""
+        if self.most_square >= LEAST_SQUARE:
+            return
+        first = self.fetch_float64(slice(0, 1))
+        first = first.toarray() if sparse.issparse(first) else first
+        for block in self.blocks(2 * 8 * self.X.shape[1]):
+            rows = self.fetch_float64(block)
+            rows = rows.toarray() if sparse.issparse(rows) else rows
+            differs = self.xp.any(rows != first, axis=1)
+            if self.xp.any(differs):
+                row = self.number_of(block.start + int(self.xp.nonzero(differs)[0][0]))
+                raise ValueError(
+                    "The squared distances of the rows of X are below the range of float64, as "
+                    f"that between rows {self.number_of(0)} and {row}. Scale X."
+                )
+
+    def refuse_small_norms(self, squares):
+        """Raise an error if the squared norm of any row that is not zero loses digits."""
+        xp = self.xp
+        small = xp.nonzero(squares < LEAST_SQUARE)[0]
+        for block in self.blocks(8 * self.X.shape[1], small.shape[0]):
+            rows = self.fetch_float64(small[block])
+            if sparse.issparse(rows):
+                stored = abs(rows).max(axis=1).toarray().ravel() > 0
+            else:
+                stored = xp.any(rows != 0, axis=1)
+            if xp.any(stored):
+                row = self.number_of(small[block][xp.nonzero(stored)[0][0]])
+                raise ValueError(
+                    f"The squared norm of row {row} of X is below the range of float64. Scale X."
+                )
+
     def _squares(self, rows):
         with np.errstate(over="ignore"):  # `squares` raises an error if needed
             return self._row_products(rows, rows)
+
+    def _shifted_squares(self, rows):
+        """Squared norms of fetched rows, of which `shift_sparse` has shifted none yet."""
+        if self.shifted_columns is None:
+            return self._squares(rows)
+        rest, dense = self._split(rows)
+        return self._squares(rest) + self._squares(dense)
+
+    def _split(self, rows):
+        """Sparse rows without the shifted columns, and these columns, shifted and dense."""
+        columns, rest = self.shifted_columns, rows.copy()
+        is_shifted = np.zeros(rows.shape[1], dtype=bool)
+        is_shifted[columns] = True
+        rest.data[is_shifted[rest.indices]] = 0.0
+        return rest, rows[:, columns].toarray() - self.middle[columns]
 
     def _row_products(self, left, right):
         if sparse.issparse(left):
@@ -224,6 +279,10 @@ class StoredRows:
             rows = self.fetch_float64(block)
             if not sparse.issparse(rows):
                 rows = rows - self.middle
+            elif self.shifted_columns is not None:
+                rows, dense = self._split(rows)
+                total[self.shifted_columns] += dense.T @ weight[block]
+                size[self.shifted_columns] += abs(dense).T @ weight[block]
             total = total + rows.T @ weight[block]
             size = size + abs(rows).T @ weight[block]
         weight = xp.sum(weight)
@@ -242,10 +301,10 @@ class StoredRows:
             whole = isinstance(at, slice)
             part = slice(start + block.start, start + block.stop) if whole else at[block]
             rows = self.fetch_float64(part)
-            if sparse.issparse(rows) and not exact:
+            if sparse.issparse(rows) and not exact and self.shifted_columns is None:
                 out[block] = self._squared_distances_by_products(rows, vector)
             else:
-                rows = rows.toarray() if sparse.issparse(rows) else rows - self.middle
+                rows = (rows.toarray() if sparse.issparse(rows) else rows) - self.middle
                 out[block] = self._squares(rows - vector)
         return out
 
@@ -287,11 +346,14 @@ class StoredRows:
         values += squares
         length, size = float(target @ target) ** 0.5, float(scale @ scale) ** 0.5
         most = 2 * (self.most_square**0.5 + length)
-        error = self.rounding * most**2 + 4 * TIE * most * (2 * most + size)
+        # Products of sparse rows are those of rows that are not shifted.
+        unshifted = 0.0 if self.shifted_columns is None else float(self.middle @ self.middle) ** 0.5
+        unshifted *= 4 * length
+        error = self.rounding * (most**2 + unshifted) + 4 * TIE * most * (2 * most + size)
         at = np.flatnonzero(values <= values.min() + 2 * error)
         if len(at) > 1:
             values, norm = values[at], squares[at] ** 0.5
-            error = self.rounding * norm * (norm + 2 * length)
+            error = self.rounding * (norm * (norm + 2 * length) + unshifted)
             reach = np.sqrt(np.maximum(values + length**2, 0) + error)
             reach += reach.min()
             error += 4 * TIE * reach * (2 * reach + size)
@@ -352,6 +414,25 @@ class StoredRows:
         else:
             return
         self.middle = xp.astype(center, xp.float64)
+
+    def shift_sparse(self):
+        """Shift the columns with few zeros in `mean`, `squares` and `dot`, if digits are lost else.
+
+        The condition and the shift are those of `center`. Stored values are not changed, and
+        `fetch` returns rows without the shift.
+        """
+        some = self.fetch(np.arange(0, self.n, max(1, self.n // 256)))
+        stored = np.bincount(some.indices, minlength=some.shape[1])
+        columns = np.flatnonzero(2 * stored > some.shape[0])
+        if len(columns) == 0:
+            return
+        at = some.shape[0] // 2
+        self.middle = np.zeros(some.shape[1])
+        self.middle[columns] = np.sort(some[:, columns].toarray(), axis=0)[at]
+        norm = np.sort(self._squares(some))[at]
+        self.shifted_columns = columns
+        if not norm > 4 * np.sort(self._shifted_squares(some))[at]:
+            self.middle, self.shifted_columns = 0.0, None
 
     def products(self, left, at):
         """``left @ rows.T``, (len(left), len(at)), for dense `left`."""

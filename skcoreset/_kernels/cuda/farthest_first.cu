@@ -74,6 +74,7 @@ extern "C" __global__ TILE_KERNEL void update(const real* X, const real* square,
     __shared__ Tile tile;
     int tx = threadIdx.x % SIDE, first_row = blockIdx.x * TILE_ROWS;
     bool cosine = !(inexact_ratio > 0);
+    double least_gap = cosine ? -INFINITY : 0;  // a cosine distance of 0 may be rounding
     auto row_of = [=](int r) { return first_row + r < n ? first_row + r : -1; };
     auto as_it_is = [=](int row) { return source + (some ? positions[row] : (i64)row) * d; };
     double best[ROWS_EACH], best_of_which[ROWS_EACH];
@@ -136,7 +137,7 @@ extern "C" __global__ TILE_KERNEL void update(const real* X, const real* square,
     if (tx > 0) return;  // all of the row's threads know the same
     for (int i = 0; i < ROWS_EACH; ++i) {
         int row = row_of(tile_row(i));
-        if (row < 0 || which[i] < 0 || !(gap[row] > 0)) continue;
+        if (row < 0 || which[i] < 0 || !(gap[row] > least_gap)) continue;
         double value = best[i], before = gap[row];
         double width = 2 * error_bound(value, square[row], rounding, inexact_ratio);
         if (value + width < before) {

@@ -4,6 +4,7 @@ The host is synchronized once for each block of queries, some hundred thousand r
 """
 
 import numpy as np
+from scipy import sparse
 
 from skcoreset._backend import block_slices, to_numpy
 from skcoreset._kernels.cuda.launch import available_bytes, launcher_of
@@ -69,6 +70,7 @@ class Search:
         )
         queries = xp.asarray(queries, dtype=xp.int64, device=pairs.device)
         square = pairs.sq if pairs.is_squared else pairs.scale
+        tie = pairs.tie_tolerance if pairs.is_squared else (0.0, pairs.chord_error)
         table = square, not pairs.is_squared, self.X.shape[1], queries, n_of
         self.launch(
             *("nearest", n_tiles * n_parts, TILE_THREADS, self.X, *table),
@@ -76,26 +78,28 @@ class Search:
         )
         self.launch(
             *("choose", -(-n_of // CHOOSING_WARPS), 32 * CHOOSING_WARPS, self.source, *table),
-            *(n_parts, length, n_neighbors, pairs.rounding, *pairs.tie_tolerance, *lists, *found),
+            *(n_parts, length, n_neighbors, pairs.rounding, *tie, *lists, *found),
         )
         return found
 
 
 def search_on(pairs, spare):
     """The search for `pairs`, or None if it is not a dense table on a GPU that fits there."""
-    same = pairs.X.dtype == pairs.dtype  # else a copy has another dtype
-    launch = launcher_of(pairs.X, SOURCE) if same else None
+    same = pairs.X.dtype == pairs.dtype  # else the kernels are those of the dtype of the copy
+    if not same and (pairs.streamed or sparse.issparse(pairs.X)):
+        return None
+    launch = launcher_of(pairs.X if same else pairs.vector(0.0), SOURCE)
     if launch is None:
         return None
-    X, source = whole_table(pairs), _as_they_are(pairs)
+    X = whole_table(pairs)
+    is_shifted = pairs.source is not pairs.X or pairs.offset is not None
+    source = _as_they_are(pairs) if is_shifted else X
     return None if X is None or source is None else Search(X, source, launch, spare)
 
 
 def _as_they_are(pairs):
     """The unshifted rows of `pairs`, C-contiguous; None if there is no memory for a copy."""
     xp, source = pairs.xp, pairs.source
-    if source is pairs.X and pairs.offset is None:
-        return whole_table(pairs)
     if pairs.rows is None and source.dtype == pairs.dtype and source.flags.c_contiguous:
         return source
     if pairs.n * pairs.terms * pairs.itemsize > available_bytes(xp):

@@ -510,9 +510,8 @@ class BaseModelCoreset(BaseCoreset):
 
 def _folds_of_rows(cv, rows, n_samples):
     """`cv` for the samples `rows` alone: folds that are given by indices lose all other samples."""
-    if len(rows) == n_samples or not (isinstance(cv, PredefinedSplit) or not hasattr(cv, "split")):
-        return cv
-    if isinstance(cv, Integral):
+    draws_folds = isinstance(cv, Integral) or hasattr(cv, "split")
+    if len(rows) == n_samples or (draws_folds and not isinstance(cv, PredefinedSplit)):
         return cv
     splits = cv.split() if hasattr(cv, "split") else cv
     position = np.full(n_samples, -1)

@@ -151,7 +151,8 @@ def test_dates_are_classes(unit):
     for first in (days[0], pd.Timestamp("2024-02-29"), datetime.date(2024, 2, 29)):
         for target in (y, pd.Series(y), pd.Index(y)):
             sampler = Uniform({first: 1, None: 3}, random_state=0).fit(X, target)
-            assert sampler.sampling_strategy_ == {days[0]: 1, days[1]: 3}
+            # As a list, because equal dates of two units have other hashes in NumPy 2.0.
+            assert list(sampler.sampling_strategy_.items()) == [(days[0], 1), (days[1], 3)]
     with pytest.raises(ValueError, match=r"class 'soon', but y has the classes"):
         Uniform({"soon": 1, None: 3}).fit(X, y)
     with pytest.raises(ValueError, match="row 2 has no label"):

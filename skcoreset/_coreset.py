@@ -7,7 +7,6 @@ from sklearn import config_context
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.multiclass import type_of_target
 
 from skcoreset import _models
 from skcoreset._backend import to_numpy

@@ -264,7 +264,7 @@ class Coreset(BaseCoreset):
 
 def _tilt(judgment, weight):
     """Importance of each sample by its uncertainty, of mean 1."""
-    base = float(np.clip(0.3 + 3 * judgment.error, 0.3, 0.8))
+    base = min(0.5 + 3 * judgment.error, 0.8)
     mean = np.average(judgment.uncertainty, weights=weight)
     relative = judgment.uncertainty / mean if mean > 0 else np.ones(len(weight))
     return base + (1 - base) * relative

@@ -1,5 +1,6 @@
 """Kernels between the rows of one table, and means in their feature space, for herding."""
 
+from functools import cached_property
 from numbers import Real
 
 import numpy as np
@@ -8,9 +9,10 @@ from sklearn.metrics.pairwise import pairwise_kernels
 
 from skcoreset._backend import block_slices, is_foreign
 from skcoreset._kernels.distances import Euclidean
+from skcoreset._kernels.kernel_sample import KernelSample
 from skcoreset._kernels.stored_rows import TIE, StoredRows
 
-__all__ = ["gram"]
+__all__ = ["Radial", "gram", "total_deviation"]
 
 # Values of the RBF kernel with a larger error are computed from differences of rows.
 KERNEL_ERROR = 2.0**-45
@@ -21,6 +23,8 @@ class Gram(StoredRows):
 
     The shift changes no pick of herding.
     """
+
+    can_sample = False
 
     def __init__(self, X, rows=None):
         super().__init__(X, rows)
@@ -59,8 +63,27 @@ class Gram(StoredRows):
         return self.nearest_to(target, (step + 1) * size + abs(total), cost)
 
 
+class Radial:
+    """A kernel that is a function of the distance.
+
+    ``exp(-gamma d^2)``, or ``exp(-d / length)``; `unit` scales distances to ``exp(-d^2)`` and
+    ``exp(-d)``.
+    """
+
+    def __init__(self, gamma=None, length=None):
+        self.gamma, self.length = gamma, length
+        self.unit = 1 / length if gamma is None else abs(gamma) ** 0.5
+
+    def of_squares(self, values):
+        """The kernel, from squared distances that are multiplied by ``unit**2``; in place."""
+        if self.gamma is None:
+            np.sqrt(values, out=values)
+        np.negative(values, out=values)
+        return np.exp(values, out=values)
+
+
 class KernelGram(StoredRows):
-    """A kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`, or a callable.
+    """A kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`, "laplacian", or a callable.
 
     Only for NumPy arrays and scipy.sparse. A feature vector is represented by its kernel values
     with all rows, so sums and means of feature vectors are those of columns of the kernel matrix.
@@ -76,18 +99,37 @@ class KernelGram(StoredRows):
                 f"on {self.xp.__name__} arrays use kernel=None."
             )
         self.kernel, self.params = kernel, params or {}
-        self.euclidean = None
+        self.radial = None
         gamma = self.params.get("gamma")
-        if kernel == "rbf" and isinstance(gamma, Real | None) and set(self.params) <= {"gamma"}:
-            self.gamma = 1 / self.terms if gamma is None else float(gamma)
-            self.euclidean = Euclidean(X, rows, in_float64=True)
-        self.diagonal = np.concatenate(
-            [np.diagonal(self.block(b, b)) for b in block_slices(self.n, 2**15)]
-        )
+        if kernel == "laplacian":
+            length = self.params.get("length")
+            self.radial = Radial(length=float(total_deviation(X) if length is None else length))
+        elif kernel == "rbf" and isinstance(gamma, Real | None) and set(self.params) <= {"gamma"}:
+            gamma = 1 / self.terms if gamma is None else float(gamma)
+            self.radial = Radial(gamma)
+
+    @property
+    def can_sample(self):
+        """Whether `sample` takes this kernel."""
+        return self.radial is not None and (self.radial.gamma is None or self.radial.gamma > 0)
+
+    @cached_property
+    def euclidean(self):
+        return Euclidean(*self.created_from, in_float64=True)
+
+    @cached_property
+    def diagonal(self):
+        if self.radial is not None:
+            return np.ones(self.n)
+        return np.concatenate([np.diagonal(self.block(b, b)) for b in block_slices(self.n, 2**15)])
+
+    def sample(self, weight, size, seed, each):
+        """`KernelSample` of `size` rows. Only for a kernel that is `radial`."""
+        return KernelSample(*self.created_from, self.radial, weight, size, seed, each)
 
     def block(self, columns, rows):
-        if self.euclidean is not None:
-            K = self._rbf(columns, rows)
+        if self.radial is not None:
+            K = self._rbf(columns, rows) if self.kernel == "rbf" else self._laplacian(columns, rows)
         else:
             left, right = self.fetch_float64(columns), self.fetch_float64(rows)
             K = pairwise_kernels(left, right, metric=self.kernel, **self.params)
@@ -97,20 +139,25 @@ class KernelGram(StoredRows):
     def _rbf(self, columns, rows):
         squares = self.euclidean.approximate_block(columns, rows)
         largest = 2 * self.euclidean.rounding * self.euclidean.most_square
-        if abs(self.gamma) * largest > KERNEL_ERROR:
+        if abs(self.radial.gamma) * largest > KERNEL_ERROR:
             # The bound is that of the largest kernel value within the error of the squared
             # distance, as the error may exceed the squared distance.
             error = self.euclidean.pair_error_bounds(columns, rows)
-            most = np.clip(squares - np.sign(self.gamma) * error, 0, None)
-            most *= -self.gamma
-            error *= abs(self.gamma)
+            most = np.clip(squares - np.sign(self.radial.gamma) * error, 0, None)
+            most *= -self.radial.gamma
+            error *= abs(self.radial.gamma)
             inexact = error * np.exp(most, out=most) > KERNEL_ERROR
             left, right = np.nonzero(inexact)
             every = np.arange(self.n)
             exact = self.euclidean.exact_pairs(every[columns][left], every[rows][right])
             squares[inexact] = exact
-        squares *= -self.gamma
+        squares *= -self.radial.gamma
         return np.exp(squares, out=squares)
+
+    def _laplacian(self, columns, rows):
+        K = self.euclidean.distances(columns, rows)
+        K *= -1 / self.radial.length
+        return np.exp(K, out=K)
 
     def feature(self, at):
         return self.block(at, slice(None))[0]
@@ -137,3 +184,18 @@ def gram(X, kernel=None, params=None, rows=None):
     if kernel is None or kernel == "linear":
         return Gram(X, rows)
     return KernelGram(X, kernel, params, rows)
+
+
+def total_deviation(X, weight=None):
+    """Root of the sum of the (weighted) variances of the features; 1 if all rows are equal."""
+    rows = StoredRows(X)
+    rows.center()
+    if sparse.issparse(X):
+        rows.shift_sparse()
+    if weight is None:
+        weight = rows.vector(1.0, rows.xp.float64)
+    weight = rows.xp.asarray(weight, device=rows.device)
+    weight = weight / rows.xp.max(weight)
+    mean, _ = rows.mean(weight)
+    squares = rows.squared_distances_to(slice(0, rows.n), mean)
+    return float(weight @ squares / rows.xp.sum(weight)) ** 0.5 or 1.0

@@ -1,0 +1,231 @@
+"""Kernel herding among a random sample of the rows, towards the mean embedding of all rows."""
+
+import numpy as np
+import sklearn
+from scipy import linalg, sparse
+
+from skcoreset._backend import row_products
+from skcoreset._kernels.distances import Euclidean
+from skcoreset._kernels.stored_rows import TIE, StoredRows
+from skcoreset._kernels.top_k import top_k
+
+__all__ = ["KernelSample", "draw", "random_numbers"]
+
+LANDMARKS = 1000
+RIDGE = 1e-3  # is added to the diagonal of the kernel matrix of the landmarks
+SIDES = 256, 512  # of a block of kernel values, which stays in the cache
+# The first picks are made one by one, and the later ones in rounds, from a pool of n / POOL rows.
+ONE_BY_ONE, ROUND, POOL = 64, 8, 8
+
+
+class KernelSample:
+    """Rows of a table, the kernel between them, and the mean embedding of all rows at each of them.
+
+    The kernel is a function of the squared distance. Squared distances are products of shifted rows
+    in float64, kernel values are computed from them in float32, and sums of these in float64. So
+    the last digits of the products, which depend on blocks and threads, hardly ever change a kernel
+    value. Squared distances below the rounding error of the products are set to that error.
+
+    Parameters
+    ----------
+    X : ndarray or csr of shape (n_rows, n_features)
+    rows : ndarray of int or None
+        Positions of all rows that are used; None: those of the table.
+    radial : object of :class:`skcoreset._kernels.kernels.Radial`
+    weight : ndarray of float64
+        Weight of each of them in the mean.
+    size : int
+        Number of rows in the sample, less than there are positive weights.
+    seed : int
+    each : callable
+        As of :func:`skcoreset._kernels.threads.threads`.
+
+    Attributes
+    ----------
+    at : ndarray of shape (size,)
+        Positions of the sample among the rows that are used, ascending.
+    mean : ndarray of shape (size,)
+        Mean embedding of all rows at each row of the sample.
+    """
+
+    def __init__(self, X, rows, radial, weight, size, seed, each):
+        self.all, self.radial, self.n, self.each = StoredRows(X, rows, False), radial, size, each
+        drawn, share = draw(weight, random_numbers(self.all, seed, each), size)
+        order = np.argsort(drawn)
+        self.at, share = drawn[order], share[order] / share.sum()
+        landmarks = np.sort(np.argsort(order)[:LANDMARKS])  # the rows that were drawn first
+        memory = sklearn.get_config()["working_memory"] * 2**20
+        self.dense = not sparse.issparse(X) or size * X.shape[1] * 8 <= memory / 2
+        table = Euclidean(self._dense(X[self.at if rows is None else rows[self.at]]), None, True)
+        self.middle = table.middle
+        self.least = 16 * table.rounding * table.most_square * radial.unit**2
+        self.points = self._points_of(table.fetch(slice(0, size)))
+        self.mean = self._sums(self._calibrated(share, landmarks, weight / weight.sum()))
+
+    def _dense(self, rows):
+        return rows.toarray() if sparse.issparse(rows) and self.dense else rows
+
+    def points_at(self, at):
+        """The rows at positions `at` of all rows, as `kernel` takes them."""
+        return self._points_of(self._dense(self.all.fetch_float64(at)) - self.middle)
+
+    def _points_of(self, rows):
+        """Points ``(-2 x, 1, |x|^2)`` of shifted rows: right factors of squared distances."""
+        rows = rows * self.radial.unit
+        if sparse.issparse(rows):
+            squares = np.asarray(rows.multiply(rows).sum(axis=1)).reshape(-1, 1)
+            return sparse.hstack([-2 * rows, np.ones_like(squares), squares], format="csr")
+        squares = row_products(rows, rows)[:, None]
+        return np.hstack([-2 * rows, np.ones_like(squares), squares])
+
+    def kernel(self, left, right):
+        """Kernel of the points `left` and `right`, (len(left), len(right)), float32."""
+        parts = -0.5 * left[:, :-2], left[:, -1:], left[:, -2:-1]
+        if sparse.issparse(left):
+            squares = (sparse.hstack(parts, format="csr") @ right.T).toarray()
+        else:
+            squares = np.hstack(parts) @ right.T
+        np.maximum(squares, self.least, out=squares)
+        return self.radial.of_squares(squares.astype(np.float32))
+
+    def _calibrated(self, share, landmarks, weight):
+        """Weights of the sample: `share`, changed for the landmarks.
+
+        With these weights, the mean embedding of the sample is that of all rows at the landmarks.
+        """
+        points = self.points[landmarks]
+
+        def of_all(block):
+            return weight[block] @ self.kernel(self.points_at(block), points)
+
+        def of_sample(block):
+            return share[block] @ self.kernel(self.points[block], points)
+
+        # Blocks of a fixed size, as sums over blocks depend on it.
+        most = max(1, min(1024, 2**20 // self.all.terms))
+        wrong = sum(self.each(of_all, blocks_of(self.all.n, most)))
+        wrong -= sum(self.each(of_sample, blocks_of(self.n, most)))
+        K = self.kernel(points, points).astype(np.float64)
+        K[np.diag_indices_from(K)] += RIDGE
+        share = share.copy()
+        share[landmarks] += linalg.solve(K, wrong, assume_a="pos")
+        return share
+
+    def _sums(self, weight):
+        """``sum_j weight_j k(x_i, x_j)`` of each row of the sample, float64."""
+        total = np.zeros(self.n)
+
+        def upper(rows):
+            """Sums over the blocks to the right of the diagonal, in both directions."""
+            sums, left = np.zeros(self.n), self.points[rows]
+            for columns in blocks_of(self.n, SIDES[1], rows.start):
+                K = self.kernel(left, self.points[columns]).astype(np.float64)
+                sums[rows] += K @ weight[columns]
+                right = max(columns.start, rows.stop)
+                sums[right : columns.stop] += weight[rows] @ K[:, right - columns.start :]
+            return rows.start, sums[rows.start :]
+
+        for start, sums in self.each(upper, blocks_of(self.n, SIDES[0])):
+            total[start:] += sums
+        return total
+
+    def herd(self, size, initial, report=None):
+        """Positions of the picks among all rows; those of `initial` come first.
+
+        In a round, the sums of kernel values are kept up to date for the rows of the pool only.
+        """
+        picks, total = list(initial), np.zeros(self.n)
+        is_open = ~np.isin(self.at, initial)
+
+        def add(new):
+            def of_new(block):
+                K = self.kernel(new, self.points[block])
+                return K.sum(axis=0, dtype=np.float64)
+
+            blocks = blocks_of(self.n, 2048)
+            for block, sums in zip(blocks, self.each(of_new, blocks), strict=True):
+                total[block] += sums
+
+        for block in blocks_of(len(initial), SIDES[0]):
+            add(self.points_at(initial[block]))
+        if len(initial) and report is not None:
+            report(len(initial))
+        while len(picks) < size:
+            step = len(picks)
+            in_round = 1 if step < ONE_BY_ONE else min(ROUND, size - step)
+            pool, points = slice(0, self.n), self.points
+            if in_round > 1:
+                gain = np.where(is_open, (step + 1) * self.mean - total, -np.inf)
+                pool = np.sort(top_k(gain, max(ROUND, self.n // POOL)))
+                points = self.points[pool]
+            mean, of_pool, free = self.mean[pool], total[pool].copy(), is_open[pool].copy()
+            new = []
+            for at in range(step + 1, step + 1 + in_round):
+                gain = np.where(free, at * mean - of_pool, -np.inf)
+                width = TIE * (at * mean + of_pool + 1)
+                pick = int(np.argmax(gain + width >= (gain - width).max()))
+                free[pick] = False
+                new.append(pick)
+                of_pool += self.kernel(points[[pick]], points)[0]
+            new = np.arange(self.n)[pool][new]
+            is_open[new] = False
+            add(self.points[new])
+            picks.extend(self.at[new])
+            if report is not None:
+                report(len(picks))
+        return np.array(picks)
+
+
+def blocks_of(n, most, start=0):
+    return [slice(a, min(a + most, n)) for a in range(start, n, most)]
+
+
+def random_numbers(rows, seed, each=map):
+    """Numbers in (0, 1], one for each row, that depend on its values and `seed`, not on its place.
+
+    A number is a hash of the values that are not zero. Copies of a row get different numbers.
+    """
+    columns = _mixed(np.arange(rows.terms, dtype=np.uint64) + _mixed(np.uint64([seed])))
+
+    def of_block(block):
+        values = rows.fetch_float64(block)
+        if sparse.issparse(values):
+            hashes = _hashes(values.data, columns[values.indices])
+            sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(hashes, dtype=np.uint64)])
+            return np.diff(sums[values.indptr])
+        return _hashes(np.ascontiguousarray(values), columns).sum(axis=1, dtype=np.uint64)
+
+    blocks = blocks_of(rows.n, max(1, 2**17 // rows.terms))
+    hashes = _mixed(np.concatenate(list(each(of_block, blocks))))
+    order = np.argsort(hashes, kind="stable")
+    place, ordered = np.arange(rows.n, dtype=np.uint64), hashes[order]
+    first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    copies = place - np.maximum.accumulate(np.where(first, place, 0))
+    hashes[order] = _mixed(ordered + copies)
+    return ((hashes >> np.uint64(11)) + 1) * 2.0**-53
+
+
+def _hashes(values, columns):
+    hashes = values.view(np.uint64) ^ columns
+    hashes *= np.uint64(0x9E3779B97F4A7C15)
+    hashes ^= hashes >> np.uint64(32)
+    hashes[values == 0] = 0
+    return hashes
+
+
+def _mixed(x):
+    """The finalizer of the generator splitmix64 (Steele, Lea & Flood 2014)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def draw(weight, numbers, size):
+    """Priority sampling (Duffield, Lund & Thorup 2007) of `size` rows, and their weights.
+
+    Sums that are weighted by these are unbiased estimates of the sums over all rows. The rows are
+    those with the largest ratio of `weight` and `numbers`, in descending order of the ratio.
+    """
+    ratio = weight / numbers
+    drawn = top_k(ratio, size + 1)
+    return drawn[:-1], np.maximum(weight[drawn[:-1]], ratio[drawn[-1]])

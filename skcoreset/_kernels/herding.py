@@ -49,8 +49,8 @@ def herd(gram, size, weight, *, initial=(), n_candidates=None, seed=0, report=No
     """
     initial = np.asarray(initial, dtype=np.int64)
     some = n_candidates is not None and gram.can_sample
-    if some and n_candidates < np.count_nonzero(weight):
-        with threads() as each:
+    if some and n_candidates < np.count_nonzero(to_numpy(weight)):
+        with threads(gram.device == "cpu") as each:
             sample = gram.sample(weight, n_candidates, seed, each)
             return sample.herd(size, initial, report)
     xp = gram.xp

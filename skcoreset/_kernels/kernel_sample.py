@@ -4,7 +4,7 @@ import numpy as np
 import sklearn
 from scipy import linalg, sparse
 
-from skcoreset._backend import row_products
+from skcoreset._backend import put, row_products, to_numpy
 from skcoreset._kernels.distances import Euclidean
 from skcoreset._kernels.stored_rows import TIE, StoredRows
 from skcoreset._kernels.top_k import top_k
@@ -28,10 +28,10 @@ class KernelSample:
 
     Parameters
     ----------
-    X : ndarray or csr of shape (n_rows, n_features)
+    X : array or csr of shape (n_rows, n_features)
     rows : ndarray of int or None
         Positions of all rows that are used; None: those of the table.
-    radial : object of :class:`skcoreset._kernels.kernels.Radial`
+    radial : object of :class:`skcoreset._kernels.radial.Radial`
     weight : ndarray of float64
         Weight of each of them in the mean.
     size : int
@@ -44,19 +44,23 @@ class KernelSample:
     ----------
     at : ndarray of shape (size,)
         Positions of the sample among the rows that are used, ascending.
-    mean : ndarray of shape (size,)
+    mean : array of shape (size,), float64
         Mean embedding of all rows at each row of the sample.
     """
 
     def __init__(self, X, rows, radial, weight, size, seed, each):
         self.all, self.radial, self.n, self.each = StoredRows(X, rows, False), radial, size, each
+        self.xp, self.device = self.all.xp, self.all.device
         drawn, share = draw(weight, random_numbers(self.all, seed, each), size)
         order = np.argsort(drawn)
         self.at, share = drawn[order], share[order] / share.sum()
         landmarks = np.sort(np.argsort(order)[:LANDMARKS])  # the rows that were drawn first
         memory = sklearn.get_config()["working_memory"] * 2**20
         self.dense = not sparse.issparse(X) or size * X.shape[1] * 8 <= memory / 2
-        table = Euclidean(self._dense(X[self.at if rows is None else rows[self.at]]), None, True)
+        numbers = self.at if rows is None else rows[self.at]
+        if sparse.issparse(X):
+            X, numbers = self._dense(X[numbers]), None
+        table = Euclidean(X, numbers, in_float64=True)
         self.middle = table.middle
         self.least = 16 * table.rounding * table.most_square * radial.unit**2
         self.points = self._points_of(table.fetch(slice(0, size)))
@@ -64,6 +68,9 @@ class KernelSample:
 
     def _dense(self, rows):
         return rows.toarray() if sparse.issparse(rows) and self.dense else rows
+
+    def _on_device(self, values):
+        return self.xp.asarray(values, device=self.device)
 
     def points_at(self, at):
         """The rows at positions `at` of all rows, as `kernel` takes them."""
@@ -76,107 +83,134 @@ class KernelSample:
             squares = np.asarray(rows.multiply(rows).sum(axis=1)).reshape(-1, 1)
             return sparse.hstack([-2 * rows, np.ones_like(squares), squares], format="csr")
         squares = row_products(rows, rows)[:, None]
-        return np.hstack([-2 * rows, np.ones_like(squares), squares])
+        return self.xp.concat([-2 * rows, self.xp.ones_like(squares), squares], axis=1)
 
     def kernel(self, left, right):
         """Kernel of the points `left` and `right`, (len(left), len(right)), float32."""
-        parts = -0.5 * left[:, :-2], left[:, -1:], left[:, -2:-1]
+        parts = [-0.5 * left[:, :-2], left[:, -1:], left[:, -2:-1]]
         if sparse.issparse(left):
             squares = (sparse.hstack(parts, format="csr") @ right.T).toarray()
         else:
-            squares = np.hstack(parts) @ right.T
-        np.maximum(squares, self.least, out=squares)
-        return self.radial.of_squares(squares.astype(np.float32))
+            squares = self.xp.concat(parts, axis=1) @ right.T
+        return self.radial.single(squares, self.least)
 
     def _calibrated(self, share, landmarks, weight):
         """Weights of the sample: `share`, changed for the landmarks.
 
         With these weights, the mean embedding of the sample is that of all rows at the landmarks.
         """
-        points = self.points[landmarks]
+        points = self._some(landmarks)
+        of_sample, of_all = self._on_device(share), self._on_device(weight)
 
-        def of_all(block):
-            return weight[block] @ self.kernel(self.points_at(block), points)
+        def sums_of_all(block):
+            return of_all[block] @ self._kernel64(self.points_at(block), points)
 
-        def of_sample(block):
-            return share[block] @ self.kernel(self.points[block], points)
+        def sums_of_sample(block):
+            return of_sample[block] @ self._kernel64(self.points[block], points)
 
         # Blocks of a fixed size, as sums over blocks depend on it.
         most = max(1, min(1024, 2**20 // self.all.terms))
-        wrong = sum(self.each(of_all, blocks_of(self.all.n, most)))
-        wrong -= sum(self.each(of_sample, blocks_of(self.n, most)))
-        K = self.kernel(points, points).astype(np.float64)
-        K[np.diag_indices_from(K)] += RIDGE
+        wrong = sum(self.each(sums_of_all, blocks_of(self.all.n, most)))
+        wrong = wrong - sum(self.each(sums_of_sample, blocks_of(self.n, most)))
+        K = to_numpy(self._kernel64(points, points))
+        K = K + RIDGE * np.eye(len(K))
         share = share.copy()
-        share[landmarks] += linalg.solve(K, wrong, assume_a="pos")
-        return share
+        share[landmarks] += linalg.solve(K, to_numpy(wrong), assume_a="pos")
+        return self._on_device(share)
+
+    def _kernel64(self, left, right):
+        return self.xp.astype(self.kernel(left, right), self.xp.float64)
+
+    def _some(self, at):
+        """The points at positions `at`, an array, of the sample."""
+        if sparse.issparse(self.points):
+            return self.points[at]
+        return self.xp.take(self.points, self._on_device(at), axis=0)
 
     def _sums(self, weight):
         """``sum_j weight_j k(x_i, x_j)`` of each row of the sample, float64."""
-        total = np.zeros(self.n)
-
-        def upper(rows):
-            """Sums over the blocks to the right of the diagonal, in both directions."""
-            sums, left = np.zeros(self.n), self.points[rows]
-            for columns in blocks_of(self.n, SIDES[1], rows.start):
-                K = self.kernel(left, self.points[columns]).astype(np.float64)
-                sums[rows] += K @ weight[columns]
-                right = max(columns.start, rows.stop)
-                sums[right : columns.stop] += weight[rows] @ K[:, right - columns.start :]
-            return rows.start, sums[rows.start :]
-
-        for start, sums in self.each(upper, blocks_of(self.n, SIDES[0])):
-            total[start:] += sums
-        return total
+        return symmetric_sums(
+            lambda rows, columns: self._kernel64(self.points[rows], self.points[columns]),
+            weight,
+            self.each,
+        )
 
     def herd(self, size, initial, report=None):
         """Positions of the picks among all rows; those of `initial` come first.
 
         In a round, the sums of kernel values are kept up to date for the rows of the pool only.
         """
-        picks, total = list(initial), np.zeros(self.n)
-        is_open = ~np.isin(self.at, initial)
-
-        def add(new):
-            def of_new(block):
-                K = self.kernel(new, self.points[block])
-                return K.sum(axis=0, dtype=np.float64)
-
-            blocks = blocks_of(self.n, 2048)
-            for block, sums in zip(blocks, self.each(of_new, blocks), strict=True):
-                total[block] += sums
-
-        for block in blocks_of(len(initial), SIDES[0]):
-            add(self.points_at(initial[block]))
-        if len(initial) and report is not None:
-            report(len(initial))
-        while len(picks) < size:
-            step = len(picks)
+        xp, step = self.xp, len(initial)
+        total, every = 0 * self.mean, xp.arange(self.n, device=self.device)
+        is_open, picks = self._on_device(~np.isin(self.at, initial)), []
+        for block in blocks_of(step, SIDES[0]):
+            total = self._added(total, self.points_at(initial[block]))
+        while step < size:
             in_round = 1 if step < ONE_BY_ONE else min(ROUND, size - step)
-            pool, points = slice(0, self.n), self.points
+            pool, points = every, self.points
             if in_round > 1:
-                gain = np.where(is_open, (step + 1) * self.mean - total, -np.inf)
-                pool = np.sort(top_k(gain, max(ROUND, self.n // POOL)))
-                points = self.points[pool]
-            mean, of_pool, free = self.mean[pool], total[pool].copy(), is_open[pool].copy()
+                gain = xp.where(is_open, (step + 1) * self.mean - total, -xp.inf)
+                pool = xp.sort(top_k(gain, max(ROUND, self.n // POOL)))
+                points = self._some(pool)
+            mean, of_pool, free = (xp.take(x, pool) for x in (self.mean, total, is_open))
             new = []
             for at in range(step + 1, step + 1 + in_round):
-                gain = np.where(free, at * mean - of_pool, -np.inf)
+                gain = xp.where(free, at * mean - of_pool, -xp.inf)
                 width = TIE * (at * mean + of_pool + 1)
-                pick = int(np.argmax(gain + width >= (gain - width).max()))
-                free[pick] = False
-                new.append(pick)
-                of_pool += self.kernel(points[[pick]], points)[0]
-            new = np.arange(self.n)[pool][new]
-            is_open[new] = False
-            add(self.points[new])
-            picks.extend(self.at[new])
+                best = gain + width >= xp.max(gain - width)
+                pick = xp.argmax(xp.astype(best, xp.int8), keepdims=True)  # the first
+                put(free, pick, False)
+                new.append(xp.take(pool, pick))
+                if in_round > 1:
+                    of_pool = of_pool + self.kernel(self._some(new[-1]), points)[0, :]
+            new = xp.concat(new)
+            put(is_open, new, False)
+            total = self._added(total, self._some(new))
+            picks.append(new)
+            step += in_round
             if report is not None:
-                report(len(picks))
-        return np.array(picks)
+                report(step)
+        new = to_numpy(xp.concat(picks)) if picks else np.empty(0, dtype=np.int64)
+        return np.concatenate([initial, self.at[new]])
+
+    def _added(self, total, new):
+        """`total` plus the kernel of the points `new`."""
+
+        def of_block(block):
+            return self.xp.sum(self.kernel(new, self.points[block]), axis=0, dtype=self.xp.float64)
+
+        return total + self.xp.concat(list(self.each(of_block, blocks_of(self.n, 2048))))
+
+
+def symmetric_sums(block, weight, each):
+    """Product of a symmetric matrix and `weight`, of which `block` gives the upper blocks.
+
+    Parameters
+    ----------
+    block : callable
+        ``block(rows, columns)`` is a block of the matrix, float64; both are slices.
+    weight : array of shape (n,), float64
+    each : callable
+    """
+    n, total = weight.shape[0], 0 * weight
+
+    def upper(rows):
+        sums = 0 * weight
+        for columns in blocks_of(n, SIDES[1], rows.start):
+            K = block(rows, columns)
+            sums[rows] += K @ weight[columns]
+            right = max(columns.start, rows.stop)
+            sums[right : columns.stop] += weight[rows] @ K[:, right - columns.start :]
+        return sums[rows.start :]
+
+    bands = blocks_of(n, SIDES[0])
+    for rows, sums in zip(bands, each(upper, bands), strict=True):
+        total[rows.start :] += sums
+    return total
 
 
 def blocks_of(n, most, start=0):
+    """Slices of at most `most` positions."""
     return [slice(a, min(a + most, n)) for a in range(start, n, most)]
 
 
@@ -188,7 +222,7 @@ def random_numbers(rows, seed, each=map):
     columns = _mixed(np.arange(rows.terms, dtype=np.uint64) + _mixed(np.uint64([seed])))
 
     def of_block(block):
-        values = rows.fetch_float64(block)
+        values = to_numpy(rows.fetch_float64(block))
         if sparse.issparse(values):
             hashes = _hashes(values.data, columns[values.indices])
             sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(hashes, dtype=np.uint64)])

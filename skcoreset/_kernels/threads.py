@@ -10,12 +10,15 @@ __all__ = ["threads"]
 
 
 @contextmanager
-def threads():
+def threads(wanted=True):
     """Context of ``each(function, blocks)``: an iterator over ``function(block)`` in their order.
 
     There are as many threads as scikit-learn uses, which ``OMP_NUM_THREADS`` limits, and BLAS uses
-    one thread for each of them.
+    one thread for each of them. Without `wanted`, this is the function ``map``.
     """
+    if not wanted:
+        yield map
+        return
     n_threads = _openmp_effective_n_threads()
     with threadpool_limits(1, user_api="blas"):
         if n_threads == 1:

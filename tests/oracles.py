@@ -54,12 +54,19 @@ def herding(X, k, weight=None):
     return np.array(picks)
 
 
-def kernel_herding(K, k, weight=None):
-    """Chen et al. 2010 on the whole kernel matrix, without repeats."""
+def laplacian(X, length):
+    """exp(-|x - z| / length), Euclidean, in extended precision."""
+    X = np.asarray(X, dtype=np.longdouble)
+    distances = np.sqrt(((X[:, None, :] - X[None, :, :]) ** 2).sum(axis=2))
+    return np.exp(-distances / length).astype(float)
+
+
+def kernel_herding(K, k, weight=None, initial=()):
+    """Chen et al. 2010 on the whole kernel matrix, without repeats, after the picks `initial`."""
     weight = np.ones(len(K)) if weight is None else weight
     mean = K @ weight / weight.sum()
-    picks = []
-    for t in range(k):
+    picks = list(initial)
+    for t in range(len(picks), k):
         value = 2 * (t + 1) * mean - 2 * K[:, picks].sum(axis=1) - np.diag(K)
         value[picks] = -np.inf
         picks.append(int(value.argmax()))

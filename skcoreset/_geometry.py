@@ -77,11 +77,7 @@ class Herding(BaseCoreset):
     ----------
     {sample_indices_prefix}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        Weight of each selected sample: the number (or the total `sample_weight`) of the samples of
-        its class divided by the number of selected samples of its class. The weights are equal
-        within a class, also with `sample_weight`, because the method matches the unweighted mean of
-        the selected samples. They sum to n_samples, or to the total `sample_weight`.
+    {sample_weight_equal}
 
     {sampling_strategy_}
 
@@ -201,13 +197,7 @@ class Herding(BaseCoreset):
     def _check_groups(self, table, groups):
         if self.init is not None:
             check_initial_groups(self.init, groups)
-        for group in groups:
-            if isinstance(self.n_candidates, Integral) and self.n_candidates < group.size:
-                raise ValueError(
-                    f"n_candidates={self.n_candidates} is smaller than the number of samples to "
-                    f"select{group.of_the_class}, which is {group.size}. Give a larger number, "
-                    "'auto', or None for all samples."
-                )
+        check_n_candidates(self.n_candidates, groups)
 
     def _is_random(self):
         return self.n_candidates is not None and self.kernel in ("laplacian", "rbf")
@@ -238,6 +228,17 @@ class Herding(BaseCoreset):
             report=group.report,
         )
         return Picks(picks, weight=np.ones(len(picks)))
+
+
+def check_n_candidates(n_candidates, groups):
+    """Raise if a group has a budget that is larger than the number of its candidates."""
+    for group in groups:
+        if isinstance(n_candidates, Integral) and n_candidates < group.size:
+            raise ValueError(
+                f"n_candidates={n_candidates} is smaller than the number of samples to "
+                f"select{group.of_the_class}, which is {group.size}. Give a larger number, "
+                "'auto', or None for all samples."
+            )
 
 
 @fill_docstring

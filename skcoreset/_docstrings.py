@@ -199,10 +199,11 @@ PARAGRAPHS = {
         """,
     "sample_weight_equal": """
         sample_weight_ : ndarray of shape (n_coreset,)
-            Weight of each selected sample: the number (or the total `sample_weight`) of the samples of
-            its class divided by the number of selected samples of its class. The weights are equal
-            within a class, also with `sample_weight`, because the method matches the unweighted mean of
-            the selected samples. They sum to n_samples, or to the total `sample_weight`.
+            Weight of each selected sample: the number (or the total `sample_weight`) of the samples
+            of its class divided by the number of selected samples of its class. The weights are
+            equal within a class, also with `sample_weight`, because the method matches the
+            unweighted mean of the selected samples. They sum to n_samples, or to the total
+            `sample_weight`.
         """,
     "sample_weight_cells": """
         sample_weight_ : ndarray of shape (n_coreset,)

@@ -73,6 +73,36 @@ def kernel_herding(K, k, weight=None, initial=()):
     return np.array(picks)
 
 
+def coreset_loop(X, y, size, proba, min_trust=0.05, power=0.5, tilted=False):
+    """Coreset of the classes 0, 1, ...: for each class its samples, in order of selection.
+
+    `proba` are the probabilities that a proxy predicts.
+    """
+    n, classes = len(y), range(max(y) + 1)
+    best = [sorted(row)[::-1] for row in proba.tolist()]
+    trust = np.array([round(proba[i, y[i]] / best[i][0], 4) for i in range(n)])
+    unsure = np.array([round(1 - (best[i][0] - best[i][1]), 4) for i in range(n)])
+    tilt = np.ones(n)
+    if tilted:
+        base = min(0.5 + 3 * np.mean([proba[i].argmax() != y[i] for i in range(n)]), 0.8)
+        tilt = base + (1 - base) * unsure / unsure.mean()
+    sizes = largest_remainder(size, [tilt[y == c].sum() for c in classes])
+    length = sum(X[:, j].var() for j in range(X.shape[1])) ** 0.5
+    selected = []
+    for c in classes:
+        mine = [i for i in range(n) if y[i] == c]
+        trusted = [i for i in mine if trust[i] >= min_trust] or mine
+        K = np.array(
+            [[np.exp(-np.linalg.norm(X[i] - X[j]) / length) for j in trusted] for i in trusted]
+        )
+        herded = kernel_herding(
+            K, min(sizes[c], len(trusted)), trust[trusted] ** power * tilt[trusted]
+        )
+        others = sorted(set(mine) - set(trusted), key=lambda i: (-trust[i], i))
+        selected.append([trusted[i] for i in herded] + others[: sizes[c] - len(herded)])
+    return selected
+
+
 def welling(X, k):
     """Welling 2009: argmax <w, phi>, w += mean - phi; may repeat a row."""
     mean = X.mean(axis=0)

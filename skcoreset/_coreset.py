@@ -301,6 +301,9 @@ class Coreset(BaseCoreset):
     def _check_X(self, X):
         return check_numbers(self, X) if self.features is None else check_table(self, X)
 
+    def _uses_classes(self):
+        return True
+
     def _encode(self, y):
         if self.target_type == "continuous" and y is not None:
             check_finite_target(y)

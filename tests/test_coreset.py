@@ -367,6 +367,24 @@ def test_integers_can_be_a_continuous_target():
         Coreset(60, target_type="continuous").fit(X, ["a"] * len(X))
 
 
+def test_several_targets_and_unusable_ones(blobs, rng):
+    X = blobs[0]
+    whole = np.column_stack([np.arange(300.0), np.arange(300.0)[::-1]])
+    got, again = (Coreset(30, random_state=0).fit(X, Y) for Y in (whole, whole + 0.5))
+    np.testing.assert_array_equal(got.sample_indices_, again.sample_indices_)
+    frame = pd.DataFrame(whole, columns=["data", "b"])
+    same = Coreset(30, random_state=0).fit(X, frame)
+    np.testing.assert_array_equal(got.sample_indices_, same.sample_indices_)
+    for stratify in (None, "proportional"):
+        sampler = Coreset(30, stratify=stratify)
+        with pytest.raises(ValueError, match="Multilabel and multioutput"):
+            sampler.fit(X, rng.integers(0, 2, (300, 3)))
+        with pytest.raises(ValueError, match="y contains NaN"):
+            sampler.fit(X, np.where(np.arange(300) == 3, np.nan, 1.5))
+        with pytest.raises((ValueError, TypeError), match="Unknown label type"):
+            sampler.fit(X, np.array([1, "a"] * 150, dtype=object))
+
+
 def test_wrong_targets_are_suspicious(rng):
     X, y = load_diabetes(return_X_y=True)
     y[:20] += 2000

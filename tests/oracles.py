@@ -61,19 +61,24 @@ def laplacian(X, length):
     return np.exp(-distances / length).astype(float)
 
 
-def kernel_herding(K, k, weight=None, initial=()):
-    """Chen et al. 2010 on the whole kernel matrix, without repeats, after the picks `initial`."""
+def kernel_herding(K, k, weight=None, initial=(), early=None, n_early=0):
+    """Chen et al. 2010 on the whole kernel matrix, without repeats, after the picks `initial`.
+
+    With weights `early`, their mean is approached first; after `n_early` picks, that of `weight`.
+    """
     weight = np.ones(len(K)) if weight is None else weight
-    mean = K @ weight / weight.sum()
+    late = K @ weight / weight.sum()
     picks = list(initial)
     for t in range(len(picks), k):
+        part = 0 if early is None or t >= n_early else (1 - t / n_early) ** 2
+        mean = late if part == 0 else (1 - part) * late + part * (K @ early / early.sum())
         value = 2 * (t + 1) * mean - 2 * K[:, picks].sum(axis=1) - np.diag(K)
         value[picks] = -np.inf
         picks.append(int(value.argmax()))
     return np.array(picks)
 
 
-def coreset_loop(X, y, size, proba, min_trust=0.05, power=0.5, tilted=False):
+def coreset_loop(X, y, size, proba, min_trust=0.02, power=0.5, tilted=False):
     """Coreset of the classes 0, 1, ...: for each class its samples, in order of selection.
 
     `proba` are the probabilities that a proxy predicts.
@@ -96,7 +101,11 @@ def coreset_loop(X, y, size, proba, min_trust=0.05, power=0.5, tilted=False):
             [[np.exp(-np.linalg.norm(X[i] - X[j]) / length) for j in trusted] for i in trusted]
         )
         herded = kernel_herding(
-            K, min(sizes[c], len(trusted)), trust[trusted] ** power * tilt[trusted]
+            K,
+            min(sizes[c], len(trusted)),
+            tilt[trusted],
+            early=trust[trusted] ** power * tilt[trusted],
+            n_early=0.2 * len(mine),
         )
         others = sorted(set(mine) - set(trusted), key=lambda i: (-trust[i], i))
         selected.append([trusted[i] for i in herded] + others[: sizes[c] - len(herded)])

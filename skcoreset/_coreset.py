@@ -362,9 +362,11 @@ class Coreset(BaseCoreset):
     def _represent(self, table, groups):
         rng = check_random_state(self.random_state)
         n_samples = len(table.sample_weight)
-        X, self.transformer_ = transform_features(
-            self.features, table.X, table.y, table.sample_weight, rng
-        )
+        X, self.transformer_ = table.X, None  # checked already
+        if self.features is not None:
+            X, self.transformer_ = transform_features(
+                self.features, table.X, table.y, table.sample_weight, rng
+            )
         # Weights with any factor give the same selection.
         weight = table.sample_weight / table.sample_weight.max()
         present = np.flatnonzero(weight)

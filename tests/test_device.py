@@ -502,6 +502,8 @@ def test_work_decides(table, gpu, monkeypatch):
     n, d = X.shape
     works = {
         Herding(10, stratify=None): n * 10 * d,
+        Herding(10, kernel="rbf", stratify=None): n * n * d,
+        Herding(10, kernel="laplacian", n_candidates=30, stratify=None): 30 * 30 * d,
         KCenterGreedy(10, stratify=None): n * 10 * d,
         GraphCut(10, stratify=None): n * n * d,
         CRAIG(coreset_size=10, stratify=None): n * n * (d + 3),

@@ -1,5 +1,6 @@
 """The sampler for everybody: kernel herding of the samples whose targets can be trusted."""
 
+from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,9 +15,9 @@ from skcoreset._backend import take, to_numpy
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import seeded
 from skcoreset._features import AutoFeatures, transform_features
-from skcoreset._geometry import check_n_candidates
+from skcoreset._geometry import check_n_candidates, n_candidates_of, radial_work
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
-from skcoreset._kernels.herding import herd, n_candidates_for
+from skcoreset._kernels.herding import herd
 from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._kernels.top_k import top_k
 from skcoreset._trust import judge_labels, judge_targets
@@ -35,6 +36,15 @@ N_FOLDS = 3
 MOST_TRAINING_SAMPLES = 20_000  # of the default proxy, in each fold
 # Of a continuous target: its part in the squared distances, in units of that of all features.
 TARGET_VARIANCE = 0.09
+
+
+@dataclass(frozen=True)
+class _OnHost:
+    """What is known of each sample. It is no array, so that it is not moved to a GPU."""
+
+    trust: np.ndarray  # 1 where there is no proxy, and where the sample weight is 0
+    importance: np.ndarray  # factor of the sample weight in the mean of the class
+    tilt: np.ndarray | None  # factor of the sample weight in the quota of the class
 
 
 @fill_docstring
@@ -327,7 +337,8 @@ class Coreset(BaseCoreset):
         check_n_candidates(self.n_candidates, groups)
 
     def _device_work(self, represented, groups):
-        return "Coreset computes kernel values by the host only"
+        X = None if represented is None else represented[0]
+        return radial_work(X, groups, self.n_candidates)
 
     def _check_proxy(self, table):
         name = type(self).__name__
@@ -386,7 +397,7 @@ class Coreset(BaseCoreset):
             X = _with_target(X, table.auxiliary["target"], weight, length**2)
             length = total_deviation(X, weight)
         self.length_ = length
-        return X, trust, importance, tilt
+        return X, _OnHost(trust, importance, tilt)
 
     def _needs_proxy(self, table, present):
         used = self.min_trust > 0 or self.trust_power > 0 or self.weight_by_uncertainty
@@ -440,9 +451,10 @@ class Coreset(BaseCoreset):
             self.uncertainty_[present] = judgment.uncertainty
 
     def _shares(self, represented, groups):
-        tilt = represented[-1]
-        if tilt is not None:
-            return [g.mean_weight * (g.sample_weight @ g.rows_of(tilt)) for g in groups]
+        tilt = represented[1].tilt
+        if tilt is None:
+            return None
+        return [g.mean_weight * (g.sample_weight @ g.rows_of(tilt)) for g in groups]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -462,15 +474,14 @@ class Coreset(BaseCoreset):
     # Pick ----------------------------------------------------------------------------------------
 
     def _pick(self, represented, group):
-        X, trust, importance, _ = represented
-        trust = group.rows_of(trust)
-        weight = group.sample_weight * group.rows_of(importance)
+        X, on_host = represented
+        trust = group.rows_of(on_host.trust)
+        weight = group.sample_weight * group.rows_of(on_host.importance)
         if (trust >= self.min_trust).any():
             weight = np.where(trust >= self.min_trust, weight, 0.0)
         if not weight.any():
             weight = group.sample_weight
         initial = () if self.init is None else initial_positions(self.init, group)
-        auto = isinstance(self.n_candidates, str)
         n_open = np.count_nonzero(weight) + np.count_nonzero(weight[list(initial)] == 0)
         size = min(group.size, n_open)
         picks = herd(
@@ -478,7 +489,7 @@ class Coreset(BaseCoreset):
             size,
             weight,
             initial=initial,
-            n_candidates=n_candidates_for(group.size) if auto else self.n_candidates,
+            n_candidates=n_candidates_of(group, self.n_candidates),
             seed=group.random_state.randint(2**31 - 1),
             report=group.report,
         )

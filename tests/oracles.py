@@ -61,7 +61,7 @@ def laplacian(X, length):
     return np.exp(-distances / length).astype(float)
 
 
-def kernel_herding(K, k, weight=None, initial=()):
+def kernel_herding(K, k, weight=None, initial=(), candidates=None):
     """Chen et al. 2010 on the whole kernel matrix, without repeats, after the picks `initial`."""
     weight = np.ones(len(K)) if weight is None else weight
     mean = K @ weight / weight.sum()
@@ -69,6 +69,8 @@ def kernel_herding(K, k, weight=None, initial=()):
     for t in range(len(picks), k):
         value = 2 * (t + 1) * mean - 2 * K[:, picks].sum(axis=1) - np.diag(K)
         value[picks] = -np.inf
+        if candidates is not None:
+            value[np.setdiff1d(np.arange(len(K)), candidates)] = -np.inf
         picks.append(int(value.argmax()))
     return np.array(picks)
 
@@ -101,6 +103,14 @@ def coreset_loop(X, y, size, proba, min_trust=0.05, power=0.5, tilted=False):
         others = sorted(set(mine) - set(trusted), key=lambda i: (-trust[i], i))
         selected.append([trusted[i] for i in herded] + others[: sizes[c] - len(herded)])
     return selected
+
+
+def squared_mmd(K, picks, weight=None):
+    """Squared distance of the (weighted) mean of all feature vectors and that of the picks."""
+    weight = np.ones(len(K)) if weight is None else weight
+    difference = weight / weight.sum()
+    difference[picks] -= 1 / len(picks)
+    return difference @ K @ difference
 
 
 def welling(X, k):

@@ -1,5 +1,6 @@
 """Features for distances from a table as it is: numbers, dates, strings and categories."""
 
+import collections
 import datetime
 import itertools
 import math
@@ -174,31 +175,23 @@ class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
 
     def _fit_encoder(self, texts):
         n_samples = len(texts[0].values)
-        self._codes = [_codes_of(text.values) for text in texts]
-        encoder = OneHotEncoder(
-            min_frequency=max(2, math.ceil(MIN_FREQUENCY * n_samples)),
-            max_categories=MAX_CATEGORIES,
-            handle_unknown="infrequent_if_exist",
-            dtype=self._dtype,
+        self._codes = [_codes_of(text) for text in texts]
+        coded = self._coded(texts)
+        encoder = OneHotEncoder(handle_unknown="ignore", dtype=self._dtype).fit(coded)
+        widths = [len(codes) for codes in encoder.categories_]
+        self._shares = np.concatenate(
+            [
+                np.bincount(column + 1)[codes + 1] / n_samples
+                for column, codes in zip(coded.T, encoder.categories_, strict=True)
+            ]
         )
-        shares = encoder.fit_transform(self._coded(texts)).sum(axis=0, dtype=np.float64)
-        self._shares = np.asarray(shares).ravel() / n_samples
-        widths = [len(names) for names in _categories(encoder)]
         of_columns = np.split(self._shares, np.cumsum(widths)[:-1])
         variances = np.array([1 - (share**2).sum() for share in of_columns])
         self._factors = np.repeat(1 / np.sqrt(np.maximum(variances, 2 * LEAST_VARIANCE)), widths)
-        for text, width, rare in zip(texts, widths, encoder.infrequent_categories_, strict=True):
-            if width == 1 and rare is not None:
-                warn(
-                    f"{text.name} holds {len(rare)} different strings or categories, each in less "
-                    f"than {MIN_FREQUENCY:.1%} of the samples or in a single one. It has no "
-                    "influence on the selection. Leave it out of X, or give a transformer that "
-                    "converts it as features (transformer of TransformedSampler)."
-                )
         return encoder
 
     def _coded(self, texts):
-        """The values as integers, on which the encoder is much faster; -1 if not seen in fit."""
+        """The categories as integers, on which the encoder is much faster; -1 for rare ones."""
         coded = np.empty((len(texts[0].values), len(texts)), dtype=np.int64)
         for j, (text, codes) in enumerate(zip(texts, self._codes, strict=True)):
             coded[:, j] = [codes.get(value, -1) for value in text.values]
@@ -260,12 +253,10 @@ class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
             return names
         out = list(names[self.numeric_])
         if self.encoder_ is not None:
-            groups = zip(
-                names[~self.numeric_], self._codes, _categories(self.encoder_), strict=True
-            )
+            groups = zip(names[~self.numeric_], self._codes, self.encoder_.categories_, strict=True)
             for name, codes, categories in groups:
-                values = [*codes, "infrequent"]
-                out += [f"{name}_{values[category]}" for category in categories]
+                values = [*codes, "infrequent"]  # the code of which is -1
+                out += [f"{name}_{values[code]}" for code in categories]
         return np.array(out, dtype=object)
 
     def __sklearn_is_fitted__(self):
@@ -311,20 +302,21 @@ def _checked(estimator, X, reset=True):
     return X
 
 
-def _codes_of(values):
-    """The code of each value, in their order; the last one for None, if it is there."""
-    found = set(values)
-    names = [*sorted(found - {None}), *([None] if None in found else [])]
-    return {name: code for code, name in enumerate(names)}
-
-
-def _categories(encoder):
-    """For each column, the codes of the frequent categories, then -1 if the others are grouped."""
-    for codes, rare in zip(encoder.categories_, encoder.infrequent_categories_, strict=True):
-        if rare is None:
-            yield codes
-        else:
-            yield np.append(np.setdiff1d(codes, rare), -1)
+def _codes_of(text):
+    """The code of each frequent category of a column; None, if it is there, is a category too."""
+    counts = collections.Counter(text.values)
+    least = max(2, math.ceil(MIN_FREQUENCY * len(text.values)))
+    frequent = [name for name, count in counts.items() if count >= least]
+    if not frequent and len(counts) > 1:
+        warn(
+            f"{text.name} holds {len(counts)} different strings or categories, each in less than "
+            f"{MIN_FREQUENCY:.1%} of the samples or in a single one. It has no influence on the "
+            "selection. Leave it out of X, or give a transformer that converts it as features "
+            "(transformer of TransformedSampler)."
+        )
+    frequent.sort(key=lambda name: (-counts[name], name is None, name or ""))
+    kept = sorted(frequent[:MAX_CATEGORIES], key=lambda name: (name is None, name or ""))
+    return {name: code for code, name in enumerate(kept)}
 
 
 def _name_of(X, j):

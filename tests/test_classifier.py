@@ -845,7 +845,7 @@ def test_weights_whose_mean_is_not_positive_have_no_scale(blobs):
             return kept
 
     model = CoresetClassifier(HeardTree(), Signed(30, random_state=0))
-    with pytest.raises(ValueError, match="weight_scale='mean' .* have the mean 0. Use weight_sc"):
+    with pytest.raises(ValueError, match=r"weight_scale='mean' .* have the mean 0\. Use wei"):
         model.fit(X, y)
     model.set_params(weight_scale="total").fit(X, y)
     with pytest.raises(ValueError, match="'weight_scale' parameter of CoresetClassifier must be"):

@@ -24,7 +24,14 @@ from skcoreset._backend import to_numpy
 from skcoreset._baseline import Uniform
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import EstimatorMixin, replace_when_fitted
-from skcoreset._nested import needs_classes, purposes, resampling_steps, select, takes_weight
+from skcoreset._nested import (
+    innermost,
+    needs_classes,
+    purposes,
+    resampling_steps,
+    select,
+    takes_weight,
+)
 from skcoreset._validation import check_finite_target, check_table
 from skcoreset._warnings import warn
 
@@ -169,7 +176,8 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
     def _prepared_sampler(self):
         """Return an unfitted clone of the sampler with validated parameters."""
         sampler = clone(self._sampler())
-        for step in resampling_steps(sampler):
+        steps = resampling_steps(sampler)
+        for step in [*steps, *map(innermost, steps)]:
             if hasattr(step, "_parameter_constraints"):
                 step._validate_params()
         return sampler
@@ -449,7 +457,7 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
 
     def _prepared_sampler(self):
         sampler = super()._prepared_sampler()
-        for step in resampling_steps(sampler):
+        for step in map(innermost, resampling_steps(sampler)):
             params = step.get_params(deep=False) if hasattr(step, "get_params") else {}
             sizes = (params.get("coreset_size"), params.get("sampling_strategy"))
             if params.get("stratify") == "balanced" or any(isinstance(s, dict) for s in sizes):

@@ -9,7 +9,7 @@ from numbers import Number
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import check_array, check_consistent_length
@@ -73,7 +73,9 @@ def transform_features(features, X, y=None, sample_weight=None, random_state=Non
     if features is not None:
         transformer = AutoFeatures() if isinstance(features, str) else features
         if not _is_fitted(transformer):
-            transformer = seeded(transformer, random_state)
+            transformer = (
+                clone(transformer) if random_state is None else seeded(transformer, random_state)
+            )
             rows, labels = _rows_of_positive_weight(X, y, sample_weight)
             transformer.fit(_models.classifier_input(rows), to_numpy(labels))
         n_samples = _num_samples(X)
@@ -181,7 +183,7 @@ class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
         widths = [len(codes) for codes in encoder.categories_]
         self._shares = np.concatenate(
             [
-                np.bincount(column + 1)[codes + 1] / n_samples
+                np.bincount(column)[codes] / n_samples
                 for column, codes in zip(coded.T, encoder.categories_, strict=True)
             ]
         )
@@ -191,10 +193,10 @@ class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
         return encoder
 
     def _coded(self, texts):
-        """The categories as integers, on which the encoder is much faster; -1 for rare ones."""
+        """The categories as integers, on which the encoder is faster; rare ones are the last."""
         coded = np.empty((len(texts[0].values), len(texts)), dtype=np.int64)
         for j, (text, codes) in enumerate(zip(texts, self._codes, strict=True)):
-            coded[:, j] = [codes.get(value, -1) for value in text.values]
+            coded[:, j] = [codes.get(value, len(codes)) for value in text.values]
         return coded
 
     def transform(self, X):
@@ -255,7 +257,7 @@ class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
         if self.encoder_ is not None:
             groups = zip(names[~self.numeric_], self._codes, self.encoder_.categories_, strict=True)
             for name, codes, categories in groups:
-                values = [*codes, "infrequent"]  # the code of which is -1
+                values = [*codes, "infrequent"]
                 out += [f"{name}_{values[code]}" for code in categories]
         return np.array(out, dtype=object)
 
@@ -459,9 +461,9 @@ def _statistics(values):
             return center, 1.0, 0.0, 1.0
         unit = np.partition(far, len(far) // 2)[len(far) // 2]
         away /= unit
-    np.clip(away, -FARTHEST, FARTHEST, out=away)
-    mean = away.mean()
-    variance = np.mean((away - mean) ** 2)
+    near = away[np.abs(away) <= FARTHEST]
+    mean = near.mean()
+    variance = np.mean((near - mean) ** 2)
     return center, unit, mean, np.sqrt(max(variance, LEAST_VARIANCE))
 
 

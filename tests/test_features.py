@@ -17,7 +17,6 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -39,7 +38,7 @@ def people(n=200, seed=0):
             "gain": np.where(rng.random(n) < 0.9, 0.0, rng.lognormal(8, 1, n).round()),
             "hours": rng.normal(40, 12, n).round(2),
             "married": rng.random(n) < 0.3,
-            "country": rng.choice(["US", "MX", "PH"], n, p=[0.9, 0.07, 0.03]),
+            "country": rng.choice(["US", "MX", "PH"], n, p=[0.8, 0.12, 0.08]),
             "work": rng.choice(["private", "state", "self"], n),
             "since": pd.Timestamp("2010-05-01") + pd.to_timedelta(rng.integers(0, 4000, n), "D"),
         }
@@ -61,7 +60,7 @@ def test_checks_of_scikit_learn(estimator, check):
 def test_it_is_the_plain_loop(dtype, rng):
     X = rng.normal(size=(301, 6)).astype(dtype)
     X[:, 1] = np.exp(3 * X[:, 1])
-    X[:, 2] = rng.random(301) < 0.004
+    X[:, 2] = rng.random(301) < 0.01
     X[:, 3] = np.where(rng.random(301) < 0.8, 0, X[:, 3])
     X[rng.random(301) < 0.1, 4] = -999
     X[rng.random(301) < 0.1, 5] = np.nan
@@ -75,15 +74,15 @@ def test_it_is_the_plain_loop(dtype, rng):
 def test_without_outliers_it_is_the_standard_scaler(load):
     X, _ = load(return_X_y=True)
     got, usual = auto(X), StandardScaler().fit_transform(X)
-    tame = (np.abs(usual) < 4).all(axis=0)
-    assert tame.sum() >= 9
+    tame = (np.abs(usual) < 3.5).all(axis=0)
+    assert tame.sum() >= 2
     np.testing.assert_allclose(got[:, tame], usual[:, tame], atol=1e-9)
     # And a rank of samples is never turned round.
     for j in range(X.shape[1]):
         assert (np.diff(got[np.argsort(X[:, j]), j]) >= 0).all()
 
 
-@pytest.mark.parametrize(("share", "most"), [(0.002, 1.01), (0.05, 1.5), (0.1, 1.9)])
+@pytest.mark.parametrize(("share", "most"), [(0.002, 1.01), (0.05, 1.05), (0.1, 1.05)])
 @pytest.mark.parametrize("sentinel", [-999.0, 1e8, 1e30])
 def test_a_sentinel_does_not_set_the_scale(sentinel, share, most, rng):
     X = rng.normal(3, 2, size=(1000, 3))
@@ -181,7 +180,7 @@ def test_a_column_of_categories_weighs_as_much_as_one_of_numbers(rng):
             "x": rng.normal(size=2000),
             "two": rng.choice(["a", "b"], 2000),
             "many": rng.choice(list("abcdefghijkl"), 2000),
-            "skewed": rng.choice(["a", "b", "c"], 2000, p=[0.9, 0.07, 0.03]),
+            "skewed": rng.choice(["a", "b", "c"], 2000, p=[0.8, 0.12, 0.08]),
         }
     )
     transformer = AutoFeatures().fit(frame)
@@ -215,11 +214,11 @@ def test_rare_categories_are_one(rng):
     assert names == ["c_a", "c_b", "c_infrequent"]
     got = auto(frame)
     assert (got[9940:] == got[-1]).all()
-    wide = pd.DataFrame({"c": [f"{i:03}" for i in range(120)] * 9 + ["060"]})
+    wide = pd.DataFrame({"c": [f"k{i:03}" for i in range(120)] * 9 + ["k060"]})
     names = AutoFeatures().fit(wide).get_feature_names_out().tolist()
     assert len(names) == 51
-    assert {"c_060", "c_000", "c_infrequent"} < set(names)
-    assert "c_119" not in names
+    assert {"c_k060", "c_k000", "c_infrequent"} < set(names)
+    assert "c_k119" not in names
 
 
 def test_identifiers_take_no_memory_and_are_named(rng):
@@ -392,7 +391,7 @@ def test_none_is_the_table_itself(rng):
     with pytest.raises(ValueError, match="NaN"):
         transform_features(None, ROWS)
     with pytest.raises(ValueError, match="NaN"):
-        transform_features(SimpleImputer(strategy="constant", fill_value=np.nan), ROWS)
+        transform_features(FunctionTransformer(lambda X: X * 2), ROWS)
 
 
 def test_a_transformer_is_cloned_and_fitted_on_samples_of_positive_weight(rng):
@@ -419,7 +418,7 @@ def test_a_fitted_transformer_is_used_as_it_is(rng):
 
 
 def test_seeds_and_targets_reach_the_transformer(rng):
-    X, y = load_digits(return_X_y=True)
+    X, _ = load_digits(return_X_y=True)
     fits = [
         transform_features(
             TruncatedSVD(3, algorithm="randomized", n_iter=0),

@@ -110,7 +110,7 @@ def _rows_of_positive_weight(X, y, sample_weight):
 
 
 class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
-    """Turn the columns of a table into features on which Euclidean distances make sense.
+    """Transform a table to features whose Euclidean distances are meaningful.
 
     Each column of numbers becomes a feature of mean 0 and variance 1. Each column of strings or
     categories becomes features of the total variance 1, one for each category, so that it has the
@@ -118,19 +118,19 @@ class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
 
     - Numbers, bools, and strings or objects that can be converted to numbers: missing values are
       replaced by the median of the column. A value x becomes ``(x - median) / u``, where u is the
-      median of the distances ``|x - median|`` that are not 0. It is set to 8 or -8 if it is beyond,
-      and the result is standardized. Neither a value such as -999 or 1e8 in some samples nor an
-      outlier determines the scale. If no value is beyond, which is usual without outliers, the
-      result is that of :class:`~sklearn.preprocessing.StandardScaler`.
+      median of the distances ``|x - median|`` that are not 0. It is set to 8 or -8 if it is beyond.
+      The result is standardized by the mean and the standard deviation of the values that are not
+      beyond. So neither an outlier nor a value such as -999 or 1e8 in some of the samples has an
+      influence on the scale.
     - Dates and time spans are numbers: seconds since 1970, or of the span.
-    - Strings and categories: one-hot encoded. Missing values are a category. The categories of
-      less than 0.5 % of the samples, and those beyond the 50 most frequent ones, are one category.
+    - Strings and categories are one-hot encoded. A missing value is a category. The categories of
+      less than 0.5 % of the samples or of one sample, and those beyond the 50 most frequent ones,
+      are one category.
     - A column whose value is the same in all samples, or missing, becomes a feature that is 0.
     - A sparse matrix stays as it is.
 
-    If the variance of a column, in units of u squared, is less than 0.01, or if the categories
-    other than one are as rare, the column is divided by 0.1 instead of its standard deviation. So
-    a value that is almost always the same does not dominate the distances.
+    A standard deviation of less than 0.1 u is replaced by 0.1 u, so that two values of a column
+    that is almost constant do not dominate the distances. The same bound holds for categories.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
         ``(clip((x - center_) / unit_, -8, 8) - mean_) / scale_``.
 
     encoder_ : OneHotEncoder, or None
-        The encoder of the other columns.
+        The encoder of the other columns, on integers in place of their values.
 
     Notes
     -----

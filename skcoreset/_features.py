@@ -119,9 +119,8 @@ class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
     - Numbers, bools, and strings or objects that can be converted to numbers: missing values are
       replaced by the median of the column. A value x becomes ``(x - median) / u``, where u is the
       median of the distances ``|x - median|`` that are not 0. It is set to 8 or -8 if it is beyond.
-      The result is standardized by the mean and the standard deviation of the values that are not
-      beyond. So neither an outlier nor a value such as -999 or 1e8 in some of the samples has an
-      influence on the scale.
+      The result is standardized. So neither an outlier nor a value such as -999 or 1e8 in some of
+      the samples determines the scale.
     - Dates and time spans are numbers: seconds since 1970, or of the span.
     - Strings and categories are one-hot encoded. A missing value is a category. The categories of
       less than 0.5 % of the samples or of one sample, and those beyond the 50 most frequent ones,
@@ -461,9 +460,9 @@ def _statistics(values):
             return center, 1.0, 0.0, 1.0
         unit = np.partition(far, len(far) // 2)[len(far) // 2]
         away /= unit
-    near = away[np.abs(away) <= FARTHEST]
-    mean = near.mean()
-    variance = np.mean((near - mean) ** 2)
+    np.clip(away, -FARTHEST, FARTHEST, out=away)
+    mean = away.mean()
+    variance = np.mean((away - mean) ** 2)
     return center, unit, mean, np.sqrt(max(variance, LEAST_VARIANCE))
 
 

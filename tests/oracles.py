@@ -348,9 +348,9 @@ def standardized_robustly(X):
         median = held[(len(held) - 1) // 2]
         far = sorted(abs(value - median) for value in held if value != median)
         unit = far[len(far) // 2]
-        near = [(value - median) / unit for value in held if abs(value - median) <= 8 * unit]
-        mean = sum(near) / len(near)
-        variance = sum((value - mean) ** 2 for value in near) / len(near)
+        scaled = [max(-8, min(8, (value - median) / unit)) for value in held]
+        mean = sum(scaled) / len(scaled)
+        variance = sum((value - mean) ** 2 for value in scaled) / len(scaled)
         column = []
         for i in range(n):
             value = X[i][j] if X[i][j] == X[i][j] else median

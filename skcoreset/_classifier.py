@@ -142,9 +142,10 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
         """The weights of the coreset, as `weight_scale` says."""
         if self.weight_scale == "total":
             return weight
+        weight = np.asarray(weight, dtype=np.float64)
         if not np.sum(weight) > 0:
             raise ValueError(
-                f"weight_scale='mean' divides the weights by their mean, but the weights of "
+                "weight_scale='mean' divides the weights by their mean, but the weights of "
                 f"{sampler!r} have the mean {np.mean(weight):.6g}. Use weight_scale='total'."
             )
         weight = weight / np.mean(weight)
@@ -158,9 +159,10 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
         warn(
             f"{type(self).__name__} fits its estimator on the coreset of {sampler!r}, which "
             f"selects samples for {' and '.join(found)}. An estimator that is fitted on few of "
-            "these samples is often less accurate than with random samples. Use a sampler for "
-            "training such as FacilityLocation or Herding. To fit an estimator on these samples "
-            "in any case, pass the output of fit_resample to its fit method."
+            "these samples is often less accurate than one that is fitted on random samples. Use "
+            "a sampler for training, such as Coreset, FacilityLocation or Herding. To fit an "
+            "estimator on these samples without this warning, pass the output of fit_resample to "
+            "its fit method."
         )
 
     def _sampler(self):

@@ -154,8 +154,10 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
     def _check_purpose(self, sampler, y, y_small):
         """Warn if a small coreset was selected by a method that is not for training."""
         found = purposes(sampler)
-        if found is None or "training" in found or 2 * _num_samples(y_small) >= _num_samples(y):
+        if found is None or "training" in found:
             return
+        if 10 * _num_samples(y_small) >= 7 * _num_samples(y):
+            return  # the samples that are left out are few, whichever they are
         warn(
             f"{type(self).__name__} fits its estimator on the coreset of {sampler!r}, which "
             f"selects samples for {' and '.join(found)}. An estimator that is fitted on few of "
@@ -269,7 +271,7 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
     rows of `X`: samplers that generate samples (SMOTE, ClusterCentroids) raise an error. A
     Pipeline with several steps that resample has no weights.
 
-    A warning is raised if the sampler is not for training and selects less than half of the
+    A warning is raised if the sampler is not for training and selects less than 70 % of the
     samples. :class:`LeastConfidence`, :class:`Entropy`, :class:`Margin`, :class:`DeepFool` and
     :class:`ContrastiveActiveLearning` select samples to label; :class:`Forgetting`, :class:`EL2N`,
     :class:`GraNd`, :class:`AreaUnderMargin` and :class:`DataMap` are for cleaning, that is, for

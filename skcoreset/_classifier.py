@@ -149,9 +149,10 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
         """The weights of the coreset, as `weight_scale` says."""
         if self.weight_scale == "total":
             return weight
+        weight = np.asarray(weight, dtype=np.float64)
         if not np.sum(weight) > 0:
             raise ValueError(
-                f"weight_scale='mean' divides the weights by their mean, but the weights of "
+                "weight_scale='mean' divides the weights by their mean, but the weights of "
                 f"{sampler!r} have the mean {np.mean(weight):.6g}. Use weight_scale='total'."
             )
         weight = weight / np.mean(weight)
@@ -160,14 +161,17 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
     def _check_purpose(self, sampler, y, y_small):
         """Warn if a small coreset was selected by a method that is not for training."""
         found = purposes(sampler)
-        if found is None or "training" in found or 2 * _num_samples(y_small) >= _num_samples(y):
+        if found is None or "training" in found:
             return
+        if 10 * _num_samples(y_small) >= 7 * _num_samples(y):
+            return  # the samples that are left out are few, whichever they are
         warn(
             f"{type(self).__name__} fits its estimator on the coreset of {sampler!r}, which "
             f"selects samples for {' and '.join(found)}. An estimator that is fitted on few of "
-            "these samples is often less accurate than with random samples. Use a sampler for "
-            "training such as FacilityLocation or Herding. To fit an estimator on these samples "
-            "in any case, pass the output of fit_resample to its fit method."
+            "these samples is often less accurate than one that is fitted on random samples. Use "
+            "a sampler for training, such as Coreset, FacilityLocation or Herding. To fit an "
+            "estimator on these samples without this warning, pass the output of fit_resample to "
+            "its fit method."
         )
 
     def _sampler(self):
@@ -275,7 +279,7 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
     rows of `X`: samplers that generate samples (SMOTE, ClusterCentroids) raise an error. A
     Pipeline with several steps that resample has no weights.
 
-    A warning is raised if the sampler is not for training and selects less than half of the
+    A warning is raised if the sampler is not for training and selects less than 70 % of the
     samples. :class:`LeastConfidence`, :class:`Entropy`, :class:`Margin`, :class:`DeepFool` and
     :class:`ContrastiveActiveLearning` select samples to label; :class:`Forgetting`, :class:`EL2N`,
     :class:`GraNd`, :class:`AreaUnderMargin` and :class:`DataMap` are for cleaning, that is, for

@@ -141,15 +141,18 @@ def test_a_mixed_table_in_every_container(sampler, kind, mixed):
 
 def test_a_device(cancer):
     X, y = cancer
-    on_device = array_api_strict.asarray(X)
+    weight = 1.0 + y
+    there = array_api_strict.Device("device1")
+    on_device = [array_api_strict.asarray(array, device=there) for array in (X, y, weight)]
     for transformer in ("auto", StandardScaler()):
         sampler = TransformedSampler(transformer, KCenterGreedy(20))
-        expected = clone(sampler).fit(X, y)
-        rows, _ = sampler.fit_resample(on_device, y)
+        expected = clone(sampler).fit(X, y, weight)
+        rows, _ = sampler.fit_resample(*on_device)
         np.testing.assert_array_equal(sampler.sample_indices_, expected.sample_indices_)
-        assert type(rows) is type(on_device)
-    scorer = TransformedSampler(StandardScaler(), Margin(coreset_size=20)).fit(on_device, y)
-    np.testing.assert_array_equal(scorer.score_samples(on_device), scorer.score_samples(X))
+        np.testing.assert_array_equal(sampler.sample_weight_, expected.sample_weight_)
+        assert rows.device == there
+    scorer = TransformedSampler(StandardScaler(), Margin(coreset_size=20)).fit(X, y)
+    np.testing.assert_array_equal(scorer.score_samples(on_device[0]), scorer.score_samples(X))
 
 
 def test_texts():

@@ -22,7 +22,6 @@ from skcoreset._backend import (
     columns,
     holds_objects,
     is_foreign,
-    missing_values,
     take,
     to_numpy,
 )
@@ -356,7 +355,6 @@ def _in_words(name):
 
 
 def _read(values, name, as_numbers):
-    missing = missing_values(values)
     if as_numbers is None and _is_category(values):
         as_numbers = False
     if _is_dictionary(values):
@@ -367,10 +365,7 @@ def _read(values, name, as_numbers):
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name}. {_WAY_OUT}.")
     if as_numbers is not False and array.dtype.kind in "biuf":
-        array = array.astype(np.float32 if array.dtype == np.float32 else np.float64)
-        if missing is not None:
-            array[missing] = np.nan
-        return array
+        return array.astype(np.float32 if array.dtype == np.float32 else np.float64, copy=False)
     if as_numbers is not False and array.dtype.kind in "mM":
         return np.where(np.isnat(array), np.nan, _seconds(array))
     array = array.astype(object)

@@ -5,6 +5,7 @@ from skcoreset._boundary import DeepFool
 from skcoreset._classifier import CoresetClassifier, CoresetRegressor
 from skcoreset._config import config_context, get_config, set_config
 from skcoreset._contrastive import ContrastiveActiveLearning
+from skcoreset._coreset import Coreset
 from skcoreset._coverage import CoverageCentric, Moderate
 from skcoreset._dynamics import EL2N, Forgetting, GraNd
 from skcoreset._geometry import Herding, KCenterGreedy
@@ -26,6 +27,7 @@ __all__ = [
     "AreaUnderMargin",
     "BlackBoxTeaching",
     "ContrastiveActiveLearning",
+    "Coreset",
     "CoresetClassifier",
     "CoresetNystroem",
     "CoresetRegressor",

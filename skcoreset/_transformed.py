@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset import _models
-from skcoreset._baseline import Uniform
+from skcoreset._coreset import Coreset
 from skcoreset._docstrings import fill_docstring
 from skcoreset._features import AutoFeatures, transform_features
 from skcoreset._nested import indices_selected, needs_classes, resampling_steps, takes_weight
@@ -58,7 +58,7 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
         ``fit_resample`` and the fitted attribute `sample_indices_` is supported, such as a sampler
         of imbalanced-learn that selects samples. The budget and all other parameters of the
         selection are parameters of this sampler, for example ``sampler__coreset_size`` in a
-        parameter search. If None, ``Uniform(random_state=0)`` is used.
+        parameter search. If None, ``Coreset(features=None, random_state=0)`` is used.
 
     Attributes
     ----------
@@ -92,6 +92,7 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
 
     See Also
     --------
+    Coreset : The default sampler, which has a parameter `features` for the same purpose.
     CoresetClassifier : Fit a classifier on the selected samples.
     sklearn.compose.TransformedTargetRegressor : Transform the target in the same way.
 
@@ -129,7 +130,8 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
         self.sampler = sampler
 
     def _sampler(self):
-        return Uniform(random_state=0) if self.sampler is None else self.sampler
+        default = Coreset(features=None, random_state=0)
+        return default if self.sampler is None else self.sampler
 
     def _non_numeric_hint(self):
         return "transformer='auto' converts columns of any kind."

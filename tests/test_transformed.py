@@ -35,6 +35,7 @@ from test_contract import Recorder
 from test_features import people
 
 from skcoreset import (
+    Coreset,
     CoresetClassifier,
     CoresetRegressor,
     CoverageCentric,
@@ -98,6 +99,16 @@ def test_scaling_changes_the_picks(cancer):
     bare = TransformedSampler(None, KCenterGreedy(40)).fit(X, y)
     np.testing.assert_array_equal(bare.sample_indices_, raw)
     assert not hasattr(bare, "transformer_")
+
+
+def test_the_default_is_the_coreset_of_the_transformed_features(cancer):
+    X, y = cancer
+    got = TransformedSampler().fit(X, y)
+    scaled = AutoFeatures().fit_transform(X)
+    expected = Coreset(features=None, random_state=0).fit(scaled, y)
+    np.testing.assert_array_equal(got.sample_indices_, expected.sample_indices_)
+    same = Coreset(random_state=0).fit(X, y)
+    np.testing.assert_array_equal(got.sample_indices_, same.sample_indices_)
 
 
 def test_a_sentinel_does_not_decide_the_selection():

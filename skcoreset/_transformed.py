@@ -1,6 +1,7 @@
 """Selection in transformed features, of samples with their original ones."""
 
 from contextlib import nullcontext
+from copy import copy
 
 import numpy as np
 from sklearn.base import MetaEstimatorMixin, _fit_context, clone
@@ -173,6 +174,12 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
                 step.call_on_fit_task_begin(estimator=self)
                 sampler.fit_resample(X_new, y, **given)
                 step.call_on_fit_task_end(estimator=self)
+        self._publish_from(sampler)
+        if context is not None:
+            context.call_on_fit_task_end(estimator=self)
+
+    def _publish_from(self, sampler):
+        """Set the fitted attributes from those of the fitted sampler."""
         indices = indices_selected(sampler)
         if indices is None:
             raise TypeError(
@@ -187,8 +194,38 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
             if hasattr(steps[0], name):
                 setattr(self, name, getattr(steps[0], name))
         self.device_ = getattr(self, "device_", "cpu")
-        if context is not None:
-            context.call_on_fit_task_end(estimator=self)
+
+    @available_if(_sampler_has("truncate"))
+    def truncate(self, coreset_size, X=None, y=None, sample_weight=None):
+        """Get a fitted sampler of a smaller budget, by the method `truncate` of the sampler.
+
+        Parameters
+        ----------
+        coreset_size : int, float or dict
+            The smaller budget.
+
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features), default=None
+            The samples that were passed to `fit`, if the sampler requires them; it is given the
+            transformed ones.
+
+        y : array-like of shape (n_samples,), default=None
+            The targets that were passed to `fit`, with `X`.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            The sample weights that were passed to `fit`, with `X`.
+
+        Returns
+        -------
+        sampler : object
+            A fitted copy of this sampler, whose `sampler` and `sampler_` have the smaller budget.
+        """
+        check_is_fitted(self)
+        if X is not None:
+            X = self._transformed(X)
+        fitted = copy(self)
+        fitted._publish_from(self.sampler_.truncate(coreset_size, X, y, sample_weight))
+        fitted.sampler = clone(fitted.sampler_)
+        return fitted
 
     @available_if(_sampler_has("score_samples"))
     @fill_docstring
@@ -208,10 +245,13 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
             The scores.
         """
         check_is_fitted(self)
+        return self.sampler_.score_samples(self._transformed(X), *([] if y is None else [y]))
+
+    def _transformed(self, X):
         X = check_table(self, X, reset=False)
-        if hasattr(self, "transformer_"):
-            X = self.transformer_.transform(_models.classifier_input(X))
-        return self.sampler_.score_samples(X, *([] if y is None else [y]))
+        if not hasattr(self, "transformer_"):
+            return X
+        return self.transformer_.transform(_models.classifier_input(X))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -414,6 +414,22 @@ def test_progress_bars_reach_the_sampler_inside(cancer):
     assert everywhere.events == {"setup": 1, "begin": 32, "end": 32, "teardown": 1}
 
 
+@pytest.mark.skipif(not hasattr(KCenterGreedy, "truncate"), reason="no sampler has it")
+@pytest.mark.parametrize("inner", [KCenterGreedy(40), Herding(40), Uniform(40, random_state=0)])
+def test_truncate(inner, cancer):
+    X, y = cancer
+    got = TransformedSampler("auto", inner).fit(X, y)
+    data = (X, y) if isinstance(inner, KCenterGreedy) else ()
+    small = got.truncate(20, *data)
+    expected = TransformedSampler("auto", clone(inner).set_params(coreset_size=20)).fit(X, y)
+    np.testing.assert_array_equal(small.sample_indices_, expected.sample_indices_)
+    np.testing.assert_allclose(small.sample_weight_, expected.sample_weight_)
+    assert small.sampler.coreset_size == small.sampler_.coreset_size == 20
+    assert len(got.sample_indices_) == 40
+    assert small.fit_resample(X, y)[0].shape == (20, 30)
+    assert not hasattr(TransformedSampler("auto", RandomUnderSampler()), "truncate")
+
+
 def test_clone_pickle_and_a_fit_that_fails(cancer):
     X, y = cancer
     got = TransformedSampler("auto", KCenterGreedy(30)).fit(X, y)

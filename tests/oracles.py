@@ -385,3 +385,23 @@ def prob_cover(D, k, delta, weight=None):
 def fraction_of_pure_balls(D, labels, delta):
     """Share of open balls in which all rows have the label of the center."""
     return np.mean([(labels[D[i] < delta] == labels[i]).all() for i in range(len(D))])
+
+
+def standardized_robustly(X):
+    """`features="auto"` for columns of numbers, in loops."""
+    n, columns = len(X), []
+    for j in range(len(X[0])):
+        held = sorted(row[j] for row in X if row[j] == row[j])
+        median = held[(len(held) - 1) // 2]
+        far = sorted(abs(value - median) for value in held if value != median)
+        unit = far[len(far) // 2]
+        scaled = [max(-8, min(8, (value - median) / unit)) for value in held]
+        mean = sum(scaled) / len(scaled)
+        variance = sum((value - mean) ** 2 for value in scaled) / len(scaled)
+        column = []
+        for i in range(n):
+            value = X[i][j] if X[i][j] == X[i][j] else median
+            value = max(-8, min(8, (value - median) / unit))
+            column.append((value - mean) / max(variance, 0.01) ** 0.5)
+        columns.append(column)
+    return np.array(columns).T

@@ -1,5 +1,6 @@
 """The sampler for everybody: kernel herding of the samples whose targets can be trusted."""
 
+from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,9 +15,9 @@ from skcoreset._backend import take, to_numpy
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import seeded
 from skcoreset._features import AutoFeatures, transform_features
-from skcoreset._geometry import check_n_candidates
+from skcoreset._geometry import check_n_candidates, n_candidates_of, radial_work
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
-from skcoreset._kernels.herding import herd, n_candidates_for
+from skcoreset._kernels.herding import herd
 from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._kernels.top_k import top_k
 from skcoreset._trust import judge_labels, judge_targets
@@ -37,6 +38,14 @@ MOST_TRAINING_SAMPLES = 20_000  # of the default proxy, in each fold
 EARLY_FRACTION = 0.2
 # Of a continuous target: its part in the squared distances, in units of that of all features.
 TARGET_VARIANCE = 0.09
+
+
+@dataclass(frozen=True)
+class _OnHost:
+    """What is known of each sample. It is no array, so that it is not moved to a GPU."""
+
+    trust: np.ndarray  # 1 where there is no proxy, and where the sample weight is 0
+    tilt: np.ndarray | None  # factor of the sample weight in the mean and the quota of the class
 
 
 @fill_docstring
@@ -336,7 +345,8 @@ class Coreset(BaseCoreset):
         check_n_candidates(self.n_candidates, groups)
 
     def _device_work(self, represented, groups):
-        return "Coreset computes kernel values by the host only"
+        X = None if represented is None else represented[0]
+        return radial_work(X, groups, self.n_candidates)
 
     def _check_proxy(self, table):
         name = type(self).__name__
@@ -371,9 +381,11 @@ class Coreset(BaseCoreset):
     def _represent(self, table, groups):
         rng = check_random_state(self.random_state)
         n_samples = len(table.sample_weight)
-        X, self.transformer_ = transform_features(
-            self.features, table.X, table.y, table.sample_weight, rng
-        )
+        X, self.transformer_ = table.X, None  # checked already
+        if self.features is not None:
+            X, self.transformer_ = transform_features(
+                self.features, table.X, table.y, table.sample_weight, rng
+            )
         # Weights with any factor give the same selection.
         weight = table.sample_weight / table.sample_weight.max()
         present = np.flatnonzero(weight)
@@ -392,7 +404,7 @@ class Coreset(BaseCoreset):
             X = _with_target(X, table.auxiliary["target"], weight, length**2)
             length = total_deviation(X, weight)
         self.length_ = length
-        return X, trust, tilt
+        return X, _OnHost(trust, tilt)
 
     def _needs_proxy(self, table, present):
         used = self.min_trust > 0 or self.trust_power > 0 or self.weight_by_uncertainty
@@ -446,9 +458,10 @@ class Coreset(BaseCoreset):
             self.uncertainty_[present] = judgment.uncertainty
 
     def _shares(self, represented, groups):
-        tilt = represented[-1]
-        if tilt is not None:
-            return [g.mean_weight * (g.sample_weight @ g.rows_of(tilt)) for g in groups]
+        tilt = represented[1].tilt
+        if tilt is None:
+            return None
+        return [g.mean_weight * (g.sample_weight @ g.rows_of(tilt)) for g in groups]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -468,15 +481,14 @@ class Coreset(BaseCoreset):
     # Pick ----------------------------------------------------------------------------------------
 
     def _pick(self, represented, group):
-        X, trust, tilt = represented
-        trust = group.rows_of(trust)
+        X, on_host = represented
+        trust, tilt = group.rows_of(on_host.trust), on_host.tilt
         weight = group.sample_weight * (1 if tilt is None else group.rows_of(tilt))
         if (trust >= self.min_trust).any():
             weight = np.where(trust >= self.min_trust, weight, 0.0)
         early = weight * trust**self.trust_power
         differ = early.any() and not np.array_equal(early, weight)
         initial = () if self.init is None else initial_positions(self.init, group)
-        auto = isinstance(self.n_candidates, str)
         n_open = np.count_nonzero(weight) + np.count_nonzero(weight[list(initial)] == 0)
         size = min(group.size, n_open)
         picks = herd(
@@ -485,7 +497,7 @@ class Coreset(BaseCoreset):
             np.stack([weight, early], axis=1) if differ else weight,
             initial=initial,
             n_early=EARLY_FRACTION * group.n_samples,
-            n_candidates=n_candidates_for(group.size) if auto else self.n_candidates,
+            n_candidates=n_candidates_of(group, self.n_candidates),
             seed=group.random_state.randint(2**31 - 1),
             report=group.report,
         )

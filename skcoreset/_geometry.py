@@ -58,7 +58,7 @@ class Herding(BaseCoreset):
     n_candidates : int, "auto" or None, default="auto"
         Number of candidates per class for the kernels "laplacian" and "rbf". If a class has more
         samples, the selected ones are taken from a random sample of this size, and the mean over
-        all samples is estimated; see Notes. "auto" is 20 times the number of samples to select, but
+        all samples is estimated; see Notes. "auto" is 25 times the number of samples to select, but
         at least 20,000, and at most 100,000 or twice the number of samples to select, whichever is
         larger. None means all samples, with the exact mean. With other kernels all samples are
         candidates.
@@ -203,9 +203,14 @@ class Herding(BaseCoreset):
         return self.n_candidates is not None and self.kernel in ("laplacian", "rbf")
 
     def _device_work(self, X, groups):
-        if self.kernel not in (None, "linear"):
-            return f"kernel={self.kernel!r} is computed by the host only; None can run on a GPU"
-        return product_work(X, groups)
+        if self.kernel in (None, "linear"):
+            return product_work(X, groups)
+        if self.kernel not in ("laplacian", "rbf"):
+            return (
+                f"kernel={self.kernel!r} is computed by the host only; None, 'laplacian' and 'rbf' "
+                "can run on a GPU"
+            )
+        return radial_work(X, groups, self.n_candidates)
 
     def _represent(self, table, groups):
         if self.kernel == "laplacian":
@@ -217,17 +222,29 @@ class Herding(BaseCoreset):
 
     def _pick(self, X, group):
         params = {"length": self.length_} if self.kernel == "laplacian" else self.kernel_params
-        auto = isinstance(self.n_candidates, str)
         picks = herd(
             gram(X, self.kernel, params, rows=group.rows),
             group.size,
             group.sample_weight,
             initial=() if self.init is None else initial_positions(self.init, group),
-            n_candidates=n_candidates_for(group.size) if auto else self.n_candidates,
+            n_candidates=n_candidates_of(group, self.n_candidates),
             seed=group.random_state.randint(2**31 - 1),
             report=group.report,
         )
         return Picks(picks, weight=np.ones(len(picks)))
+
+
+def n_candidates_of(group, n_candidates):
+    """The number of candidates in a group, for a value of the parameter `n_candidates`."""
+    if n_candidates is None:
+        return group.n_samples
+    return n_candidates_for(group.size) if isinstance(n_candidates, str) else n_candidates
+
+
+def radial_work(X, groups, n_candidates):
+    """Number of multiplications of kernel herding, for `_device_work`."""
+    sizes = [min(group.n_samples, n_candidates_of(group, n_candidates)) for group in groups]
+    return sum(size**2 * X.shape[1] for size in sizes)
 
 
 def check_n_candidates(n_candidates, groups):
@@ -356,6 +373,7 @@ class KCenterGreedy(BaseMetricCoreset):
     """
 
     _precomputed = "distances"
+    _purposes = ("training", "labeling")
 
     _parameter_constraints = {
         **BaseMetricCoreset._parameter_constraints,

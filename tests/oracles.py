@@ -61,7 +61,7 @@ def laplacian(X, length):
     return np.exp(-distances / length).astype(float)
 
 
-def kernel_herding(K, k, weight=None, initial=(), early=None, n_early=0):
+def kernel_herding(K, k, weight=None, initial=(), candidates=None, early=None, n_early=0):
     """Chen et al. 2010 on the whole kernel matrix, without repeats, after the picks `initial`.
 
     With weights `early`, their mean is approached first; after `n_early` picks, that of `weight`.
@@ -74,6 +74,8 @@ def kernel_herding(K, k, weight=None, initial=(), early=None, n_early=0):
         mean = late if part == 0 else (1 - part) * late + part * (K @ early / early.sum())
         value = 2 * (t + 1) * mean - 2 * K[:, picks].sum(axis=1) - np.diag(K)
         value[picks] = -np.inf
+        if candidates is not None:
+            value[np.setdiff1d(np.arange(len(K)), candidates)] = -np.inf
         picks.append(int(value.argmax()))
     return np.array(picks)
 
@@ -110,6 +112,14 @@ def coreset_loop(X, y, size, proba, min_trust=0.02, power=0.5, tilted=False):
         others = sorted(set(mine) - set(trusted), key=lambda i: (-trust[i], i))
         selected.append([trusted[i] for i in herded] + others[: sizes[c] - len(herded)])
     return selected
+
+
+def squared_mmd(K, picks, weight=None):
+    """Squared distance of the (weighted) mean of all feature vectors and that of the picks."""
+    weight = np.ones(len(K)) if weight is None else weight
+    difference = weight / weight.sum()
+    difference[picks] -= 1 / len(picks)
+    return difference @ K @ difference
 
 
 def welling(X, k):
@@ -384,3 +394,23 @@ def prob_cover(D, k, delta, weight=None):
 def fraction_of_pure_balls(D, labels, delta):
     """Share of open balls in which all rows have the label of the center."""
     return np.mean([(labels[D[i] < delta] == labels[i]).all() for i in range(len(D))])
+
+
+def standardized_robustly(X):
+    """`features="auto"` for columns of numbers, in loops."""
+    n, columns = len(X), []
+    for j in range(len(X[0])):
+        held = sorted(row[j] for row in X if row[j] == row[j])
+        median = held[(len(held) - 1) // 2]
+        far = sorted(abs(value - median) for value in held if value != median)
+        unit = far[len(far) // 2]
+        scaled = [max(-8, min(8, (value - median) / unit)) for value in held]
+        mean = sum(scaled) / len(scaled)
+        variance = sum((value - mean) ** 2 for value in scaled) / len(scaled)
+        column = []
+        for i in range(n):
+            value = X[i][j] if X[i][j] == X[i][j] else median
+            value = max(-8, min(8, (value - median) / unit))
+            column.append((value - mean) / max(variance, 0.01) ** 0.5)
+        columns.append(column)
+    return np.array(columns).T

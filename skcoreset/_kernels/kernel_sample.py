@@ -14,8 +14,10 @@ __all__ = ["KernelSample", "draw", "late_of", "mean_at", "random_numbers", "symm
 LANDMARKS = 1000
 RIDGE = 1e-3  # is added to the diagonal of the kernel matrix of the landmarks
 SIDES = 256, 512  # of a block of kernel values, which stays in the cache
-# The first picks are made one by one, and the later ones in rounds, from a pool of n / POOL rows.
-ONE_BY_ONE, ROUND, POOL = 64, 8, 8
+LONG = 2**14  # of a block with one row
+# The first picks are made one by one. Later a single pick changes the mean of the picks little, and
+# they are made in rounds, from a pool of n / POOL rows.
+ONE_BY_ONE, ROUND, POOL = 10_000, 8, 8
 
 
 class KernelSample:
@@ -110,7 +112,7 @@ class KernelSample:
             return self._kernel64(self.points_at(block), points).T @ of_all[block]
 
         def sums_of_sample(block):
-            return self._kernel64(self.points[block], points).T @ of_sample[block]
+            return self._kernel64(self.points[block, :], points).T @ of_sample[block]
 
         # Blocks of a fixed size, as sums over blocks depend on it.
         most = max(1, min(1024, 2**20 // self.all.terms))
@@ -134,7 +136,7 @@ class KernelSample:
     def _sums(self, weight):
         """``sum_j weight_j k(x_i, x_j)`` of each row of the sample, float64."""
         return symmetric_sums(
-            lambda rows, columns: self._kernel64(self.points[rows], self.points[columns]),
+            lambda rows, columns: self._kernel64(self.points[rows, :], self.points[columns, :]),
             weight,
             self.each,
         )
@@ -148,7 +150,7 @@ class KernelSample:
         total, every = 0 * late_of(self.mean), xp.arange(self.n, device=self.device)
         is_open, picks = self._on_device(~np.isin(self.at, initial)), []
         for block in blocks_of(step, SIDES[0]):
-            total = self._added(total, self.points_at(initial[block]))
+            total = self._added(total, self.points_at(self._on_device(initial[block])))
         while step < size:
             in_round = 1 if step < ONE_BY_ONE else min(ROUND, size - step)
             pool, points = every, self.points
@@ -183,9 +185,11 @@ class KernelSample:
         """`total` plus the kernel of the points `new`."""
 
         def of_block(block):
-            return self.xp.sum(self.kernel(new, self.points[block]), axis=0, dtype=self.xp.float64)
+            return self.xp.sum(
+                self.kernel(new, self.points[block, :]), axis=0, dtype=self.xp.float64
+            )
 
-        return total + self.xp.concat(list(self.each(of_block, blocks_of(self.n, 2048))))
+        return total + self.xp.concat(list(self.each(of_block, blocks_of(self.n, LONG))))
 
 
 def symmetric_sums(block, weight, each):
@@ -246,7 +250,8 @@ def random_numbers(rows, seed, each=map):
 
     A number is a hash of the values that are not zero. Copies of a row get different numbers.
     """
-    columns = _mixed(np.arange(rows.terms, dtype=np.uint64) + _mixed(np.uint64([seed])))
+    seed = _mixed(np.array([seed + 1], dtype=np.uint64))
+    columns = _mixed(np.arange(rows.terms, dtype=np.uint64) + seed)
 
     def of_block(block):
         values = to_numpy(rows.fetch_float64(block))
@@ -257,7 +262,7 @@ def random_numbers(rows, seed, each=map):
         return _hashes(np.ascontiguousarray(values), columns).sum(axis=1, dtype=np.uint64)
 
     blocks = blocks_of(rows.n, max(1, 2**17 // rows.terms))
-    hashes = _mixed(np.concatenate(list(each(of_block, blocks))))
+    hashes = _mixed(np.concatenate(list(each(of_block, blocks))) + seed)
     order = np.argsort(hashes, kind="stable")
     place, ordered = np.arange(rows.n, dtype=np.uint64), hashes[order]
     first = np.concatenate([[True], ordered[1:] != ordered[:-1]])

@@ -115,6 +115,8 @@ class CoverageCentric(BaseCoreset):
 
     _defaults = {"sampler": "_sampler"}
 
+    _not_nested = "the number of samples of each bin depends on the budget"
+
     def __init__(
         self,
         sampler=None,

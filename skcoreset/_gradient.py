@@ -15,6 +15,7 @@ from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.outer_products import OuterProducts
 from skcoreset._kernels.set_functions import FacilityLocation
 from skcoreset._kernels.similarities import near_similarities, precise_enough
+from skcoreset._submodular import stochastic_is_not_nested
 from skcoreset._validation import check_table, encode
 from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks
 
@@ -210,6 +211,10 @@ class CRAIG(_GradientCoreset):
     def _stops_early(self):
         return None if self.epsilon is None else "the loss is at most epsilon"
 
+    @property
+    def _not_nested(self):
+        return stochastic_is_not_nested(self)
+
     def _check_params(self, table):
         if (self.coreset_size is None) != (self.epsilon is not None):
             raise ValueError(
@@ -247,12 +252,15 @@ class CRAIG(_GradientCoreset):
             stop=stop,
             report=group.report,
         )
-        weight = cover.cells(group.sample_weight)
-        return Picks(picks, weight, per_pick={"losses_": np.array(losses)})
+        weight, prefix = (of(group.sample_weight) for of in (cover.cells, cover.prefix_cells))
+        return Picks(picks, weight, per_pick={"losses_": np.array(losses)}, prefix=prefix)
 
-    def _publish(self, table, groups, picked):
-        super()._publish(table, groups, picked)
-        self.loss_ = float(sum(p.per_pick["losses_"][-1] for p in picked))
+    def _params_of_budget(self, coreset_size):
+        return {"coreset_size": coreset_size, "epsilon": None}
+
+    def _publish_parts(self, parts):
+        super()._publish_parts(parts)
+        self.loss_ = float(sum(part.picks.per_pick["losses_"][-1] for part in parts))
 
 
 @fill_docstring
@@ -373,6 +381,7 @@ class GradMatch(_GradientCoreset):
     """
 
     _stops_early = "they match the gradient as well as more would"
+    _not_nested = "its weights are fitted, and samples leave, as further samples are added"
 
     _parameter_constraints = {
         **BaseModelCoreset._parameter_constraints,

@@ -56,6 +56,10 @@ class _SetFunction(BaseMetricCoreset):
     def _is_random(self):
         return self.optimizer == "stochastic"
 
+    @property
+    def _not_nested(self):
+        return stochastic_is_not_nested(self)
+
     def _device_work(self, X, groups):
         def work(n, d):
             if self.n_neighbors is None:
@@ -76,8 +80,12 @@ class _SetFunction(BaseMetricCoreset):
             random_state=group.random_state,
             report=group.report,
         )
-        weight = objective.cells(group.sample_weight)
-        return Picks(picks, weight, per_pick={"gains_": group.mean_weight * gains})
+        return Picks(
+            picks,
+            objective.cells(group.sample_weight),
+            per_pick={"gains_": group.mean_weight * gains},
+            prefix=objective.prefix_cells(group.sample_weight),
+        )
 
     def _similarities(self, X, rows):
         if self._is_precomputed():
@@ -93,6 +101,13 @@ class _SetFunction(BaseMetricCoreset):
             own = np.repeat(np.arange(near.n), neighbors.shape[1])
             distances = _distances_of(near, own, neighbors.ravel()).reshape(neighbors.shape)
         return similarities.graph_similarities(neighbors, distances)
+
+
+def stochastic_is_not_nested(sampler):
+    """`_not_nested` of a method that has the parameter `optimizer`."""
+    if sampler.optimizer == "stochastic":
+        return "optimizer='stochastic' draws subsets whose size depends on the budget"
+    return None
 
 
 def _distances_of(near, left, right):
@@ -481,6 +496,8 @@ class ProbCover(BaseMetricCoreset):
         self.stratify = stratify
         self.random_state = random_state
 
+    _not_nested = None
+
     def _is_random(self):
         return isinstance(self.delta, str)
 
@@ -530,8 +547,8 @@ class ProbCover(BaseMetricCoreset):
         )
         picks, gains = greedy(covered, group.size, report=group.report)
         fraction = np.minimum(np.cumsum(gains) / group.sample_weight.sum(), 1.0)
-        weight = covered.cells(group.sample_weight)
-        return Picks(picks, weight, per_pick={"coverage_": fraction})
+        weight, prefix = (of(group.sample_weight) for of in (covered.cells, covered.prefix_cells))
+        return Picks(picks, weight, per_pick={"coverage_": fraction}, prefix=prefix)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_consistent_length
 from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._docstrings import fill_docstring
+from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
@@ -81,6 +82,8 @@ class CRAIG(_GradientCoreset):
         Only with ``coreset_size=None``: the selection ends as soon as L(S) is at most `epsilon`.
         Unless `stratify` is None, `epsilon` is divided among the classes in proportion to their
         numbers of samples, or their total `sample_weight`.
+
+    {init_samples}
 
     {stratify_labels}
 
@@ -183,6 +186,7 @@ class CRAIG(_GradientCoreset):
         "optimizer": [StrOptions({"lazy", "stochastic", "naive"})],
         "stochastic_epsilon": [Interval(Real, 0, 1, closed="neither")],
         "epsilon": [Interval(Real, 0, None, closed="left"), None],
+        "init": ["array-like", None],
         "random_state": ["random_state"],
     }
 
@@ -195,6 +199,7 @@ class CRAIG(_GradientCoreset):
         optimizer="lazy",
         stochastic_epsilon=0.01,
         epsilon=None,
+        init=None,
         stratify="proportional",
         random_state=None,
     ):
@@ -204,6 +209,7 @@ class CRAIG(_GradientCoreset):
         self.optimizer = optimizer
         self.stochastic_epsilon = stochastic_epsilon
         self.epsilon = epsilon
+        self.init = init
         self.stratify = stratify
         self.random_state = random_state
 
@@ -223,6 +229,12 @@ class CRAIG(_GradientCoreset):
                 "samples as epsilon requires, or epsilon=None to select coreset_size samples."
             )
         super()._check_params(table)
+        if self.init is not None:
+            check_initial(self.init, table.sample_weight, "None")
+
+    def _check_groups(self, table, groups):
+        if self.init is not None:
+            check_initial_groups(self.init, groups)
 
     def _is_random(self):
         return self.optimizer == "stochastic"
@@ -237,15 +249,18 @@ class CRAIG(_GradientCoreset):
         else:
             gradients = OuterProducts(a, h, bias, rows=group.rows)
         cover = FacilityLocation(near_similarities(precise_enough(gradients)), group.sample_weight)
-        losses = []
+        start, losses = () if self.init is None else initial_positions(self.init, group), []
 
         def stop():
             losses.append(group.mean_weight * cover.loss())
-            return self.epsilon is not None and losses[-1] <= self.epsilon * group.weight_fraction
+            if self.epsilon is None or len(losses) < len(start):
+                return False
+            return losses[-1] <= self.epsilon * group.weight_fraction
 
         picks, _ = greedy(
             cover,
             group.size,
+            start=start,
             optimizer=self.optimizer,
             epsilon=self.stochastic_epsilon,
             random_state=group.random_state,

@@ -395,6 +395,8 @@ class ProbCover(BaseMetricCoreset):
         A metric of :func:`sklearn.metrics.pairwise_distances`, except "precomputed". The clusters
         are those of :class:`~sklearn.cluster.KMeans`, which uses Euclidean distances.
 
+    {init_samples}
+
     {stratify}
 
     random_state : int, RandomState instance or None, default=None
@@ -474,6 +476,7 @@ class ProbCover(BaseMetricCoreset):
         "delta": [StrOptions({"purity"}), Interval(Real, 0, None, closed="neither")],
         "purity": [Interval(Real, 0, 1, closed="right")],
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
+        "init": ["array-like", None],
         "random_state": ["random_state"],
     }
 
@@ -485,6 +488,7 @@ class ProbCover(BaseMetricCoreset):
         purity=0.95,
         n_clusters=None,
         metric="euclidean",
+        init=None,
         stratify="proportional",
         random_state=None,
     ):
@@ -493,6 +497,7 @@ class ProbCover(BaseMetricCoreset):
         self.purity = purity
         self.n_clusters = n_clusters
         self.metric = metric
+        self.init = init
         self.stratify = stratify
         self.random_state = random_state
 
@@ -504,7 +509,13 @@ class ProbCover(BaseMetricCoreset):
     def _uses_classes(self):
         return isinstance(self.delta, str) and self.n_clusters is None
 
+    def _check_groups(self, table, groups):
+        if self.init is not None:
+            check_initial_groups(self.init, groups)
+
     def _check_params(self, table):
+        if self.init is not None:
+            check_initial(self.init, table.sample_weight, "None")
         if not isinstance(self.delta, str):
             return
         present = np.flatnonzero(table.sample_weight)
@@ -545,7 +556,8 @@ class ProbCover(BaseMetricCoreset):
         covered = set_functions.facility_location(
             similarities.GraphSimilarities(graph), group.sample_weight
         )
-        picks, gains = greedy(covered, group.size, report=group.report)
+        start = () if self.init is None else initial_positions(self.init, group)
+        picks, gains = greedy(covered, group.size, start=start, report=group.report)
         fraction = np.minimum(np.cumsum(gains) / group.sample_weight.sum(), 1.0)
         weight, prefix = (of(group.sample_weight) for of in (covered.cells, covered.prefix_cells))
         return Picks(picks, weight, per_pick={"coverage_": fraction}, prefix=prefix)

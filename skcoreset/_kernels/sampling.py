@@ -117,8 +117,9 @@ def inclusion_probabilities(sizes, m):
 class PrefixProbabilities:
     """The inclusion probabilities of the first m of some units in samples of m units, for each m.
 
-    ``PrefixProbabilities(sizes, picks)(m)`` equals ``inclusion_probabilities(sizes, m)[picks[:m]]``.
-    The memory is that of a few vectors of the length of `picks`.
+    With ``of = PrefixProbabilities(sizes, picks)``, ``of(m)`` is equal to
+    ``inclusion_probabilities(sizes, m)[picks[:m]]``. The memory is that of a few vectors of the
+    length of `picks`.
 
     Parameters
     ----------

@@ -396,7 +396,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         """The parts of the selection that remain with these sizes of the classes."""
         selected = self._selected
         known = {part.code: part for part in selected.parts}
-        wanted = {None: sizes} if isinstance(sizes, int) else dict(enumerate(sizes.tolist()))
+        wanted = {None: sizes} if isinstance(sizes, int) else dict(enumerate(map(int, sizes)))
         parts = []
         for code, size in wanted.items():
             if not size:

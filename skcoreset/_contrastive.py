@@ -118,6 +118,8 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     `X_ref` and in `score_samples`, a copy of both arrays. The fitted object stores the samples
     from which neighbors are taken.
 
+    {labels_in_rounds}
+
     References
     ----------
     .. [1] Margatina, K., Vernikos, G., Barrault, L., Aletras, N. "Active learning by acquiring

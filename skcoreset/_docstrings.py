@@ -387,6 +387,11 @@ PARAGRAPHS = {
         that is fitted on random samples, and mislabeled samples are often selected first. The
         weights correct for the class proportions, but not for the distribution within each class.
         """,
+    "labels_in_rounds": """
+        If samples are labeled in rounds, label at most about a tenth of the final number of samples
+        in each round, because the samples with the largest scores of one classifier are similar to
+        each other. The user guide has the measured accuracies.
+        """,
     "settles_2009": """
         .. [1] Settles, B. "Active learning literature survey." University of Wisconsin-Madison,
            Computer Sciences Technical Report 1648 (2009).

@@ -110,6 +110,8 @@ class LeastConfidence(_Uncertainty):
 
     {near_the_boundary}
 
+    {labels_in_rounds}
+
     References
     ----------
     {settles_2009}
@@ -191,6 +193,8 @@ class Entropy(_Uncertainty):
     {cost_of_prediction}
 
     {near_the_boundary}
+
+    {labels_in_rounds}
 
     References
     ----------
@@ -283,6 +287,8 @@ class Margin(_Uncertainty):
     {cost_of_prediction}
 
     {near_the_boundary}
+
+    {labels_in_rounds}
 
     References
     ----------

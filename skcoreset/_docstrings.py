@@ -390,7 +390,9 @@ PARAGRAPHS = {
     "labels_in_rounds": """
         If samples are labeled in rounds, label at most about a tenth of the final number of samples
         in each round, because the samples with the largest scores of one classifier are similar to
-        each other. The user guide has the measured accuracies.
+        each other. After 300 labels of the digits dataset, the accuracy of a logistic regression
+        is 0.96 with 10 or 30 samples in each round of `Margin`, 0.92 with a single round, and 0.94
+        with random samples.
         """,
     "settles_2009": """
         .. [1] Settles, B. "Active learning literature survey." University of Wisconsin-Madison,

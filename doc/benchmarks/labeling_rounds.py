@@ -8,7 +8,7 @@ the tables and writes labeling_rounds.rst.
 
 import argparse
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 from contrastive import machine, table
@@ -123,12 +123,12 @@ def tables(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="folder with letter.data.gz")
-    folder, start = parser.parse_args().data, perf_counter()
+    folder, start = parser.parse_args().data, process_time()
     title = "Labels in rounds: samples for each round"
     parts = "".join(tables(folder))
     out = f"{title}\n{'=' * len(title)}\n\n"
     out += (
-        f"Written by ``doc/benchmarks/labeling_rounds.py`` in {perf_counter() - start:.0f} s. "
+        f"Written by ``doc/benchmarks/labeling_rounds.py`` in {process_time() - start:.0f} s of CPU time. "
         f"{machine()}\n\n"
     )
     out += (

@@ -128,8 +128,8 @@ def main():
     parts = "".join(tables(folder))
     out = f"{title}\n{'=' * len(title)}\n\n"
     out += (
-        f"Written by ``doc/benchmarks/labeling_rounds.py`` in {process_time() - start:.0f} s of CPU time. "
-        f"{machine()}\n\n"
+        "Written by ``doc/benchmarks/labeling_rounds.py`` in "
+        f"{process_time() - start:.0f} s of CPU time. {machine()}\n\n"
     )
     out += (
         "In each round, the classifier is fitted on all labeled samples, and the samples with the\n"

@@ -30,6 +30,7 @@ from skcoreset import (
 from skcoreset._kernels.cells import PrefixCells
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.farthest_first import farthest_first, nearest_picks
+from skcoreset._kernels.sampling import PrefixProbabilities, Sizes, inclusion_probabilities
 from skcoreset.base import BaseCoreset
 
 
@@ -228,7 +229,8 @@ def test_cells_of_prob_cover(container, rng):
 
 def test_cells_of_k_center_with_ties(rng):
     X = rng.integers(0, 5, (200, 2)).astype(float)
-    for table in (X, X.astype(np.float32), sparse.csr_array(X), X + 1e6):
+    wide = rng.integers(0, 2, (200, 40)) * 0.1  # products of 40 features round in any order
+    for table in (X, X.astype(np.float32), sparse.csr_array(X), X + 1e6, wide, wide - 1e3):
         near = pairs(table)
         picks, _, nearest = farthest_first(near, 100, [0])
         np.testing.assert_array_equal(nearest_picks(near, picks), nearest)
@@ -236,6 +238,15 @@ def test_cells_of_k_center_with_ties(rng):
         for size in (1, 2, 30, 99):
             small = KCenterGreedy(size, init=[7]).fit(table)
             assert_same_fit(large.truncate(size, table), small)
+
+
+def test_inclusion_probabilities_of_each_prefix(rng):
+    size = np.r_[rng.exponential(1, 60) ** 4, 1e-200, 1e200, np.ones(10)]
+    sizes = Sizes(size)
+    order = rng.permutation(len(size))
+    of = PrefixProbabilities(sizes, order)
+    for m in range(1, len(size) + 1):
+        np.testing.assert_allclose(of(m), inclusion_probabilities(sizes, m)[order[:m]])
 
 
 def test_what_is_stored_does_not_grow_with_the_samples(rng):

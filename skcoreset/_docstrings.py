@@ -168,6 +168,14 @@ PARAGRAPHS = {
             Indices of the samples that are selected first. They are part of the coreset and count
             towards the budget.
         """,
+    "exclude": """
+        exclude : array-like of int, default=None
+            Indices of samples that are never selected, such as samples whose labels are known
+            already. Unlike samples of weight 0, they are used in all computations: the classifier
+            is fitted on them, and they have scores. They are not counted where `coreset_size` is a
+            fraction, in class proportions, and in `sample_weight_`, whose sum is the number (or the
+            total `sample_weight`) of the other samples.
+        """,
     "use_weights": """
         use_weights : "auto" or bool, default="auto"
             Whether `estimator` is fitted with the weights of the coreset. "auto" passes them if
@@ -399,6 +407,13 @@ PARAGRAPHS = {
         data: a classifier that is fitted on a small coreset of them is often less accurate than one
         that is fitted on random samples, and mislabeled samples are often selected first. The
         weights correct for the class proportions, but not for the distribution within each class.
+        """,
+    "labels_in_rounds": """
+        If samples are labeled in rounds, label at most about a tenth of the final number of samples
+        in each round, because the samples with the largest scores of one classifier are similar to
+        each other. After 300 labels of the digits dataset, the accuracy of a logistic regression
+        is 0.96 with 10 or 30 samples in each round of `Margin`, 0.92 with a single round, and 0.94
+        with random samples.
         """,
     "settles_2009": """
         .. [1] Settles, B. "Active learning literature survey." University of Wisconsin-Madison,

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skcoreset._docstrings import fill_docstring
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.distances import pairs
-from skcoreset._kernels.farthest_first import farthest_first
+from skcoreset._kernels.farthest_first import farthest_first, nearest_picks
 from skcoreset._kernels.herding import herd, n_candidates_for
 from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._metrics import METRICS, BaseMetricCoreset, metric_on_host, product_work
@@ -180,6 +180,10 @@ class Herding(BaseCoreset):
         self.stratify = stratify
         self.random_state = random_state
 
+    @property
+    def _not_nested(self):
+        return candidates_are_not_nested(self)
+
     def _check_params(self, table):
         if self.kernel is None and self.kernel_params:
             raise ValueError(
@@ -215,6 +219,9 @@ class Herding(BaseCoreset):
         if self.init is not None:
             check_initial_groups(self.init, groups)
         check_n_candidates(self.n_candidates, groups)
+        self._candidates_by_budget = self._is_random() and depend_on_budget(
+            self.n_candidates, groups
+        )
 
     def _is_random(self):
         return self.n_candidates is not None and self.kernel in ("laplacian", "rbf")
@@ -262,6 +269,19 @@ def radial_work(X, groups, n_candidates):
     """Number of multiplications of kernel herding, for `_device_work`."""
     sizes = [min(group.n_samples, n_candidates_of(group, n_candidates)) for group in groups]
     return sum(size**2 * X.shape[1] for size in sizes)
+
+
+def candidates_are_not_nested(sampler):
+    """`_not_nested` of a method that has the parameter `n_candidates`."""
+    if getattr(sampler, "_candidates_by_budget", False):
+        return "the number of candidates depends on the budget; give an int as n_candidates"
+
+
+def depend_on_budget(n_candidates, groups):
+    """Whether the candidates of a group are fewer for a smaller budget."""
+    return isinstance(n_candidates, str) and any(
+        min(n_candidates_for(group.size), group.n_samples) > n_candidates_for(1) for group in groups
+    )
 
 
 def check_n_candidates(n_candidates, groups):
@@ -391,6 +411,7 @@ class KCenterGreedy(BaseMetricCoreset):
 
     _precomputed = "distances"
     _purposes = ("training", "labeling")
+    _not_nested, _truncates_with_data = None, True
 
     _parameter_constraints = {
         **BaseMetricCoreset._parameter_constraints,
@@ -430,6 +451,9 @@ class KCenterGreedy(BaseMetricCoreset):
 
     def _pick(self, X, group):
         distances = pairs(X, self.metric, rows=group.rows)
+        if group.given is not None:
+            nearest = nearest_picks(distances, group.given)
+            return Picks(group.given, np.bincount(nearest, weights=group.sample_weight))
         first = self._first(distances, group)
         picks, radii, nearest = farthest_first(distances, group.size, first, report=group.report)
         cells = np.bincount(nearest, weights=group.sample_weight, minlength=len(picks))
@@ -444,6 +468,6 @@ class KCenterGreedy(BaseMetricCoreset):
             return [group.random_state.randint(distances.n)]
         return [distances.nearest_to_mean(group.sample_weight)]
 
-    def _publish(self, table, groups, picked):
-        super()._publish(table, groups, picked)
-        self.radius_ = float(max(p.per_pick["radii_"][-1] for p in picked))
+    def _publish_parts(self, parts):
+        super()._publish_parts(parts)
+        self.radius_ = float(max(part.picks.per_pick["radii_"][-1] for part in parts))

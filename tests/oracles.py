@@ -222,8 +222,8 @@ def largest_remainder(size, counts):
     return seats
 
 
-def facility_location(S, k, weight=None):
-    """Naive greedy on a similarity matrix: try every candidate at every step."""
+def facility_location(S, k, weight=None, init=()):
+    """Naive greedy on a similarity matrix: try every candidate at every step, after `init`."""
     weight = np.ones(len(S)) if weight is None else weight
     picks, gains, value = [], [], 0.0
     for _ in range(k):
@@ -231,13 +231,13 @@ def facility_location(S, k, weight=None):
         for j in range(len(S)):
             if j not in picks:
                 values[j] = weight @ S[:, [*picks, j]].max(axis=1)
-        picks.append(_lowest_of_largest(values))
+        picks.append(init[len(picks)] if len(picks) < len(init) else _lowest_of_largest(values))
         gains.append(values[picks[-1]] - value)
         value = values[picks[-1]]
     return np.array(picks), np.array(gains)
 
 
-def graph_cut(S, k, redundancy, weight=None):
+def graph_cut(S, k, redundancy, weight=None, init=()):
     """Naive greedy on ``sum_{V, S} s - redundancy sum_{S, S} s``."""
     weight = np.ones(len(S)) if weight is None else weight
     picks, gains, value = [], [], 0.0
@@ -247,7 +247,7 @@ def graph_cut(S, k, redundancy, weight=None):
             if j not in picks:
                 T = [*picks, j]
                 values[j] = (weight @ S[:, T]).sum() - redundancy * S[np.ix_(T, T)].sum()
-        picks.append(_lowest_of_largest(values))
+        picks.append(init[len(picks)] if len(picks) < len(init) else _lowest_of_largest(values))
         gains.append(values[picks[-1]] - value)
         value = values[picks[-1]]
     return np.array(picks), np.array(gains)
@@ -373,7 +373,18 @@ def graph_cut_of_distances(D, k, redundancy, weight=None):
     return np.array(picks), np.array(gains)
 
 
-def prob_cover(D, k, delta, weight=None):
+def cells(S, picks, weight=None):
+    """Weight of the rows most similar to each pick, the first of a tie; a pick is its own."""
+    weight, out = np.ones(len(S)) if weight is None else weight, np.zeros(len(picks))
+    picks = [int(pick) for pick in picks]
+    for row, w in enumerate(weight):
+        near = S[row, picks]
+        first = int(np.flatnonzero(near >= near.max() - 1e-12 * abs(near.max()))[0])
+        out[picks.index(row) if row in picks else first] += w
+    return out
+
+
+def prob_cover(D, k, delta, weight=None, init=()):
     """Yehuda et al. 2022: the ball with the largest weight of rows in no ball so far."""
     weight = np.ones(len(D)) if weight is None else weight
     covered, picks, fractions, cell = np.zeros(len(D), dtype=bool), [], [], np.full(len(D), -1)
@@ -382,6 +393,7 @@ def prob_cover(D, k, delta, weight=None):
     while len(picks) < k:
         gains = [-1 if j in picks else weight[inside[j] & ~covered].sum() for j in range(len(D))]
         pick = int(np.flatnonzero(np.isclose(gains, max(gains), rtol=1e-9, atol=1e-9))[0])
+        pick = init[len(picks)] if len(picks) < len(init) else pick
         cell[inside[pick] & ~covered] = len(picks)
         covered |= inside[pick]
         picks.append(pick)

@@ -6,6 +6,7 @@ from skcoreset._classifier import CoresetClassifier, CoresetRegressor
 from skcoreset._config import config_context, get_config, set_config
 from skcoreset._contrastive import ContrastiveActiveLearning
 from skcoreset._coverage import CoverageCentric, Moderate
+from skcoreset._curve import coreset_curve
 from skcoreset._dynamics import EL2N, Forgetting, GraNd
 from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
@@ -48,6 +49,7 @@ __all__ = [
     "TrainingDynamics",
     "Uniform",
     "config_context",
+    "coreset_curve",
     "get_config",
     "set_config",
 ]

@@ -7,6 +7,7 @@ from skcoreset._config import config_context, get_config, set_config
 from skcoreset._contrastive import ContrastiveActiveLearning
 from skcoreset._coverage import CoverageCentric, Moderate
 from skcoreset._curve import coreset_curve
+from skcoreset._curve_display import CoresetCurveDisplay
 from skcoreset._dynamics import EL2N, Forgetting, GraNd
 from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
@@ -27,6 +28,7 @@ __all__ = [
     "BlackBoxTeaching",
     "ContrastiveActiveLearning",
     "CoresetClassifier",
+    "CoresetCurveDisplay",
     "CoresetNystroem",
     "CoresetRegressor",
     "CoverageCentric",

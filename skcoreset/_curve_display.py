@@ -252,32 +252,211 @@ class CoresetCurveDisplay:
                 f"score_type={score_type!r} requires training scores, but the results contain "
                 "none. Use coreset_curve(..., return_train_score=True), or score_type='test'."
             )
-        panels = self._panels(score_name)
-        own_figure = ax is None
-        axes = _axes(ax, len(panels))
-        style = _Style(
+        names = self._score_names(score_name, negate_score)
+        axes = _axes(ax, len(names))
+        panel = _Panel(
+            self.results,
             x=x,
+            kinds=kinds,
             sign=-1 if negate_score else 1,
-            std=std_display_style,
-            full=plot_full and "full_fit_times" in self.results,
-            line_kw={"marker": "o", "markersize": 4} | (line_kw or {}),
+            std_display_style=std_display_style,
+            plot_full=plot_full and "full_fit_times" in self.results,
+            line_kw={"markersize": 4} | (line_kw or {}),
             fill_between_kw={"alpha": 0.15, "linewidth": 0} | (fill_between_kw or {}),
-            errorbar_kw={"marker": "o", "markersize": 4, "capsize": 3} | (errorbar_kw or {}),
-            full_kw={"color": _REFERENCE, "linestyle": "--"} | (full_kw or {}),
+            errorbar_kw={"markersize": 4, "capsize": 3} | (errorbar_kw or {}),
+            full_kw={"color": "0.2", "linestyle": "--", "linewidth": 1.2} | (full_kw or {}),
         )
-        drawn = {}
-        for one, (scorer, name) in zip(axes, panels.items(), strict=True):
-            drawn[scorer] = self._draw(one, scorer, kinds, style)
-            one.set_ylabel(_negated(name) if negate_score and score_name is None else name)
-            one.set_xlabel(_LABELS[x])
-            self._set_ticks(one, x)
-        if own_figure:
-            axes[-1].legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), frameon=False)
+        artists = {}
+        for one, (scorer, name) in zip(axes, names.items(), strict=True):
+            artists[scorer] = panel.draw(one, scorer)
+            one.set(xlabel=_LABELS[x], ylabel=name)
+        if ax is None:  # outside, where it covers no line
+            axes[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
         else:
             axes[-1].legend()
-        self.ax_ = axes if None not in panels else axes[0]
+        alone = None in names
+        self.ax_ = axes[0] if alone else axes
         self.figure_ = axes[0].figure
         for attribute in ("lines_", "fill_between_", "errorbar_", "full_line_"):
-            of_all = {scorer: artists[attribute] for scorer, artists in drawn.items()}
-            setattr(self, attribute, of_all[None] if None in panels else of_all)
+            values = {scorer: found[attribute] for scorer, found in artists.items()}
+            setattr(self, attribute, values[None] if alone else values)
         return self
+
+    def frame(self):
+        """Return the plotted values as a dataframe with one row per sampler and size.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            The columns are `sampler`, `coreset_size`, `rows`, `fraction` and `time`, which are the
+            values of the axis of `x`, and for each score its mean and its standard deviation over
+            the splits and draws, for example `test_score` and `test_score_std`. The last row is
+            that of all samples, and its `coreset_size` is NaN.
+        """
+        import pandas as pd
+
+        results = self.results
+        kinds = [kind for kind in ("test", "train") if f"{kind}_scores" in results]
+        scorers = self._score_names(None, False)
+        rows = []
+        for s, name in enumerate(results.sampler_names):
+            points = {x: _positions(results, x, s) for x in _LABELS}
+            for kind in kinds:
+                for scorer in scorers:
+                    label = f"{kind}_{scorer or 'score'}"
+                    points[label], points[f"{label}_std"] = _mean_and_std(results, kind, scorer, s)
+            for k, size in enumerate(results.coreset_sizes):
+                row = {"sampler": name, "coreset_size": float(size)}
+                rows.append(row | {label: values[k] for label, values in points.items()})
+        if "full_fit_times" in results:
+            row = {"sampler": ALL_SAMPLES, "coreset_size": np.nan, "fraction": 1.0}
+            row |= {"rows": results.n_train.mean(), "time": results.full_fit_times.mean()}
+            for kind in kinds:
+                for scorer in scorers:
+                    scores = _of_scorer(results[f"full_{kind}_scores"], scorer)
+                    label = f"{kind}_{scorer or 'score'}"
+                    row |= {label: scores.mean(), f"{label}_std": scores.std()}
+            rows.append(row)
+        return pd.DataFrame(rows, columns=list(rows[0]))
+
+    def _score_names(self, score_name, negate_score):
+        """``{scorer: label of the axis}``; the scorer is None if there is one."""
+        names = self.results.score_name
+        names = names if isinstance(self.results.test_scores, PerScorer) else {None: names}
+        if score_name is not None:
+            return dict.fromkeys(names, score_name)
+        return {scorer: _negated(name) if negate_score else name for scorer, name in names.items()}
+
+
+class _Panel:
+    """Draws the curves of one scorer."""
+
+    _markers = "osD^vP*X"
+
+    def __init__(self, results, **style):
+        self.results = results
+        vars(self).update(style)
+
+    def draw(self, ax, scorer):
+        results, lines, bands, bars = self.results, [], [], []
+        looks = self._looks()
+        for kind in self.kinds:
+            for s, name in enumerate(results.sampler_names):
+                x = _positions(results, self.x, s)
+                mean, std = _mean_and_std(results, kind, scorer, s)
+                mean = self.sign * mean
+                look = looks[s] | {"label": self._label(name, kind, s)}
+                if kind == "train":
+                    look |= {"linestyle": ":"}
+                if self.std_display_style == "errorbar":
+                    bars.append(ax.errorbar(x, mean, std, **(look | self.errorbar_kw)))
+                    continue
+                lines += ax.plot(x, mean, **(look | self.line_kw))
+                if self.std_display_style == "fill_between":
+                    style = {"color": lines[-1].get_color()} | self.fill_between_kw
+                    bands.append(ax.fill_between(x, mean - std, mean + std, **style))
+        full_line = self._draw_full(ax, scorer) if self.plot_full else None
+        self._scale(ax)
+        style = self.std_display_style
+        return {
+            "lines_": None if style == "errorbar" else lines,
+            "fill_between_": bands if style == "fill_between" else None,
+            "errorbar_": bars if style == "errorbar" else None,
+            "full_line_": full_line,
+        }
+
+    def _looks(self):
+        """Color and marker of each sampler; the random draws are gray and below the others."""
+        looks, others = [], 0
+        for n_draws, name in zip(self.results.n_draws, self.results.sampler_names, strict=True):
+            if n_draws > 1 or name == "Uniform":
+                looks.append({"color": "0.55", "marker": "o", "zorder": 1.9})
+            else:
+                marker = self._markers[others % len(self._markers)]
+                looks.append({"color": f"C{others + (others >= 7)}", "marker": marker})
+                others += 1  # C7 is gray
+        return looks
+
+    def _label(self, name, kind, s):
+        n_draws = self.results.n_draws[s]
+        words = [name if n_draws == 1 else f"{name} ({n_draws} draws)"]
+        return ", ".join(words + ([kind] if len(self.kinds) > 1 else []))
+
+    def _draw_full(self, ax, scorer):
+        scores = _of_scorer(self.results[f"full_{self.kinds[-1]}_scores"], scorer)
+        score = self.sign * scores.mean()
+        label = f"{ALL_SAMPLES} ({self.results.n_train.mean():,.0f})"
+        line = ax.axhline(score, **({"label": label, "zorder": 1.8} | self.full_kw))
+        if self.x == "time":
+            ax.plot(self.results.full_fit_times.mean(), score, "*", color=line.get_color(), ms=9)
+        return line
+
+    def _scale(self, ax):
+        """Logarithmic or linear, by the rule of LearningCurveDisplay; ticks at the sizes."""
+        results = self.results
+        n_samplers = len(results.sampler_names)
+        values = np.array([_positions(results, self.x, s) for s in range(n_samplers)])
+        if self.x != "time":
+            values = values.max(axis=0)
+        gaps = np.diff(np.unique(values))
+        logarithmic = len(gaps) > 1 and gaps.max() / gaps.min() > 5
+        ax.set_xscale("log" if logarithmic else "linear")
+        if self.x == "time" or len(results.coreset_sizes) > 8:
+            return
+        labels = [f"{v:,.0f}" if self.x == "rows" else f"{100 * v:.2g} %" for v in values]
+        ax.set_xticks(values, labels)
+        ax.xaxis.minorticks_off()
+
+
+def _axes(ax, n_panels):
+    """The axes of the panels: those of the user, or those of a new figure."""
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        size = (2.2 + 4.6 * n_panels, 4.0)
+        _, axes = plt.subplots(1, n_panels, figsize=size, squeeze=False, layout="constrained")
+        return axes.ravel()
+    axes = np.array([ax], dtype=object).ravel()
+    if len(axes) != n_panels:
+        raise ValueError(
+            f"ax has {len(axes)} axes, but the results have {n_panels} scorers, and each scorer is "
+            f"plotted on axes of its own. Use ax=None, or give {n_panels} axes."
+        )
+    return axes
+
+
+def _check_plot(x, std_display_style, score_type):
+    given = {"x": x, "std_display_style": std_display_style, "score_type": score_type}
+    accepted = {
+        "x": tuple(_LABELS),
+        "std_display_style": ("fill_between", "errorbar", None),
+        "score_type": ("test", "train", "both"),
+    }
+    for name, value in given.items():
+        if value not in accepted[name]:
+            raise ValueError(f"{name}={value!r} is not one of {list(accepted[name])}.")
+
+
+def _negated(name):
+    """The name of the negative score, as in LearningCurveDisplay."""
+    if name.startswith("Negative "):
+        return name.removeprefix("Negative ").capitalize()
+    return f"Negative {name.lower()}"
+
+
+def _positions(results, x, s):
+    """The values of the axis of x for one sampler, of shape (n_sizes,)."""
+    if x == "time":
+        return (results.select_times[s] + results.fit_times[s]).mean(axis=1)
+    rows = results.n_rows[s]
+    return (rows if x == "rows" else rows / results.n_train).mean(axis=1)
+
+
+def _mean_and_std(results, kind, scorer, s):
+    """Mean and standard deviation of the scores over splits and draws, each (n_sizes,)."""
+    draws = _of_scorer(results[f"{kind}_draws"], scorer)[results.sampler_names[s]]
+    return draws.mean(axis=(0, 2)), draws.std(axis=(0, 2))
+
+
+def _of_scorer(values, scorer):
+    return values if scorer is None else values[scorer]

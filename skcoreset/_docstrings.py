@@ -248,6 +248,46 @@ PARAGRAPHS = {
             samplers that is None. Pass an int for reproducible results. The splits and the
             estimator have their own `random_state`.
         """,
+    "plot_parameters": """
+        ax : matplotlib Axes or array of Axes, default=None
+            The axes; one for each scorer. If None, a new figure is created.
+
+        x : {"rows", "fraction", "time"}, default="rows"
+            The horizontal axis: the number of selected samples, this number divided by the number
+            of training samples, or the seconds of the selection and of fitting the estimator. All
+            of them are means over the splits.
+
+        negate_score : bool, default=False
+            Whether to negate the scores. This is useful for the errors whose names begin with
+            ``neg_`` in scikit-learn.
+
+        score_name : str, default=None
+            The label of the vertical axis. If None, it is derived from the name of the scorer.
+
+        score_type : {"test", "train", "both"}, default="test"
+            Which scores are plotted.
+
+        std_display_style : {"fill_between", "errorbar"} or None, default="fill_between"
+            How the standard deviation of the scores over splits and draws is displayed. If None,
+            it is not displayed.
+
+        plot_full : bool, default=True
+            Whether to plot a horizontal line at the mean score with all samples, if the results
+            contain it. With ``x="time"``, a star on this line marks the time of its fit.
+
+        line_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the mean scores.
+
+        fill_between_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.fill_between` for the bands.
+
+        errorbar_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.errorbar`.
+
+        full_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.axhline` for the score with all
+            samples.
+        """,
     # Fitted attributes of samplers -----------------------------------------------------------
     "sample_indices_": """
         sample_indices_ : ndarray of shape (n_coreset,)

@@ -5,6 +5,7 @@ from skcoreset._boundary import DeepFool
 from skcoreset._classifier import CoresetClassifier, CoresetRegressor
 from skcoreset._config import config_context, get_config, set_config
 from skcoreset._contrastive import ContrastiveActiveLearning
+from skcoreset._coreset import Coreset
 from skcoreset._coverage import CoverageCentric, Moderate
 from skcoreset._curve import coreset_curve
 from skcoreset._curve_display import CoresetCurveDisplay
@@ -27,6 +28,7 @@ __all__ = [
     "AreaUnderMargin",
     "BlackBoxTeaching",
     "ContrastiveActiveLearning",
+    "Coreset",
     "CoresetClassifier",
     "CoresetCurveDisplay",
     "CoresetNystroem",

@@ -22,7 +22,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset import _models
 from skcoreset._backend import check_device, device_scope, is_lazy, on_device, take, to_numpy
-from skcoreset._budget import Group, allocate, interleave, plain, samples_in_words
+from skcoreset._budget import Group, allocate, interleave, plain, resized, samples_in_words
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import EstimatorMixin, replace_when_fitted, seeded
 from skcoreset._kernels.top_k import top_k
@@ -110,6 +110,12 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
     def _pick(self, represented, group):
         """Select ``group.size`` samples of `group`: `Picks`, or an array of positions in it."""
         raise NotImplementedError
+
+    def _shares(self, represented, groups):
+        """The parts of the budget, in any unit, if they depend on what is represented; else None.
+
+        They replace those of ``stratify="proportional"``, and nothing else.
+        """
 
     # Properties of the method ----------------------------------------------------------------
 
@@ -259,6 +265,8 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         self.device_ = "cpu"
         with naming_columns(table.X, self):
             represented = self._represent(replace(table, progress=progress.share), groups)
+        if self.stratify == "proportional" and not isinstance(self.coreset_size, dict):
+            groups = resized(groups, self._shares(represented, groups))
         seeds = [random_state.randint(2**31 - 1) for _ in groups]
 
         def pick_all(place):

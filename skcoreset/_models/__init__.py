@@ -13,6 +13,7 @@ from skcoreset._models._gradient_factors import (
     last_layer_input,
 )
 from skcoreset._models._input_gradients import DecisionFunction, is_linear
+from skcoreset._models._proxy import KernelLogisticRegression, stratified_splits
 from skcoreset._models._response import (
     HasMethodsOnceFitted,
     classifier_input,
@@ -39,6 +40,7 @@ __all__ = [
     "BisectionCandidates",
     "DecisionFunction",
     "HasMethodsOnceFitted",
+    "KernelLogisticRegression",
     "Response",
     "SearchParameters",
     "check_prediction_budget",
@@ -62,5 +64,6 @@ __all__ = [
     "recording_method",
     "response_method",
     "response_values",
+    "stratified_splits",
     "weight_keyword",
 ]

@@ -14,6 +14,7 @@ from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
 from skcoreset._importance import ImportanceSampling
 from skcoreset._margins import AreaUnderMargin, DataMap
+from skcoreset._search import CoresetSearchCV, smallest_coreset
 from skcoreset._submodular import FacilityLocation, GraphCut, ProbCover
 from skcoreset._teaching import BlackBoxTeaching
 from skcoreset._training_dynamics import TrainingDynamics
@@ -33,6 +34,7 @@ __all__ = [
     "CoresetCurveDisplay",
     "CoresetNystroem",
     "CoresetRegressor",
+    "CoresetSearchCV",
     "CoverageCentric",
     "DataMap",
     "DeepFool",
@@ -56,4 +58,5 @@ __all__ = [
     "coreset_curve",
     "get_config",
     "set_config",
+    "smallest_coreset",
 ]

@@ -39,14 +39,14 @@ from skcoreset import _models
 from skcoreset._backend import take
 from skcoreset._baseline import Uniform
 from skcoreset._classifier import CoresetClassifier, CoresetRegressor
+from skcoreset._coreset import Coreset
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import seeded
-from skcoreset._geometry import Herding
 from skcoreset._nested import resampling_steps, rows_kept, select, takes_weight
 from skcoreset._validation import check_finite_target
 from skcoreset._warnings import warn
 
-__all__ = ["ALL_SAMPLES", "CurveResults", "coreset_curve"]
+__all__ = ["ALL_SAMPLES", "CurveResults", "PerScorer", "coreset_curve", "size_parameter"]
 
 ALL_SAMPLES = "All samples"  # name of the reference in tables and legends
 
@@ -223,7 +223,7 @@ def coreset_curve(
     See Also
     --------
     CoresetCurveDisplay : Plot the curves.
-    smallest_coreset : The smallest size whose score is close to the score with all samples.
+    smallest_coreset : The smallest coreset whose score is close to the score with all samples.
     sklearn.model_selection.learning_curve : The same for random subsets of one size each.
 
     Notes
@@ -399,7 +399,7 @@ class _Run:
                 start, fitted = time.perf_counter(), None
                 try:
                     if largest is None:
-                        fitted = clone(sampler).set_params(**{_size_parameter(sampler): size})
+                        fitted = clone(sampler).set_params(**{size_parameter(sampler): size})
                         selection = _Selection.by(fitted, X, y, weight, self)
                         largest = fitted if _is_nested(fitted) else None
                     else:
@@ -527,7 +527,7 @@ def _last_step(estimator):
 def _named(samplers, n_uniform):
     """``{name: sampler}``, with `Uniform` among them."""
     if samplers is None:
-        samplers = [_default_sampler()]
+        samplers = [Coreset()]
     elif hasattr(samplers, "fit_resample"):
         samplers = [samplers]
     if not isinstance(samplers, dict):
@@ -557,15 +557,11 @@ def _named(samplers, n_uniform):
             )
         if not hasattr(sampler, "fit_resample"):
             raise TypeError(f"{sampler!r} in samplers has no method fit_resample.")
-        _size_parameter(sampler)
+        size_parameter(sampler)
     return samplers
 
 
-def _default_sampler():
-    return Herding(kernel="rbf")
-
-
-def _size_parameter(sampler):
+def size_parameter(sampler):
     """The name of the parameter that is the size of the coreset."""
     parameters = sampler.get_params() if hasattr(sampler, "get_params") else {}
     if "coreset_size" in parameters:

@@ -67,8 +67,13 @@ class CoresetCurveDisplay:
     ...     SVC(), X, y, samplers=Herding(), coreset_sizes=[0.05, 0.1], cv=3, random_state=0
     ... )
     >>> display = CoresetCurveDisplay.from_results(results)
-    >>> display.frame()[["sampler", "coreset_size", "n_rows", "test_score"]].round(2)
-           sampler  coreset_size  n_rows  test_score
+    >>> display.frame()[["sampler", "rows", "test_score", "test_score_std"]].round(2)
+           sampler    rows  test_score  test_score_std
+    0      Herding    60.0        0.91            0.01
+    1      Herding   120.0        0.93            0.01
+    2      Uniform    60.0        0.88            0.02
+    3      Uniform   120.0        0.92            0.01
+    4  All samples  1198.0        0.97            0.01
     """
 
     def __init__(self, results):
@@ -270,10 +275,8 @@ class CoresetCurveDisplay:
         for one, (scorer, name) in zip(axes, names.items(), strict=True):
             artists[scorer] = panel.draw(one, scorer)
             one.set(xlabel=_LABELS[x], ylabel=name)
-        if ax is None:  # outside, where it covers no line
-            axes[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-        else:
-            axes[-1].legend()
+        outside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "frameon": False}
+        axes[-1].legend(*_legend(axes[-1]), **(outside if ax is None else {}))
         alone = None in names
         self.ax_ = axes[0] if alone else axes
         self.figure_ = axes[0].figure
@@ -353,6 +356,8 @@ class _Panel:
                     continue
                 lines += ax.plot(x, mean, **(look | self.line_kw))
                 if self.std_display_style == "fill_between":
+                    order = np.argsort(x)  # a smaller coreset may have taken more time
+                    x, mean, std = x[order], mean[order], std[order]
                     style = {"color": lines[-1].get_color()} | self.fill_between_kw
                     bands.append(ax.fill_between(x, mean - std, mean + std, **style))
         full_line = self._draw_full(ax, scorer) if self.plot_full else None
@@ -393,19 +398,31 @@ class _Panel:
 
     def _scale(self, ax):
         """Logarithmic or linear, by the rule of LearningCurveDisplay; ticks at the sizes."""
-        results = self.results
-        n_samplers = len(results.sampler_names)
-        values = np.array([_positions(results, self.x, s) for s in range(n_samplers)])
+        n_samplers = len(self.results.sampler_names)
+        values = np.array([_positions(self.results, self.x, s) for s in range(n_samplers)])
         if self.x != "time":
             values = values.max(axis=0)
         gaps = np.diff(np.unique(values))
         logarithmic = len(gaps) > 1 and gaps.max() / gaps.min() > 5
         ax.set_xscale("log" if logarithmic else "linear")
-        if self.x == "time" or len(results.coreset_sizes) > 8:
+        if self.x == "time":
+            if logarithmic:
+                _set_plain_log_ticks(ax)
             return
-        labels = [f"{v:,.0f}" if self.x == "rows" else f"{100 * v:.2g} %" for v in values]
-        ax.set_xticks(values, labels)
-        ax.xaxis.minorticks_off()
+        gaps = np.diff(np.log(values) if logarithmic else values)
+        if len(gaps) == 0 or gaps.min() > 0.07 * gaps.sum():
+            labels = [f"{v:,.0f}" if self.x == "rows" else f"{100 * v:.3g} %" for v in values]
+            ax.set_xticks(values, labels)
+            ax.xaxis.minorticks_off()
+
+
+def _set_plain_log_ticks(ax):
+    """Ticks such as 0.1, 0.2 and 0.5 instead of powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _axes(ax, n_panels):
@@ -423,6 +440,12 @@ def _axes(ax, n_panels):
             f"plotted on axes of its own. Use ax=None, or give {n_panels} axes."
         )
     return axes
+
+
+def _legend(ax):
+    """The entries of the legend, with all samples at the end."""
+    entries = zip(*ax.get_legend_handles_labels(), strict=True)
+    return zip(*sorted(entries, key=lambda entry: entry[1].startswith(ALL_SAMPLES)), strict=True)
 
 
 def _check_plot(x, std_display_style, score_type):

@@ -288,6 +288,13 @@ PARAGRAPHS = {
             Keyword arguments of :meth:`matplotlib.axes.Axes.axhline` for the score with all
             samples.
         """,
+    "tolerance": """
+        tolerance : "one_standard_error" or float, default="one_standard_error"
+            How much lower than the mean score with all samples the mean score with the coreset may
+            be. "one_standard_error" is the standard deviation (with F - 1 degrees of freedom) of
+            the scores with all samples over the F splits, divided by ``sqrt(F)``. A float is in
+            units of the score.
+        """,
     # Fitted attributes of samplers -----------------------------------------------------------
     "sample_indices_": """
         sample_indices_ : ndarray of shape (n_coreset,)

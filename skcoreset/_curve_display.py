@@ -356,8 +356,6 @@ class _Panel:
                     continue
                 lines += ax.plot(x, mean, **(look | self.line_kw))
                 if self.std_display_style == "fill_between":
-                    order = np.argsort(x)  # a smaller coreset may have taken more time
-                    x, mean, std = x[order], mean[order], std[order]
                     style = {"color": lines[-1].get_color()} | self.fill_between_kw
                     bands.append(ax.fill_between(x, mean - std, mean + std, **style))
         full_line = self._draw_full(ax, scorer) if self.plot_full else None

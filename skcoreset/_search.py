@@ -114,7 +114,7 @@ def smallest_coreset(results, *, tolerance="one_standard_error", scorer=None):
         raise ValueError(f"scorer={scorer!r}, but the results have a single scorer. Use None.")
     full_score, min_score = _accepted(full, tolerance)
     mean, n_rows = scores.mean(axis=2), results["n_rows"].mean(axis=2)
-    good = np.argwhere(mean >= min_score)
+    good = np.argwhere(_is_accepted(mean, min_score))
     if not len(good):
         best = "All of them are NaN."
         if not np.isnan(mean).all():
@@ -151,6 +151,11 @@ def _accepted(full_scores, tolerance):
             )
         tolerance = full_scores.std(ddof=1) / np.sqrt(len(full_scores))
     return full_score, full_score - float(tolerance)
+
+
+def _is_accepted(score, min_score):
+    """Whether a mean score is at least `min_score`, up to rounding."""
+    return score >= min_score - 1e-12 * np.maximum(1, np.abs(min_score))
 
 
 def _best_estimator_has(method):
@@ -374,7 +379,7 @@ class CoresetSearchCV(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
             )
 
         self._search(curve, y, min(len(train) for train, _ in splits))
-        found = self.best_score_ >= self.min_score_
+        found = _is_accepted(self.best_score_, self.min_score_)
         if not found:
             self.coreset_size_ = _num_samples(X)
             self.best_score_ = self.full_score_
@@ -411,7 +416,7 @@ class CoresetSearchCV(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
                     },
                 }
             )
-            if self.best_score_ >= self.min_score_:
+            if _is_accepted(self.best_score_, self.min_score_):
                 break
             size = np.ceil(size * self.factor)
         if not rows:

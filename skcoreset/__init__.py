@@ -18,6 +18,7 @@ from skcoreset._search import CoresetSearchCV, smallest_coreset
 from skcoreset._submodular import FacilityLocation, GraphCut, ProbCover
 from skcoreset._teaching import BlackBoxTeaching
 from skcoreset._training_dynamics import TrainingDynamics
+from skcoreset._transformed import TransformedSampler
 from skcoreset._transformers import CoresetNystroem, GradientEmbedding
 from skcoreset._uncertainty import Entropy, LeastConfidence, Margin
 
@@ -53,6 +54,7 @@ __all__ = [
     "Moderate",
     "ProbCover",
     "TrainingDynamics",
+    "TransformedSampler",
     "Uniform",
     "config_context",
     "coreset_curve",

@@ -1,28 +1,38 @@
-"""The sampler for everybody: kernel herding of the samples whose labels can be trusted."""
+"""The sampler for everybody: kernel herding of the samples whose targets can be trusted."""
 
 from numbers import Real
 
 import numpy as np
+from scipy import sparse
 from sklearn import config_context
-from sklearn.preprocessing import StandardScaler
+from sklearn.base import is_classifier, is_regressor
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.multiclass import type_of_target
 
 from skcoreset import _models
-from skcoreset._backend import to_numpy
+from skcoreset._backend import take, to_numpy
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import seeded
+from skcoreset._features import transform_features
 from skcoreset._kernels.herding import herd
 from skcoreset._kernels.kernels import KernelGram
 from skcoreset._kernels.top_k import top_k
-from skcoreset.base import BaseCoreset, Picks, rows_with_weight
+from skcoreset._trust import judge_labels, judge_targets
+from skcoreset._validation import check_finite_target, check_numbers, check_table
+from skcoreset.base import (
+    BaseCoreset,
+    Picks,
+    check_classifier,
+    check_not_frozen_unfitted,
+    check_takes_weight,
+)
 
 __all__ = ["Coreset"]
 
 N_FOLDS = 3
-MOST_TRAINING_SAMPLES = 20_000
-DECIMALS = 4  # of trust and uncertainty: rounding errors of the proxy must not decide
+MOST_TRAINING_SAMPLES = 20_000  # of the default proxy, in each fold
+# Of a continuous target: its part in the squared distances, in units of that of all features.
+TARGET_VARIANCE = 0.09
 
 
 class _LaplacianGram(KernelGram):
@@ -70,14 +80,13 @@ class Coreset(BaseCoreset):
     _parameter_constraints = {
         **BaseCoreset._parameter_constraints,
         "proxy": [HasMethods("fit"), None],
-        "features": [StrOptions({"auto"}), HasMethods("transform"), None],
+        "features": [StrOptions({"auto"}), HasMethods(["fit", "transform"]), None],
         "min_trust": [Interval(Real, 0, 1, closed="both")],
         "trust_power": [Interval(Real, 0, None, closed="left")],
         "weight_by_uncertainty": ["boolean"],
+        "target_type": [StrOptions({"auto", "continuous"})],
         "random_state": ["random_state"],
     }
-
-    _needs_numbers = True
 
     def __init__(
         self,
@@ -88,6 +97,7 @@ class Coreset(BaseCoreset):
         min_trust=0.05,
         trust_power=0.5,
         weight_by_uncertainty=False,
+        target_type="auto",
         stratify="proportional",
         random_state=None,
     ):
@@ -97,128 +107,192 @@ class Coreset(BaseCoreset):
         self.min_trust = min_trust
         self.trust_power = trust_power
         self.weight_by_uncertainty = weight_by_uncertainty
+        self.target_type = target_type
         self.stratify = stratify
         self.random_state = random_state
 
-    def _represent(self, table, groups):
-        present = np.flatnonzero(table.sample_weight > 0)
-        X = to_numpy(table.X)
-        if self.features == "auto" and isinstance(X, np.ndarray):
-            X = StandardScaler().fit_transform(X)
-        weight = table.sample_weight / table.sample_weight.max()
-        variance = _total_variance(X, weight) or 1.0
-        importance = np.ones(len(weight))
-        trust = np.ones(len(weight))
-        if self._uses_proxy(table):
-            p, own = self._probabilities(table, X, present, variance)
-            trust = self._judge(table, present, p, own)
-            importance = trust**self.trust_power
-            if self.weight_by_uncertainty:
-                importance = importance * self._tilt(weight, groups)
-        tilt = self._tilt(weight, groups) if self._tilts(table) else None
-        return X, float(np.sqrt(variance)), importance, trust, tilt
+    # Checks ------------------------------------------------------------------------------------
 
-    def _uses_proxy(self, table):
-        if table.classes is None:
-            return False
-        if self.min_trust == 0 and self.trust_power == 0 and not self.weight_by_uncertainty:
-            return False
-        return len(np.unique(table.codes[table.sample_weight > 0])) > 1
+    def _check_X(self, X):
+        return check_numbers(self, X) if self.features is None else check_table(self, X)
 
-    def _tilts(self, table):
-        return self.weight_by_uncertainty and self._uses_proxy(table)
+    def _encode(self, y):
+        if self.target_type == "continuous" and y is not None:
+            check_finite_target(y)
+            return None, None
+        return super()._encode(y)
 
-    def _probabilities(self, table, X, present, variance):
-        """Probabilities of the samples of positive weight, and the column of each one's class."""
-        codes = table.codes[present]
-        if self.proxy is not None and _models.is_fitted(self.proxy):
-            p = _models.response_values(self.proxy, _rows(table.X, present), "predict_proba")
-            return p, np.searchsorted(self.proxy.classes_, table.classes[codes])
-        rng = check_random_state(self.random_state)
-        X_given, _, weight = rows_with_weight(table)
-        most = None
+    def _check_auxiliary(self, table):
+        if table.classes is not None or table.y is None:
+            return {}
+        return {"target": _numbers_of(table.y)}
+
+    def _check_params(self, table):
         if self.proxy is None:
-            proxy = _models.KernelLogisticRegression(variance)
-            X_given, most = _rows(X, present), MOST_TRAINING_SAMPLES
-        else:
-            proxy = self.proxy
-        if weight is not None:
-            weight = weight / weight.max()
-            weight = weight / weight.mean()
-        proxy = seeded(proxy, rng)
-        found, codes = np.unique(codes, return_inverse=True)
+            return
+        name = type(self).__name__
+        check_not_frozen_unfitted(self.proxy)
+        if table.y is None:
+            raise ValueError(
+                f"proxy={self.proxy!r} is to predict the targets, but y is None. Give y, or "
+                "proxy=None."
+            )
+        if table.classes is None:
+            if is_classifier(self.proxy):
+                raise TypeError(
+                    f"y is continuous, but proxy={self.proxy!r} is a classifier. Give a regressor."
+                )
+            if not _models.is_fitted(self.proxy):
+                check_takes_weight(self.proxy, table)
+            return
+        if is_regressor(self.proxy):
+            raise TypeError(
+                f"y has classes, but proxy={self.proxy!r} is a regressor. Give a classifier, or "
+                "target_type='continuous'."
+            )
+        if not _models.has_method(self.proxy, "predict_proba"):
+            raise TypeError(
+                f"{name} needs probabilities, but proxy={self.proxy!r} has no predict_proba. Wrap "
+                "it in sklearn.calibration.CalibratedClassifierCV, or give another classifier."
+            )
+        check_classifier(self.proxy, table, name)
+
+    # Represent: features, importance of each sample for the mean, candidates ---------------------
+
+    def _represent(self, table, groups):
+        rng = check_random_state(self.random_state)
+        n_samples = len(table.sample_weight)
+        X, self.transformer_ = transform_features(
+            self.features, table.X, table.y, table.sample_weight, rng
+        )
+        # Weights with any factor give the same selection.
+        weight = table.sample_weight / table.sample_weight.max()
+        present = np.flatnonzero(weight)
+        weight = weight / weight[present].mean()
+        X = to_numpy(X)
+        variance = _total_variance(X, weight) or 1.0
+        trust, tilt = np.ones(n_samples), None
+        if self._needs_proxy(table, present):
+            judgment = self._judge(table, X, present, weight, variance, rng)
+            trust[present] = judgment.trust
+            self._publish_judgment(judgment, present, n_samples)
+            if self.weight_by_uncertainty and judgment.uncertainty is not None:
+                tilt = np.ones(n_samples)
+                tilt[present] = _tilt(judgment, weight[present])
+        importance = trust**self.trust_power * (1 if tilt is None else tilt)
+        if "target" in table.auxiliary:
+            X = _with_target(X, table.auxiliary["target"], weight, variance)
+            variance = _total_variance(X, weight) or 1.0
+        return X, variance**0.5, trust, importance, tilt
+
+    def _needs_proxy(self, table, present):
+        used = self.min_trust > 0 or self.trust_power > 0 or self.weight_by_uncertainty
+        if table.classes is None:
+            return used and "target" in table.auxiliary and len(present) > N_FOLDS
+        return used and len(np.unique(table.codes[present])) > 1
+
+    def _judge(self, table, X, present, weight, variance, rng):
+        """`Judgment` of the samples of positive weight."""
+        weight, is_label = weight[present], table.classes is not None
+        given = table.X if self.proxy is not None else X
+        given = given if len(present) == len(table.sample_weight) else take(given, present)
+        target = None if is_label else table.auxiliary["target"][present]
+        if self.proxy is not None and _models.is_fitted(self.proxy):
+            self.proxy_ = self.proxy
+            if not is_label:
+                predicted = self.proxy.predict(_models.classifier_input(given))
+                return judge_targets(_numbers_of(predicted), target, weight)
+            proba = _models.response_values(self.proxy, given, "predict_proba")
+            labels = table.classes[table.codes[present]]
+            return judge_labels(proba, np.searchsorted(self.proxy.classes_, labels), weight)
+        proxy, most = self.proxy, None
+        if proxy is None:
+            kind = "KernelLogisticRegression" if is_label else "KernelRidgeRegression"
+            proxy, most = getattr(_models, kind)(variance), MOST_TRAINING_SAMPLES
+        self.proxy_ = proxy = seeded(proxy, rng)
+        sent = weight if table.weighted else None
+        codes = np.zeros(len(present), dtype=int)
+        if is_label:
+            found, codes = np.unique(table.codes[present], return_inverse=True)
         splits = _models.stratified_splits(codes, N_FOLDS, rng, most)
         with config_context(assume_finite=True):
-            p = _models.cross_val_response(
-                proxy, X_given, table.classes[found][codes], "predict_proba", splits, weight
-            )
-        return p, codes
+            if not is_label:
+                y = target[:, 0] if target.shape[1] == 1 else target
+                predicted = _models.cross_val_targets(proxy, given, y, splits, sent)
+                return judge_targets(predicted.reshape(target.shape), target, weight)
+            labels = table.classes[found][codes]
+            proba = _models.cross_val_response(proxy, given, labels, "predict_proba", splits, sent)
+        judgment = judge_labels(proba, codes, weight)
+        # The only sample of a class cannot be predicted by a proxy that has not seen it.
+        judgment.trust[np.bincount(codes)[codes] == 1] = 1.0
+        return judgment
 
-    def _judge(self, table, present, p, own):
-        """Set the attributes of trust and uncertainty; return the trust, 1 for weight 0."""
-        n, weight = len(table.sample_weight), table.sample_weight[present]
-        at = np.arange(len(present))
-        second, first = np.partition(p, -2, axis=1)[:, -2:].T
-        trust = np.round(p[at, own] / first, DECIMALS)
-        alone = np.bincount(own, minlength=p.shape[1])[own] == 1
-        trust[alone] = 1.0
-        self.trust_, self.uncertainty_ = np.full(n, np.nan), np.full(n, np.nan)
-        self.trust_[present] = trust
-        self.uncertainty_[present] = np.round(1 - (first - second), DECIMALS)
-        self.suspicious_ = present[trust < self.min_trust]
-        self.proxy_error_ = float(
-            np.average(p.argmax(axis=1) != own, weights=weight / weight.max())
-        )
-        return np.where(np.isnan(self.trust_), 1.0, self.trust_)
-
-    def _tilt(self, weight, groups):
-        present = weight > 0
-        size, n_classes = sum(group.size for group in groups), len(groups)
-        base = float(np.clip(0.3 + 3 * self.proxy_error_, 0.3, 0.8))
-        if size < 10 * n_classes:
-            base = 0.8
-        unsure = np.where(present, self.uncertainty_, 0.0)
-        mean = np.average(unsure, weights=weight)
-        return base + (1 - base) * (unsure / mean if mean else 1.0)
+    def _publish_judgment(self, judgment, present, n_samples):
+        self.proxy_error_ = judgment.error
+        self.trust_ = np.full(n_samples, np.nan)
+        self.trust_[present] = judgment.trust
+        self.suspicious_ = present[judgment.trust < self.min_trust]
+        if judgment.uncertainty is not None:
+            self.uncertainty_ = np.full(n_samples, np.nan)
+            self.uncertainty_[present] = judgment.uncertainty
 
     def _shares(self, represented, groups):
         tilt = represented[-1]
-        if tilt is None:
-            return None
-        return [g.mean_weight * (g.sample_weight @ g.rows_of(tilt)) for g in groups]
+        if tilt is not None:
+            return [g.mean_weight * (g.sample_weight @ g.rows_of(tilt)) for g in groups]
+
+    # Pick ----------------------------------------------------------------------------------------
 
     def _pick(self, represented, group):
-        X, length, importance, trust, _ = represented
+        X, length, trust, importance, _ = represented
         trust = group.rows_of(trust)
-        weight = group.sample_weight * group.rows_of(importance)
-        trusted = trust >= self.min_trust
-        if not trusted.any():
-            trusted[:] = True
-        if not weight[trusted].any():
-            weight = group.sample_weight
-        candidates = np.flatnonzero(trusted)
+        candidates = np.flatnonzero(trust >= self.min_trust)
+        if not len(candidates):
+            candidates = np.arange(group.n_samples)
+        weight = (group.sample_weight * group.rows_of(importance))[candidates]
+        if not weight.any():
+            weight = group.sample_weight[candidates]
+        size = min(group.size, len(candidates))
         rows = candidates if group.rows is None else group.rows[candidates]
         gram = _LaplacianGram(X, length, rows)
-        size = min(group.size, len(candidates))
-        picks = candidates[herd(gram, size, weight[candidates], report=group.report)]
+        picks = candidates[herd(gram, size, weight, report=group.report)]
         if size < group.size:
-            rest = np.flatnonzero(~trusted)
-            rest = rest[top_k(trust[rest], group.size - size)]
-            picks = np.concatenate([picks, rest])
+            others = np.setdiff1d(np.arange(group.n_samples), candidates)
+            picks = np.r_[picks, others[top_k(trust[others], group.size - size)]]
         return Picks(picks, weight=np.ones(len(picks)))
 
 
-def _rows(X, rows):
-    from skcoreset._backend import take
+def _tilt(judgment, weight):
+    """Importance of each sample by its uncertainty, of mean 1."""
+    base = float(np.clip(0.3 + 3 * judgment.error, 0.3, 0.8))
+    mean = np.average(judgment.uncertainty, weights=weight)
+    relative = judgment.uncertainty / mean if mean > 0 else np.ones(len(weight))
+    return base + (1 - base) * relative
 
-    return X if len(rows) == X.shape[0] else take(X, rows)
+
+def _numbers_of(y):
+    """Continuous targets as a float64 array of shape (n_samples, n_outputs)."""
+    y = to_numpy(y)
+    y = y.toarray() if sparse.issparse(y) else np.asarray(y)
+    return y.astype(np.float64).reshape(len(y), -1)
 
 
 def _total_variance(X, weight):
-    total = weight.sum()
-    if isinstance(X, np.ndarray):
-        mean = weight @ X / total
-        return float(sum(weight @ (X[:, j] - mean[j]) ** 2 for j in range(X.shape[1])) / total)
-    X = X.astype(np.float64)
-    mean = X.T @ weight / total
-    return float((X.multiply(X).T @ weight).sum() / total - mean @ mean)
+    """Sum of the weighted variances of the features."""
+    weight = weight / weight.sum()
+    if sparse.issparse(X):
+        mean = X.T @ weight
+        return float((X.multiply(X).T @ weight).sum() - mean @ mean)
+    mean = weight @ X
+    return float(sum(weight @ (X[:, j] - mean[j]) ** 2 for j in range(X.shape[1])))
+
+
+def _with_target(X, target, weight, variance):
+    """`X` and the standardized targets, whose variances add up to a part of `variance`."""
+    center = np.average(target, axis=0, weights=weight)
+    spread = np.average((target - center) ** 2, axis=0, weights=weight) ** 0.5
+    target = (target - center) / np.where(spread > 0, spread, 1.0)
+    target *= (TARGET_VARIANCE * variance / target.shape[1]) ** 0.5
+    if sparse.issparse(X):
+        return sparse.hstack([X, sparse.csr_array(target)], format="csr")
+    return np.hstack([X, target.astype(X.dtype)])

@@ -421,8 +421,7 @@ class BaseModelCoreset(BaseCoreset):
         estimator = self._classifier()
         fitted = _models.is_fitted(estimator)
         name = type(self).__name__
-        if isinstance(estimator, FrozenEstimator) and not fitted:
-            raise ValueError(f"{estimator!r} was frozen before it was fitted. Fit it first.")
+        check_not_frozen_unfitted(estimator)
         self._method(estimator)
         if self.cv is not None and fitted:
             raise ValueError(
@@ -454,23 +453,7 @@ class BaseModelCoreset(BaseCoreset):
                 f"{table.of_positive_weight and ' with samples' + table.of_positive_weight}: "
                 f"{only}."
             )
-        if fitted:
-            if len(estimator.classes_) < 2:
-                raise ValueError(
-                    f"{estimator!r} was fitted with one class, {estimator.classes_[0]!r}; {name} "
-                    "needs at least 2."
-                )
-            unseen = np.setdiff1d(table.classes, estimator.classes_)
-            if len(unseen):
-                raise ValueError(
-                    f"y has labels that the classifier was not fitted with: {unseen.tolist()}. Its "
-                    f"classes are {np.asarray(estimator.classes_).tolist()}."
-                )
-        elif table.weighted and _models.weight_keyword(estimator) is None:
-            raise ValueError(
-                f"sample_weight was given, but {estimator!r} takes no sample_weight in fit. Give "
-                "an estimator that does, or one that is already fitted."
-            )
+        check_classifier(estimator, table, name)
 
     def _fit_estimator(self, table):
         """Set `estimator_`: the classifier itself if it is fitted, else a fitted clone of it."""
@@ -526,6 +509,42 @@ def _folds_of_rows(cv, rows, n_samples):
     position[rows] = np.arange(len(rows))
     folds = [[position[np.asarray(fold)] for fold in split] for split in splits]
     return [tuple(fold[fold >= 0] for fold in split) for split in folds]
+
+
+def check_not_frozen_unfitted(estimator):
+    """Raise if `estimator` is a FrozenEstimator that can be neither used nor fitted."""
+    if isinstance(estimator, FrozenEstimator) and not _models.is_fitted(estimator):
+        raise ValueError(f"{estimator!r} was frozen before it was fitted. Fit it first.")
+
+
+def check_classifier(classifier, table, name):
+    """Raise unless a fitted classifier knows the classes, or another one takes the weights.
+
+    `name` is the class of the sampler, for the error.
+    """
+    if _models.is_fitted(classifier):
+        if len(classifier.classes_) < 2:
+            raise ValueError(
+                f"{classifier!r} was fitted with one class, {classifier.classes_[0]!r}; {name} "
+                "needs at least 2."
+            )
+        unseen = np.setdiff1d(table.classes, classifier.classes_)
+        if len(unseen):
+            raise ValueError(
+                f"y has labels that the classifier was not fitted with: {unseen.tolist()}. Its "
+                f"classes are {np.asarray(classifier.classes_).tolist()}."
+            )
+    else:
+        check_takes_weight(classifier, table)
+
+
+def check_takes_weight(estimator, table):
+    """Raise if sample weights were given, and an unfitted `estimator` takes none."""
+    if table.weighted and _models.weight_keyword(estimator) is None:
+        raise ValueError(
+            f"sample_weight was given, but {estimator!r} takes no sample_weight in fit. Give "
+            "an estimator that does, or one that is already fitted."
+        )
 
 
 def rows_with_weight(table):

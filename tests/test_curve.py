@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import FitFailedWarning, UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, get_scorer
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, cross_validate
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -493,17 +493,17 @@ def test_metadata_routing(blobs, rng):
     weight, groups = rng.integers(1, 4, len(y)).astype(float), np.arange(len(y)) % 3
     with sklearn.config_context(enable_metadata_routing=True):
         scaler = StandardScaler().set_fit_request(sample_weight=False)
-        svc = SVC().set_fit_request(sample_weight=True)
-        asks = make_pipeline(scaler, svc.set_score_request(sample_weight=False))
+        asks = make_pipeline(scaler, SVC().set_fit_request(sample_weight=True))
         params = {"sample_weight": weight, "groups": groups}
-        got = curve(X, y, asks, cv=GroupKFold(3), params=params, return_train_score=True)
-        both = make_pipeline(
-            StandardScaler().set_fit_request(sample_weight=True),
-            SVC().set_fit_request(sample_weight=True).set_score_request(sample_weight=True),
-        )
-        weighted_scores = curve(X, y, both, cv=GroupKFold(3), params=params)
-        with pytest.raises(UnsetMetadataPassedError, match=r"`coreset_curve`|not explicitly set"):
-            curve(X, y, make_pipeline(scaler, SVC()), cv=GroupKFold(3), params=params)
+        scorer = get_scorer("accuracy").set_score_request(sample_weight=False)
+        given = {"cv": GroupKFold(3), "params": params}
+        got = curve(X, y, asks, **given, scoring=scorer, return_train_score=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=True)
+        scorer = get_scorer("accuracy").set_score_request(sample_weight=True)
+        both = make_pipeline(scaler, SVC().set_fit_request(sample_weight=True))
+        weighted_scores = curve(X, y, both, **given, scoring=scorer)
+        with pytest.raises(UnsetMetadataPassedError, match=r"not explicitly set"):
+            curve(X, y, make_pipeline(scaler, SVC()), **given)
         with pytest.raises(ValueError, match=r"params=\{'groups': groups\}"):
             curve(X, y, asks, cv=GroupKFold(3), groups=groups)
     splits = list(GroupKFold(3).split(X, y, groups))

@@ -1,31 +1,38 @@
-"""A quick smooth classifier, and probabilities by folds: how well labels agree with the features."""
+"""Quick smooth models, fitted by folds, that show which targets the features do not support."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.kernel_approximation import Nystroem
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 
+from skcoreset._backend import to_numpy
 from skcoreset._budget import largest_remainder
+from skcoreset._models._response import classifier_input
 from skcoreset._models._training import fit_unconverged
+from skcoreset._models._weights import weight_keyword, weight_routing
 
-__all__ = ["KernelLogisticRegression", "stratified_splits"]
+__all__ = [
+    "KernelLogisticRegression",
+    "KernelRidgeRegression",
+    "cross_val_targets",
+    "stratified_splits",
+]
 
 N_COMPONENTS = 300
-BLOCK = 2**13  # samples in one call of predict_proba: 20 MB for each table of kernel values
+BLOCK = 2**13  # samples in one product: the kernel values of a block take 20 MB
 
 
-class KernelLogisticRegression(ClassifierMixin, BaseEstimator):
-    """Logistic regression on an approximate radial basis function kernel.
-
-    The kernel is ``exp(-0.5 |x - z|^2 / v)`` with v the total variance of the features.
+class _OnKernelMap(BaseEstimator):
+    """A linear model on an approximation of the kernel ``exp(-0.5 |x - z|^2 / total_variance)``.
 
     Parameters
     ----------
     total_variance : float
         Sum of the variances of the features.
     random_state : int, RandomState instance or None
-        Seed of the landmarks of the kernel approximation.
+        Seed of the landmarks of the approximation.
     """
 
     def __init__(self, total_variance=1.0, random_state=None):
@@ -33,37 +40,64 @@ class KernelLogisticRegression(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y, sample_weight=None):
-        model = make_pipeline(
-            Nystroem(
-                gamma=0.5 / self.total_variance,
-                n_components=min(N_COMPONENTS, X.shape[0]),
-                random_state=self.random_state,
-            ),
-            LogisticRegression(C=10, max_iter=300, tol=1e-3),
+        kernel_map = Nystroem(
+            gamma=0.5 / self.total_variance,
+            n_components=min(N_COMPONENTS, X.shape[0]),
+            random_state=self.random_state,
         )
-        weight = (
-            {} if sample_weight is None else {"logisticregression__sample_weight": sample_weight}
-        )
-        self.model_ = fit_unconverged(model, X.astype(np.float64), y, weight)
-        self.classes_ = self.model_.classes_
+        self.model_ = make_pipeline(kernel_map, self._linear_model())
+        last = self.model_.steps[-1][0]
+        weight = {} if sample_weight is None else {f"{last}__sample_weight": sample_weight}
+        fit_unconverged(self.model_, X.astype(np.float64), y, weight)
         return self
 
+    def _in_blocks(self, method, X):
+        """Predictions in float64, and in blocks that are the same for any `working_memory`."""
+        starts = range(0, X.shape[0], BLOCK)
+        predict = getattr(self.model_, method)
+        return np.concatenate([predict(X[at : at + BLOCK].astype(np.float64)) for at in starts])
+
+
+class KernelLogisticRegression(ClassifierMixin, _OnKernelMap):
+    """Logistic regression on an approximate kernel map."""
+
+    def _linear_model(self):
+        return LogisticRegression(C=10, max_iter=300, tol=1e-3)
+
+    @property
+    def classes_(self):
+        return self.model_.classes_
+
     def predict_proba(self, X):
-        # In float64, and in blocks whose size depends on nothing: the last digits depend on both.
-        blocks = [X[start : start + BLOCK] for start in range(0, X.shape[0], BLOCK)]
-        return np.concatenate(
-            [self.model_.predict_proba(block.astype(np.float64)) for block in blocks]
-        )
+        return self._in_blocks("predict_proba", X)
 
     def predict(self, X):  # required by cross_val_predict
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return self._in_blocks("predict", X)
+
+
+class KernelRidgeRegression(RegressorMixin, _OnKernelMap):
+    """Ridge regression on an approximate kernel map."""
+
+    def _linear_model(self):
+        return Ridge(alpha=1.0)
+
+    def predict(self, X):
+        return self._in_blocks("predict", X)
+
+
+def cross_val_targets(regressor, X, y, cv, sample_weight=None):
+    """Out-of-fold predictions of a regressor, float64 of the shape of `y`."""
+    params = None if sample_weight is None else {weight_keyword(regressor): sample_weight}
+    with weight_routing(regressor):
+        values = cross_val_predict(regressor, classifier_input(X), y, cv=cv, params=params)
+    return np.asarray(to_numpy(values), dtype=np.float64)
 
 
 def stratified_splits(codes, n_folds, random_state, most=None):
-    """Folds of nearly equal size, in each of which every class has nearly its proportion.
+    """Folds of nearly equal size, in which each class has nearly its proportion.
 
     Unlike those of scikit-learn they take classes of any size. The sample of a class that has only
-    one is also in the training set of its own fold, so that all training sets have all classes.
+    one is also in the training set of its own fold, so that every training set has all classes.
 
     Parameters
     ----------
@@ -71,7 +105,7 @@ def stratified_splits(codes, n_folds, random_state, most=None):
     n_folds : int
     random_state : RandomState instance
     most : int, optional
-        The largest number of training samples; more are reduced at random, in each class in
+        The largest number of training samples. More are reduced at random, each class in
         proportion.
 
     Returns
@@ -79,14 +113,11 @@ def stratified_splits(codes, n_folds, random_state, most=None):
     list of (train, test)
         Indices, ascending.
     """
-    n_samples = len(codes)
-    by_class = np.argsort(codes, kind="stable")
-    counts = np.bincount(codes)
-    shuffled = [
-        random_state.permutation(rows) for rows in np.split(by_class, np.cumsum(counts)[:-1])
-    ]
+    n_samples, counts = len(codes), np.bincount(codes)
+    by_class = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
+    shuffled = np.concatenate([random_state.permutation(rows) for rows in by_class])
     fold = np.empty(n_samples, dtype=int)
-    fold[np.concatenate(shuffled)] = np.arange(n_samples) % min(n_folds, n_samples)
+    fold[shuffled] = np.arange(n_samples) % n_folds
     alone = counts[codes] == 1
     splits = []
     for number in range(min(n_folds, n_samples)):
@@ -100,7 +131,6 @@ def stratified_splits(codes, n_folds, random_state, most=None):
 def _reduced(rows, codes, size, random_state):
     counts = np.bincount(codes)
     sizes = largest_remainder(max(size, np.count_nonzero(counts)), counts, counts)
-    shuffled = random_state.permutation(len(rows))
-    order = shuffled[np.argsort(codes[shuffled], kind="stable")]
-    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.sort(rows[order[place < np.repeat(sizes, counts)]])
+    by_class = np.split(rows[np.argsort(codes, kind="stable")], np.cumsum(counts)[:-1])
+    drawn = [random_state.permutation(some)[:n] for some, n in zip(by_class, sizes, strict=True)]
+    return np.sort(np.concatenate(drawn))

@@ -317,7 +317,7 @@ def _convergence_warning_expected():
 
 
 def fit_unconverged(model, X, y, weight):
-    """Fit `model` in place, with `weight` as keyword arguments, and without a ConvergenceWarning."""
+    """Fit `model` in place, without a ConvergenceWarning; `weight` are keyword arguments."""
     # If warnings are errors, another thread may restore the filters of a time before ours was set.
     # The error leaves the model unchanged, so that the step can be repeated.
     for _ in range(10):

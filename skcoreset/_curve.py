@@ -45,6 +45,7 @@ from skcoreset._estimator import seeded
 from skcoreset._nested import resampling_steps, rows_kept, select, takes_weight
 from skcoreset._validation import check_finite_target
 from skcoreset._warnings import warn
+from skcoreset.base import BaseCoreset
 
 __all__ = ["ALL_SAMPLES", "CurveResults", "PerScorer", "coreset_curve", "size_parameter"]
 
@@ -396,21 +397,22 @@ class _Run:
             done = fits[k] = _Fit(n_rows=_budget(size, len(fold.train)), error=fold.error)
             selection = None
             if done.error is None:
-                start, fitted = time.perf_counter(), None
+                start = time.perf_counter()
                 try:
-                    if largest is None:
+                    smaller = None if largest is None else _truncated(largest, size, X, y, weight)
+                    if smaller is None:
                         fitted = clone(sampler).set_params(**{size_parameter(sampler): size})
                         selection = _Selection.by(fitted, X, y, weight, self)
-                        largest = fitted if _is_nested(fitted) else None
+                        done.select_time = time.perf_counter() - start
+                        if _is_nested(fitted):
+                            largest, cost_of_largest = fitted, done.select_time
                     else:
-                        selection = _Selection.of(largest.truncate(size), X, y)
+                        selection = _Selection.of(smaller, X, y)
+                        done.select_time = cost_of_largest + time.perf_counter() - start
                 except Exception:
                     if self.error_score == "raise":
                         raise
                     done.error = format_exc()
-                done.select_time = cost_of_largest + time.perf_counter() - start
-                if largest is not None and largest is fitted:
-                    cost_of_largest = done.select_time
             if selection is not None:
                 done.n_rows = _num_samples(selection.X)
                 done.selected = selection.indices
@@ -710,7 +712,18 @@ def _draws(run, samplers, n_splits, n_uniform, random_state):
 
 
 def _is_nested(sampler):
-    return hasattr(sampler, "truncate") and sampler._is_nested()
+    return isinstance(sampler, BaseCoreset) and sampler._is_nested()
+
+
+def _truncated(largest, size, X, y, sample_weight):
+    """The fitted sampler of a smaller size, or None if it has to be fitted.
+
+    With proportional classes, a smaller budget may have one sample more of a class.
+    """
+    try:
+        return largest.truncate(size, X, y, sample_weight)
+    except ValueError:
+        return None
 
 
 # Results ------------------------------------------------------------------------------------

@@ -168,6 +168,14 @@ PARAGRAPHS = {
             Indices of the samples that are selected first. They are part of the coreset and count
             towards the budget.
         """,
+    "exclude": """
+        exclude : array-like of int, default=None
+            Indices of samples that are never selected, such as samples whose labels are known
+            already. Unlike samples of weight 0, they are used in all computations: the classifier
+            is fitted on them, and they have scores. They are not counted where `coreset_size` is a
+            fraction, in class proportions, and in `sample_weight_`, whose sum is the number (or the
+            total `sample_weight`) of the other samples.
+        """,
     "use_weights": """
         use_weights : "auto" or bool, default="auto"
             Whether `estimator` is fitted with the weights of the coreset. "auto" passes them if

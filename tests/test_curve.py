@@ -319,6 +319,43 @@ def test_callbacks_of_the_sampler_are_called(blobs):
     assert calls.count("setup") == 3
 
 
+@pytest.mark.parametrize(
+    "sampler", [KCenterGreedy(), Margin(), Uniform(random_state=0), Herding(stratify=None)]
+)
+def test_nested_selections_are_made_once(sampler, blobs, monkeypatch):
+    """At the largest size only; the others, and their weights, are those of fits."""
+    fitted, select = [], type(sampler)._select
+
+    def count(self, *args):
+        fitted.append(self.coreset_size)
+        return select(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(sampler), "_select", count)
+        got = curve(*blobs, samplers=sampler)
+    assert fitted == [0.3, 0.3, 0.3]
+    splits = list(SPLITTER.split(*blobs))
+    expected, _, _ = oracles.curve(MODEL, *blobs, [sampler], SIZES, splits)
+    np.testing.assert_array_equal(got.test_scores, expected)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(sampler), "_not_nested", "I say so")
+        patch.setattr(type(sampler), "_select", count)
+        again = curve(*blobs, samplers=sampler)
+    assert fitted[3:] == 3 * SIZES[::-1]
+    np.testing.assert_array_equal(again.test_scores, expected)
+
+
+def test_a_smaller_size_with_more_samples_of_a_class(rng):
+    """Of 11 samples 3 are of this class, of 12 only 2: the Alabama paradox."""
+    y = np.repeat([0, 1, 2], [7, 5, 11])
+    X, everything = rng.standard_normal((23, 2)), [(np.arange(23), np.arange(23))]
+    counts = [Uniform(k).fit(X, y).sampling_strategy_[1] for k in (11, 12)]
+    assert counts == [3, 2]
+    got = curve(X, y, samplers=KCenterGreedy(), sizes=[11, 12], cv=everything)
+    expected, _, _ = oracles.curve(MODEL, X, y, [KCenterGreedy()], [11, 12], everything)
+    np.testing.assert_array_equal(got.test_scores, expected)
+
+
 # Failures -----------------------------------------------------------------------------------
 
 

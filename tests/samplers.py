@@ -94,7 +94,9 @@ VARIANTS = [
     CRAIG(gradient="features"),
     GradMatch(regularization=1.0),
     Margin(LogisticRegression(max_iter=1000, C=0.1)),
-    Coreset(min_trust=0.2, trust_power=1, weight_by_uncertainty=True, features=None, random_state=0),
+    Coreset(
+        min_trust=0.2, trust_power=1, weight_by_uncertainty=True, features=None, random_state=0
+    ),
 ]
 
 META = [

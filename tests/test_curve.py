@@ -116,29 +116,31 @@ def test_the_default_sampler(blobs):
 def test_several_scorers(blobs):
     names = ["accuracy", "neg_log_loss", "f1_macro"]
     model = LogisticRegression()
-    got = curve(*blobs, model, scoring=names, return_train_score=True, n_uniform=2)
+    got = curve(*blobs, model, sizes=[0.2], scoring=names, return_train_score=True, n_uniform=2)
     for name in names:
-        alone = curve(*blobs, model, scoring=name, return_train_score=True, n_uniform=2)
+        alone = curve(
+            *blobs, model, sizes=[0.2], scoring=name, return_train_score=True, n_uniform=2
+        )
         for key in ("test_scores", "train_scores", "full_test_scores", "full_train_scores"):
-            np.testing.assert_array_equal(got[key][name][0], alone[key][0])
+            np.testing.assert_array_equal(got[key][name], alone[key])
         np.testing.assert_array_equal(got.test_draws[name]["Herding"], alone.test_draws["Herding"])
     assert got.score_name["neg_log_loss"] == "Negative log loss"
-    assert curve(*blobs, model, scoring="f1_macro").score_name == "F1 macro"
-    by_name = curve(*blobs, model, scoring={"mine": "accuracy"})
+    assert curve(*blobs, model, sizes=[0.2], scoring="f1_macro").score_name == "F1 macro"
+    by_name = curve(*blobs, model, sizes=[0.2], scoring={"mine": "accuracy"})
     np.testing.assert_array_equal(by_name.test_scores["mine"], got.test_scores["accuracy"][:1])
 
     def both(estimator, X, y):
         return {"hits": (estimator.predict(X) == y).sum(), "accuracy": estimator.score(X, y)}
 
     np.testing.assert_array_equal(
-        curve(*blobs, model, scoring=both).test_scores["accuracy"],
+        curve(*blobs, model, sizes=[0.2], scoring=both).test_scores["accuracy"],
         got.test_scores["accuracy"][:1],
     )
 
     def hits(estimator, X, y):
         return accuracy_score(y, estimator.predict(X), normalize=False)
 
-    alone = curve(*blobs, model, scoring=hits)
+    alone = curve(*blobs, model, sizes=[0.2], scoring=hits)
     assert alone.score_name == "Hits"
     np.testing.assert_allclose(alone.test_scores, 100 * got.test_scores["accuracy"][:1])
 

@@ -69,10 +69,10 @@ class CoresetCurveDisplay:
     >>> display = CoresetCurveDisplay.from_results(results)
     >>> display.frame()[["sampler", "rows", "test_score", "test_score_std"]].round(2)
            sampler    rows  test_score  test_score_std
-    0      Herding    60.0        0.91            0.01
-    1      Herding   120.0        0.93            0.01
-    2      Uniform    60.0        0.88            0.02
-    3      Uniform   120.0        0.92            0.01
+    0      Herding    60.0        0.89            0.00
+    1      Herding   120.0        0.91            0.01
+    2      Uniform    60.0        0.85            0.03
+    3      Uniform   120.0        0.91            0.01
     4  All samples  1198.0        0.97            0.01
     """
 
@@ -93,6 +93,7 @@ class CoresetCurveDisplay:
         cv=None,
         scoring=None,
         use_weights="auto",
+        weight_scale="mean",
         full=True,
         return_train_score=False,
         return_indices=False,
@@ -148,6 +149,7 @@ class CoresetCurveDisplay:
             cv=cv,
             scoring=scoring,
             use_weights=use_weights,
+            weight_scale=weight_scale,
             full=full,
             return_train_score=return_train_score or score_type != "test",
             return_indices=return_indices,

@@ -266,6 +266,7 @@ class KCenterGreedy(BaseMetricCoreset):
 
     _precomputed = "distances"
     _not_nested, _truncates_with_data = None, True
+    _purposes = ("training", "labeling")
 
     _parameter_constraints = {
         **BaseMetricCoreset._parameter_constraints,

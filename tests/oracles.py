@@ -341,7 +341,7 @@ def fraction_of_pure_balls(D, labels, delta):
     return np.mean([(labels[D[i] < delta] == labels[i]).all() for i in range(len(D))])
 
 
-def curve(pipeline, X, y, samplers, sizes, splits, weight=None):
+def curve(pipeline, X, y, samplers, sizes, splits, weight=None, scale="mean"):
     """Scores on coresets: arrays (samplers, sizes, splits) for test and train, and of all samples.
 
     Every sampler and every estimator is fitted anew, on the transformed samples of one fold.
@@ -360,6 +360,7 @@ def curve(pipeline, X, y, samplers, sizes, splits, weight=None):
                 one = clone(sampler).set_params(coreset_size=size)
                 one.fit(X_train, y_train, sample_weight=weight_train)
                 at, weights = one.sample_indices_, one.sample_weight_
+                weights = weights / weights.mean() if scale == "mean" else weights
                 last = clone(pipeline[-1]).fit(X_train[at], y_train[at], sample_weight=weights)
                 test_scores[s, k, f] = last.score(X_test, y[test])
                 train_scores[s, k, f] = last.score(X_train[at], y_train[at])

@@ -45,9 +45,9 @@ CoresetCurveDisplay.from_results(results)
 
 # %%
 # ``Coreset`` and ``KCenterGreedy`` have a higher score than random draws at each size. ``Coreset``
-# is the best method for the three smaller sizes. ``Margin`` selects samples for which the prediction
-# is uncertain. They are worth labeling, but few of them are a bad training set: random draws are
-# better up to 10 %. With 30 %, ``Margin`` has the highest score.
+# is the best method for the three smaller sizes. ``Margin`` selects samples for which the
+# prediction is uncertain. They are worth labeling, but few of them are a bad training set: random
+# draws are better up to 10 %. With 30 %, ``Margin`` has the highest score.
 #
 # Score against time
 # ------------------

@@ -175,7 +175,7 @@ def coreset_curve(
         The samples.
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        The targets.
+        The targets that the estimator predicts.
 
     {curve_parameters}
 

@@ -16,6 +16,7 @@ _LABELS = {
 _BASELINE, _REFERENCE = "0.5", "0.2"  # gray values of Uniform and of all samples
 
 
+@fill_docstring
 class CoresetCurveDisplay:
     """Coreset curve visualization.
 
@@ -24,8 +25,7 @@ class CoresetCurveDisplay:
 
     Parameters
     ----------
-    results : :class:`~sklearn.utils.Bunch`
-        The result of :func:`coreset_curve`.
+    {curve_results}
 
     Attributes
     ----------
@@ -197,8 +197,7 @@ class CoresetCurveDisplay:
 
         Parameters
         ----------
-        results : :class:`~sklearn.utils.Bunch`
-            The result of :func:`coreset_curve`.
+        {curve_results}
 
         {plot_parameters}
 

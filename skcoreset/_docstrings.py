@@ -272,6 +272,10 @@ PARAGRAPHS = {
             samplers that is None. Pass an int for reproducible results. The splits and the
             estimator have their own `random_state`.
         """,
+    "curve_results": """
+        results : :class:`~sklearn.utils.Bunch`
+            The result of :func:`coreset_curve`.
+        """,
     "plot_parameters": """
         ax : matplotlib Axes or array of Axes, default=None
             The axes; one for each scorer. If None, a new figure is created.

@@ -36,10 +36,9 @@ class CoresetCurveDisplay:
         The figure.
 
     lines_ : list of matplotlib Artist or None
-        The :class:`~matplotlib.lines.Line2D` of the mean scores of each sampler; with
-        ``score_type="both"``, first those of the training scores. None if `std_display_style` is
-        "errorbar". For several scorers, this attribute and the following ones are dicts with one
-        such value for each scorer.
+        The lines of the mean scores of each sampler; with ``score_type="both"``, first those of
+        the training scores. None if `std_display_style` is "errorbar". For several scorers, this
+        attribute and the following ones are dicts with one such value for each scorer.
 
     fill_between_ : list of matplotlib Artist or None
         The bands of one standard deviation around the lines. None if `std_display_style` is not

@@ -246,11 +246,11 @@ PARAGRAPHS = {
 
         n_jobs : int, default=None
             Number of jobs that run in parallel, over the splits and the samplers. None means 1
-            unless in a :func:`joblib.parallel_backend` context. -1 means using all processors.
+            unless in a ``joblib.parallel_backend`` context. -1 means using all processors.
             Times are comparable only if there are enough processors for the jobs and their threads.
 
         pre_dispatch : int or str, default="all"
-            Number of jobs that are dispatched in advance, see :class:`joblib.Parallel`.
+            Number of jobs that are dispatched in advance, see ``joblib.Parallel``.
 
         verbose : int, default=0
             The verbosity. Values above 1 print one line per fitted estimator.
@@ -304,16 +304,16 @@ PARAGRAPHS = {
             contain it. With ``x="time"``, a star on this line marks the time of its fit.
 
         line_kw : dict, default=None
-            Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the mean scores.
+            Keyword arguments of ``Axes.plot`` of matplotlib for the mean scores.
 
         fill_between_kw : dict, default=None
-            Keyword arguments of :meth:`matplotlib.axes.Axes.fill_between` for the bands.
+            Keyword arguments of ``Axes.fill_between`` of matplotlib for the bands.
 
         errorbar_kw : dict, default=None
-            Keyword arguments of :meth:`matplotlib.axes.Axes.errorbar`.
+            Keyword arguments of ``Axes.errorbar`` of matplotlib.
 
         full_kw : dict, default=None
-            Keyword arguments of :meth:`matplotlib.axes.Axes.axhline` for the score with all
+            Keyword arguments of ``Axes.axhline`` of matplotlib for the score with all
             samples.
         """,
     "tolerance": """

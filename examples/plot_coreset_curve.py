@@ -41,7 +41,7 @@ results = coreset_curve(
     coreset_sizes=[0.02, 0.05, 0.1, 0.2, 0.3],
     random_state=0,
 )
-CoresetCurveDisplay.from_results(results)
+display = CoresetCurveDisplay.from_results(results)
 
 # %%
 # ``Coreset`` and ``KCenterGreedy`` have a higher score than random draws at each size. ``Coreset``
@@ -55,7 +55,7 @@ CoresetCurveDisplay.from_results(results)
 # samples. With 1,438 samples this fit takes less time than most selections. A coreset saves time if
 # the fit takes long, or if it is repeated, for example in a parameter search.
 
-CoresetCurveDisplay.from_results(results, x="time")
+display = CoresetCurveDisplay.from_results(results, x="time")
 
 # %%
 # The smallest coreset

@@ -21,7 +21,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset import _models
 from skcoreset._backend import to_numpy
-from skcoreset._baseline import Uniform
+from skcoreset._coreset import Coreset
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import EstimatorMixin, replace_when_fitted
 from skcoreset._nested import needs_classes, purposes, resampling_steps, select, takes_weight
@@ -166,7 +166,7 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
         )
 
     def _sampler(self):
-        return Uniform(random_state=0) if self.sampler is None else self.sampler
+        return Coreset(random_state=0) if self.sampler is None else self.sampler
 
     def _prepared_sampler(self):
         """Return an unfitted clone of the sampler with validated parameters."""
@@ -236,7 +236,7 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
     sampler : sampler, default=None
         The sampler; a clone of it is fitted. Any object with a method ``fit_resample`` is
         supported, such as a sampler of imbalanced-learn, which has no weights, or a Pipeline of
-        imbalanced-learn that ends in a sampler. If None, ``Uniform(random_state=0)`` is used.
+        imbalanced-learn that ends in a sampler. If None, ``Coreset(random_state=0)`` is used.
 
     {use_weights}
 
@@ -399,10 +399,10 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
         are passed to its last step. If None, ``Ridge()`` is used.
 
     sampler : sampler, default=None
-        The sampler; a clone of it is fitted. It must not require classes: `Uniform`, `Herding`,
-        `KCenterGreedy`, `FacilityLocation`, `GraphCut`, `Moderate`, and `ImportanceSampling` with
-        a sensitivity that is computed from the features. If None, ``Uniform(random_state=0)`` is
-        used.
+        The sampler; a clone of it is fitted. It must not require classes: `Coreset`, `Uniform`,
+        `Herding`, `KCenterGreedy`, `FacilityLocation`, `GraphCut`, `Moderate`, and
+        `ImportanceSampling` with a sensitivity that is computed from the features. If None,
+        ``Coreset(random_state=0)`` is used.
 
     {use_weights}
 
@@ -467,6 +467,8 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
                 )
             if params.get("stratify") == "proportional":
                 step.set_params(stratify=None)  # integers would be treated as classes
+            if params.get("target_type") == "auto":
+                step.set_params(target_type="continuous")
         return sampler
 
     def __sklearn_tags__(self):

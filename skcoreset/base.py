@@ -489,6 +489,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             represented = self._represent(replace(table, progress=progress.share), groups)
         if self.stratify == "proportional" and not isinstance(self.coreset_size, dict):
             groups = resized(groups, self._shares(represented, groups))
+            self._check_groups(table, groups)
         seeds = [random_state.randint(2**31 - 1) for _ in groups]
 
         def pick_all(place):

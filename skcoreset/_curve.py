@@ -664,6 +664,7 @@ def _fit_params(pipeline, last, params):
         of_last = get_routing_for_object(last).consumes("fit", params)
         head = set()
         if pipeline is not None:
+            process_routing(pipeline, "fit", **params)  # an error if a step requests nothing
             head = get_routing_for_object(pipeline[:-1]).consumes("fit_transform", params)
         of_head, of_last = {key: params[key] for key in head}, {key: key for key in of_last}
     elif pipeline is None:

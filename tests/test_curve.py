@@ -543,8 +543,10 @@ def test_metadata_routing(blobs, rng):
         scorer = get_scorer("accuracy").set_score_request(sample_weight=True)
         both = make_pipeline(scaler, SVC().set_fit_request(sample_weight=True))
         weighted_scores = curve(X, y, both, **given, scoring=scorer)
-        with pytest.raises(UnsetMetadataPassedError, match=r"not explicitly set"):
-            curve(X, y, make_pipeline(scaler, SVC()), **given)
+        with pytest.raises(UnsetMetadataPassedError, match=r"not requested for SVC.fit"):
+            curve(X, y, make_pipeline(scaler, SVC()), **given, scoring=scorer)
+        with pytest.raises(UnsetMetadataPassedError, match=r"used within coreset_curve\."):
+            curve(X, y, SVC(), **given, scoring=scorer)
         with pytest.raises(ValueError, match=r"params=\{'groups': groups\}"):
             curve(X, y, asks, cv=GroupKFold(3), groups=groups)
     splits = list(GroupKFold(3).split(X, y, groups))

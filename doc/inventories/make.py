@@ -48,6 +48,7 @@ write(
         sklearn.linear_model.Ridge
         sklearn.linear_model.SGDClassifier
         sklearn.model_selection.GridSearchCV
+        sklearn.model_selection.LearningCurveDisplay
         sklearn.model_selection.StratifiedKFold
         sklearn.multiclass.OneVsOneClassifier
         sklearn.multioutput.MultiOutputRegressor
@@ -64,6 +65,7 @@ write(
         sklearn.svm.NuSVC
         sklearn.svm.SVC
         sklearn.tree.DecisionTreeClassifier
+        sklearn.utils.Bunch
         sklearn.utils.metadata_routing.MetadataRequest
         """,
     ),
@@ -88,6 +90,7 @@ write(
         sklearn.model_selection.cross_val_predict
         sklearn.model_selection.cross_val_score
         sklearn.model_selection.cross_validate
+        sklearn.model_selection.learning_curve
         sklearn.model_selection.train_test_split
         sklearn.pipeline.make_pipeline
         sklearn.set_config

@@ -11,6 +11,7 @@ from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
 from skcoreset._importance import ImportanceSampling
 from skcoreset._margins import AreaUnderMargin, DataMap
+from skcoreset._report import CoresetReport
 from skcoreset._submodular import FacilityLocation, GraphCut, ProbCover
 from skcoreset._teaching import BlackBoxTeaching
 from skcoreset._training_dynamics import TrainingDynamics
@@ -28,6 +29,7 @@ __all__ = [
     "CoresetClassifier",
     "CoresetNystroem",
     "CoresetRegressor",
+    "CoresetReport",
     "CoverageCentric",
     "DataMap",
     "DeepFool",

@@ -15,6 +15,7 @@ from skcoreset._report import CoresetReport
 from skcoreset._submodular import FacilityLocation, GraphCut, ProbCover
 from skcoreset._teaching import BlackBoxTeaching
 from skcoreset._training_dynamics import TrainingDynamics
+from skcoreset._transformed import TransformedSampler
 from skcoreset._transformers import CoresetNystroem, GradientEmbedding
 from skcoreset._uncertainty import Entropy, LeastConfidence, Margin
 
@@ -48,6 +49,7 @@ __all__ = [
     "Moderate",
     "ProbCover",
     "TrainingDynamics",
+    "TransformedSampler",
     "Uniform",
     "config_context",
     "get_config",

@@ -32,6 +32,7 @@ from skcoreset import (
     Margin,
     Moderate,
     ProbCover,
+    TransformedSampler,
     Uniform,
 )
 
@@ -94,6 +95,9 @@ META = [
     CoresetClassifier(LogisticRegression(), KCenterGreedy(0.6)),
     CoresetRegressor(sampler=KCenterGreedy(0.6, stratify=None)),
 ]
+
+# Samplers around a sampler, which have no coreset_size of their own.
+META_SAMPLERS = [TransformedSampler("auto", KCenterGreedy(0.6))]
 
 TRANSFORMERS = [GradientEmbedding(), CoresetNystroem(KCenterGreedy(0.5, stratify=None))]
 

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from numbers import Number
 
 import numpy as np
-from scipy import sparse
-from sklearn.base import clone, is_regressor
+from sklearn.base import is_regressor
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array
 
-from skcoreset import _models
-from skcoreset._backend import canonical, columns, holds_objects, missing_values, to_numpy
+from skcoreset._backend import holds_objects, missing_values, to_numpy
+from skcoreset._features import transform_features
 from skcoreset._nested import resampling_steps
 from skcoreset._validation import check_finite_target, encode, naming_columns
 
@@ -101,7 +99,8 @@ class Target:
         y = check_finite_target(y)
         inner = getattr(sampler, "sampler_", sampler)
         is_float = getattr(getattr(y, "dtype", None), "kind", "O") == "f"
-        if not (is_regressor(sampler) or (is_float and not hasattr(inner, "classes_"))):
+        regression = hasattr(sampler, "__sklearn_tags__") and is_regressor(sampler)
+        if not (regression or (is_float and not hasattr(inner, "classes_"))):
             codes, classes = encode(y)
             if classes is not None:
                 return cls(classes, codes)
@@ -112,47 +111,23 @@ class Target:
 # Features ---------------------------------------------------------------------------------------
 
 
-def numeric_features(owner, X, features):
+def numeric_features(owner, X, y, features, sample_weight, random_state):
     """The table by which distances are computed, an ndarray or csr of finite floats.
 
     Parameters
     ----------
     owner : object
         For errors: the object whose class the user called.
-    X : table on the host
+    X, y : table on the host, target of the user
     features : "auto", None or transformer
-        "auto" may return None, if `X` holds no numbers and no categories.
+        As of `transform_features`. "auto" gives None for one object per sample, such as texts.
+    sample_weight : ndarray of shape (n_samples,)
+    random_state : RandomState
     """
-    if features is None:
-        with naming_columns(X, owner):
-            return _numbers(X)
-    if isinstance(features, str):
-        return None if holds_objects(X) else _scaled(X)
-    if _models.is_fitted(features):
-        return _numbers(features.transform(X))
-    return _numbers(clone(features).fit_transform(X))
-
-
-def _numbers(X):
-    return check_array(canonical(to_numpy(X)), accept_sparse="csr", dtype=[np.float64, np.float32])
-
-
-def _scaled(X):
-    if sparse.issparse(X):
-        return _numbers(X)
-    parts = []
-    for name, values in columns(X):
-        column = read_column(name, values)
-        if column.numbers is None:
-            parts.append(np.eye(column.codes.max() + 1)[column.codes])
-            continue
-        numbers = column.numbers
-        there = numbers[~np.isnan(numbers)]
-        low, middle, high = np.quantile(there, (0.25, 0.5, 0.75)) if len(there) else (0, 0, 0)
-        numbers = np.where(np.isnan(numbers), middle, numbers)
-        unit = (high - low) / 1.349 or numbers.std() or 1.0
-        parts.append(((numbers - middle) / unit)[:, None])
-    return np.hstack(parts)
+    if features == "auto" and holds_objects(X):
+        return None
+    with naming_columns(X, owner):
+        return to_numpy(transform_features(features, X, y, sample_weight, random_state)[0])
 
 
 @dataclass(frozen=True)

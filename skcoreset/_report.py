@@ -115,8 +115,11 @@ class CoresetReport:
 
     features : "auto", transformer or None, default="auto"
         The features by which distances, means and the discrepancy are computed. None is `X` as it
-        is, which must hold finite numbers. A transformer is fitted on `X`, unless it is fitted;
-        its output must hold finite numbers.
+        is, which must hold finite numbers. A transformer is fitted on the samples of positive
+        weight, unless it is already fitted, and must return finite numbers. "auto" scales numbers
+        and dates, robustly, to mean 0 and variance 1, fills their missing values with the median,
+        and encodes strings and categories as one feature per category, with the total variance 1;
+        sparse `X` stays as it is. Texts have no features unless a transformer is given.
 
     use_weights : bool, default=True
         Whether the selected samples have the weights of the sampler. If False, all of them have
@@ -163,7 +166,8 @@ class CoresetReport:
         where :math:`g_i` is the gradient of the loss of sample i with respect to the last layer of
         the fitted classifier, as for :class:`GradMatch`. If the inputs of the last layer are not
         finite numbers, it is the gradient with respect to its outputs. The value of a uniform draw
-        of k of many samples is about :math:`1 / \sqrt{k}`. NaN without a classifier.
+        of k samples is at most about :math:`1 / \sqrt{k}`; that of a stratified draw is smaller.
+        NaN without a classifier.
 
     target_distance : float
         For class labels, half of the sum of the absolute differences of the weighted class
@@ -235,7 +239,7 @@ class CoresetReport:
         {
             "sampler": "no_validation",
             "estimator": [HasMethods("predict"), None],
-            "features": [StrOptions({"auto"}), HasMethods("transform"), None],
+            "features": [StrOptions({"auto"}), HasMethods(["fit", "transform"]), None],
             "use_weights": ["boolean"],
             "n_draws": [Interval(Integral, 1, None, closed="left")],
             "max_samples": [Interval(Integral, 2, None, closed="left"), None],
@@ -275,7 +279,7 @@ class CoresetReport:
         self._rows = []
         self.uniform = {}
 
-        table = numeric_features(self, X, features)
+        table = numeric_features(self, X, y, features, weight, random_state)
         self._measure_geometry(table, weight, random_state)
         self._measure_gradient(sampler, estimator, X, target, weight)
         self._measure_target(target, weight)
@@ -545,10 +549,8 @@ class CoresetReport:
     def _notes(self):
         notes = ["Smaller values are better, except for the effective sample size."]
         if not np.isnan(self.covering_radius):
-            if self.features is None:
-                notes.append("Distances are in units of the features.")
-            else:
-                notes.append("Distances are in units of the transformed features.")
+            transformed = "" if self.features is None else "transformed "
+            notes.append(f"Distances are in units of the {transformed}features.")
             if self.max_samples is not None and self.n_samples > self.max_samples:
                 notes.append(
                     f"They and the discrepancy are those of {self.max_samples:,} of all samples."

@@ -12,6 +12,7 @@ from skcoreset._gradient import CRAIG, GradMatch
 from skcoreset._importance import ImportanceSampling
 from skcoreset._margins import AreaUnderMargin, DataMap
 from skcoreset._report import CoresetReport
+from skcoreset._selection_display import DataMapDisplay, SelectionDisplay
 from skcoreset._submodular import FacilityLocation, GraphCut, ProbCover
 from skcoreset._teaching import BlackBoxTeaching
 from skcoreset._training_dynamics import TrainingDynamics
@@ -33,6 +34,7 @@ __all__ = [
     "CoresetReport",
     "CoverageCentric",
     "DataMap",
+    "DataMapDisplay",
     "DeepFool",
     "Entropy",
     "FacilityLocation",
@@ -48,6 +50,7 @@ __all__ = [
     "Margin",
     "Moderate",
     "ProbCover",
+    "SelectionDisplay",
     "TrainingDynamics",
     "TransformedSampler",
     "Uniform",

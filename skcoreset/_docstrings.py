@@ -383,5 +383,46 @@ PARAGRAPHS = {
         .. [1] Settles, B. "Active learning literature survey." University of Wisconsin-Madison,
            Computer Sciences Technical Report 1648 (2009).
         """,
+    # Displays ----------------------------------------------------------------------------------
+    "ax": """
+        ax : matplotlib Axes, default=None
+            Axes of the plot. If None, a new figure is created.
+        """,
+    "axes_of_plot": """
+        ax_ : matplotlib Axes
+            Axes of the plot.
+
+        figure_ : matplotlib Figure
+            Figure of the plot.
+
+        samples_ : matplotlib PathCollection
+            The markers of all samples.
+        """,
+    "name_with_number": """
+        name : str, default=None
+            Title of the plot. If None, it contains the name of the sampler and the number of
+            selected samples.
+        """,
+    "samples_and_selected_kw": """
+        samples_kw, selected_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.scatter` for all samples and for the
+            selected samples.
+        """,
+    "legend": """
+        legend : bool, default=True
+            Whether there is a legend, and a colorbar for a continuous target. More than 20 classes
+            are not listed in the legend.
+
+        legend_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.legend`.
+        """,
+    "regions": """
+        regions : bool, default=True
+            Whether the regions of easy, ambiguous and hard samples are named in the plot.
+        """,
+    "display_plotted": """
+        display : object
+            The display, with the attributes of the plot.
+        """,
 }
 PARAGRAPHS = {name: _written(text) for name, text in PARAGRAPHS.items()}

@@ -182,6 +182,12 @@ def test_gradient_of_the_outputs_where_features_are_missing(rng):
     assert report.gradient_error == pytest.approx(expected, rel=1e-9)
 
 
+def test_means_far_from_the_origin_keep_their_digits(rng):
+    X = rng.integers(0, 9, (50, 3)).astype(float)
+    near, far = (CoresetReport(chosen(SELECTED, OWN), x, features=None) for x in (X, X + 2**45))
+    assert far.mean_difference == pytest.approx(near.mean_difference, rel=1e-12)
+
+
 def test_no_gradient_without_classifier_or_labels():
     X, y = load_iris(return_X_y=True)
     assert np.isnan(CoresetReport(Uniform(9).fit(X, y), X, y).gradient_error)
@@ -328,6 +334,20 @@ def test_a_column_that_is_missing_altogether():
     assert report.feature_distances["a is missing"] == 0.5
 
 
+def test_values_of_samples_of_weight_zero_do_not_count():
+    X = np.array([[1.0], [np.nan], [np.nan]])
+    report = CoresetReport(chosen([1]), X, sample_weight=[0, 1, 1])
+    assert report.feature_distances == {"x0": 0.0, "x0 is missing": 0.0}
+
+
+def test_dates_may_be_missing():
+    days = np.array(["2020-01-01", "NaT", "2020-01-03", "2020-01-04"], dtype="datetime64[D]")
+    X = pd.DataFrame({"day": days, "b": [1.0, 2.0, 3.0, 4.0]})
+    report = CoresetReport(chosen([1, 3]), X)
+    expected = {"day": 2 / 3, "day is missing": 0.25, "b": 0.25}
+    assert report.feature_distances == pytest.approx(expected)
+
+
 def test_texts():
     texts = ["a b", "b c", "c d", "a d", "e f", "a a"]
     report = CoresetReport(chosen([0, 1]), texts, [0, 0, 0, 1, 1, 1])
@@ -472,7 +492,7 @@ def test_max_samples(rng):
     some = CoresetReport(sampler, X, max_samples=300, n_draws=2)
     assert "those of 300 of all samples" in " ".join(repr(some).split())
     assert some.covering_radius < exact.covering_radius
-    assert some.mean_distance == pytest.approx(exact.mean_distance, rel=0.1)
+    assert some.mean_distance == pytest.approx(exact.mean_distance, rel=0.2)
     assert some.mean_difference == exact.mean_difference
     assert some.near_duplicates == pytest.approx(exact.near_duplicates, abs=0.05)
     assert some.feature_distances == exact.feature_distances

@@ -5,13 +5,17 @@ from skcoreset._boundary import DeepFool
 from skcoreset._classifier import CoresetClassifier, CoresetRegressor
 from skcoreset._config import config_context, get_config, set_config
 from skcoreset._contrastive import ContrastiveActiveLearning
+from skcoreset._coreset import Coreset
 from skcoreset._coverage import CoverageCentric, Moderate
+from skcoreset._curve import coreset_curve
+from skcoreset._curve_display import CoresetCurveDisplay
 from skcoreset._dynamics import EL2N, Forgetting, GraNd
 from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
 from skcoreset._importance import ImportanceSampling
 from skcoreset._margins import AreaUnderMargin, DataMap
 from skcoreset._report import CoresetReport
+from skcoreset._search import CoresetSearchCV, smallest_coreset
 from skcoreset._selection_display import DataMapDisplay, SelectionDisplay
 from skcoreset._submodular import FacilityLocation, GraphCut, ProbCover
 from skcoreset._teaching import BlackBoxTeaching
@@ -28,10 +32,13 @@ __all__ = [
     "AreaUnderMargin",
     "BlackBoxTeaching",
     "ContrastiveActiveLearning",
+    "Coreset",
     "CoresetClassifier",
+    "CoresetCurveDisplay",
     "CoresetNystroem",
     "CoresetRegressor",
     "CoresetReport",
+    "CoresetSearchCV",
     "CoverageCentric",
     "DataMap",
     "DataMapDisplay",
@@ -55,6 +62,8 @@ __all__ = [
     "TransformedSampler",
     "Uniform",
     "config_context",
+    "coreset_curve",
     "get_config",
     "set_config",
+    "smallest_coreset",
 ]

@@ -1,16 +1,20 @@
 """How many samples of which class: the budget is divided into groups, and picks are merged."""
 
 import numbers
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 __all__ = [
+    "Candidates",
     "Group",
     "allocate",
+    "count_candidates",
+    "divide",
     "interleave",
     "largest_remainder",
     "plain",
+    "resized",
     "samples_in_words",
 ]
 
@@ -27,6 +31,8 @@ class Group:
     total_weight: float  # sum of the sample weights of the table
     random_state: np.random.RandomState | None = None
     report: object = None  # callable, takes the number of samples selected so far
+    # Positions of the picks if these are known, and only their weights are to be computed
+    given: np.ndarray | None = None
 
     @property
     def n_samples(self):
@@ -47,7 +53,37 @@ class Group:
         return values if self.rows is None else values[self.rows]
 
 
-def allocate(coreset_size, stratify, codes, classes, weight):
+@dataclass(frozen=True)
+class Candidates:
+    """The samples that may be selected, counted."""
+
+    classes: np.ndarray | None  # None where there are no classes
+    counts: np.ndarray | None  # (n_classes,), number of candidates of each class
+    weights: np.ndarray | None  # (n_classes,), their total sample weights
+    n: int  # number of candidates
+    weight: float  # their total sample weight
+    n_samples: int  # of the table
+    # For errors: the words behind "samples" if not all samples of the table are candidates
+    which: str = " of positive weight"
+
+    @property
+    def in_words(self):
+        """For errors: `which`, or nothing if all samples are candidates."""
+        return "" if self.n == self.n_samples else self.which
+
+
+def count_candidates(codes, classes, weight, which=" of positive weight"):
+    """Count the samples of positive weight. The parameters are those of `allocate`."""
+    present, counts, weights = weight > 0, None, None
+    if codes is not None:
+        counts = np.bincount(codes[present], minlength=len(classes))
+        weights = np.bincount(codes, weights=weight, minlength=len(classes))
+    return Candidates(
+        classes, counts, weights, int(present.sum()), float(weight.sum()), present.size, which
+    )
+
+
+def allocate(coreset_size, stratify, codes, classes, weight, which=" of positive weight"):
     """Divide the budget among the classes.
 
     Parameters
@@ -60,6 +96,8 @@ def allocate(coreset_size, stratify, codes, classes, weight):
     classes : ndarray of shape (n_classes,) or None
     weight : ndarray of shape (n_samples,)
         Sample weights. Samples of weight 0 are ignored.
+    which : str
+        For errors: which samples have a positive weight.
 
     Returns
     -------
@@ -67,15 +105,35 @@ def allocate(coreset_size, stratify, codes, classes, weight):
         In the order of `classes`; the sizes sum to the budget. There are no groups of size 0.
     """
     present = weight > 0
+    candidates = count_candidates(codes, classes, weight, which)
+    sizes = divide(coreset_size, stratify, candidates)
 
     def group(label, rows, size):
         relative, mean = _by_mean(weight if rows is None else weight[rows])
-        return Group(label, rows, size, relative, mean, float(weight.sum()))
+        return Group(label, rows, size, relative, mean, candidates.weight)
 
+    if isinstance(sizes, int):
+        return [group(None, None if present.all() else np.flatnonzero(present), sizes)]
+    return [
+        group(label, np.flatnonzero(present & (codes == code)), int(size))
+        for code, (label, size) in enumerate(zip(classes, sizes, strict=True))
+        if size > 0
+    ]
+
+
+def divide(coreset_size, stratify, candidates):
+    """The number of samples to select of each class, or an int if the classes do not matter.
+
+    Parameters
+    ----------
+    coreset_size, stratify : as in `allocate`
+    candidates : Candidates
+    """
+    classes, available = candidates.classes, candidates.counts
     if coreset_size is None:
-        coreset_size = int(present.sum())
+        coreset_size = candidates.n
     if isinstance(coreset_size, dict):
-        if codes is None:
+        if classes is None:
             raise ValueError(
                 f"coreset_size={coreset_size!r} gives a size for each class, but there are no "
                 "classes: y is None or continuous. Give an int or a float."
@@ -86,30 +144,31 @@ def allocate(coreset_size, stratify, codes, classes, weight):
                 "ignores classes. Give an int or a float, or keep the default "
                 "stratify='proportional'."
             )
-        available = np.bincount(codes[present], minlength=len(classes))
-        sizes = _sizes_by_class(coreset_size, classes, available, present.all())
-    else:
-        size = _size(coreset_size, int(present.sum()), present.size)
-        if codes is None or stratify is None:
-            return [group(None, None if present.all() else np.flatnonzero(present), size)]
-        available = np.bincount(codes[present], minlength=len(classes))
-        n_classes = np.count_nonzero(available)
-        if size < n_classes:
-            raise ValueError(
-                f"coreset_size={coreset_size!r} gives {samples_in_words(size)} for {n_classes} "
-                f"classes, but stratify={stratify!r} selects at least one sample of each class. "
-                f"Give a coreset_size of at least {n_classes} samples, or use stratify=None."
-            )
-        if stratify == "proportional":
-            shares = np.bincount(codes, weights=weight, minlength=len(classes))
-        else:
-            shares = (available > 0).astype(float)
-        sizes = largest_remainder(size, shares, available)
-    return [
-        group(label, np.flatnonzero(present & (codes == code)), int(size))
-        for code, (label, size) in enumerate(zip(classes, sizes, strict=True))
-        if size > 0
-    ]
+        return _sizes_by_class(coreset_size, candidates)
+    size = _size(coreset_size, candidates)
+    if classes is None or stratify is None:
+        return size
+    n_classes = np.count_nonzero(available)
+    if size < n_classes:
+        raise ValueError(
+            f"coreset_size={coreset_size!r} gives {samples_in_words(size)} for {n_classes} "
+            f"classes, but stratify={stratify!r} selects at least one sample of each class. "
+            f"Give a coreset_size of at least {n_classes} samples, or use stratify=None."
+        )
+    shares = candidates.weights if stratify == "proportional" else (available > 0).astype(float)
+    return largest_remainder(size, shares, available)
+
+
+def resized(groups, shares):
+    """The groups with their budget divided in proportion to `shares`; as they are if None."""
+    if shares is None:
+        return groups
+    sizes = largest_remainder(
+        sum(group.size for group in groups),
+        np.asarray(shares),
+        np.array([group.n_samples for group in groups]),
+    )
+    return [replace(group, size=int(size)) for group, size in zip(groups, sizes, strict=True)]
 
 
 def _by_mean(weight):
@@ -129,9 +188,10 @@ def samples_in_words(n):
     return "1 sample" if n == 1 else f"{n} samples"
 
 
-def _size(coreset_size, n_present, n_samples):
-    """`coreset_size` as a number of samples out of `n_present`."""
-    of = "" if n_present == n_samples else f" of positive weight (out of {n_samples})"
+def _size(coreset_size, candidates):
+    """`coreset_size` as a number of samples out of the candidates."""
+    n_present, of = candidates.n, candidates.in_words
+    of = of and f"{of} (out of {candidates.n_samples})"
     if isinstance(coreset_size, bool):
         raise TypeError(
             f"coreset_size={coreset_size} is a bool. Give an int, a fraction in (0, 1] or a dict."
@@ -146,8 +206,9 @@ def _size(coreset_size, n_present, n_samples):
     return max(1, round(float(coreset_size) * n_present))
 
 
-def _sizes_by_class(coreset_size, classes, available, all_count):
-    """Sizes of a dict ``{class: int or float}``, in the order of `classes`."""
+def _sizes_by_class(coreset_size, candidates):
+    """Sizes of a dict ``{class: int or float}``, in the order of the classes."""
+    classes, available, of = candidates.classes, candidates.counts, candidates.in_words
     known = {plain(label): code for code, label in enumerate(classes)}
     shown = sorted(known, key=str)
     wanted = {}
@@ -175,11 +236,11 @@ def _sizes_by_class(coreset_size, classes, available, all_count):
     sizes = []
     for label, code in known.items():
         named, size = wanted[code] if code in wanted else wanted[None]
-        of, there = "" if all_count else " of positive weight", int(available[code])
+        there = int(available[code])
         if not isinstance(size, numbers.Integral):
             size = min(there, max(1, round(float(size) * there)))
         elif named is None and not there:
-            size = 0  # the samples of this class all have weight 0
+            size = 0  # the class has no candidates
         if size > there:
             which = "of that class" if named is not None else f"of the class {label!r}"
             own = "" if named is not None else f" Give a size for {label!r} as well."

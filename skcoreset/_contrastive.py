@@ -57,6 +57,8 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         last hidden layer of an :class:`~sklearn.neural_network.MLPClassifier`; otherwise, the input
         of the last step of a Pipeline.
 
+    {exclude}
+
     {stratify}
         It has no effect on the neighbors.
 
@@ -140,6 +142,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "metric": [StrOptions(METRICS), callable],
         "features": [StrOptions({"input", "model"})],
+        "exclude": ["array-like", None],
     }
 
     _needs = "proba"
@@ -152,6 +155,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         n_neighbors=10,
         metric="euclidean",
         features="input",
+        exclude=None,
         stratify="proportional",
     ):
         self.estimator = estimator
@@ -159,6 +163,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
         self.n_neighbors = n_neighbors
         self.metric = metric
         self.features = features
+        self.exclude = exclude
         self.stratify = stratify
 
     @fill_docstring

@@ -7,7 +7,7 @@ from sklearn.utils._param_validation import StrOptions
 from skcoreset._docstrings import fill_docstring
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.distances import pairs
-from skcoreset._kernels.farthest_first import farthest_first
+from skcoreset._kernels.farthest_first import farthest_first, nearest_picks
 from skcoreset._kernels.herding import herd
 from skcoreset._kernels.kernels import gram
 from skcoreset._metrics import METRICS, BaseMetricCoreset, metric_on_host, product_work
@@ -129,6 +129,8 @@ class Herding(BaseCoreset):
         self.kernel = kernel
         self.kernel_params = kernel_params
         self.stratify = stratify
+
+    _not_nested = None
 
     def _check_params(self, table):
         if self.kernel is None and self.kernel_params:
@@ -263,6 +265,7 @@ class KCenterGreedy(BaseMetricCoreset):
     """
 
     _precomputed = "distances"
+    _not_nested, _truncates_with_data = None, True
 
     _parameter_constraints = {
         **BaseMetricCoreset._parameter_constraints,
@@ -302,6 +305,9 @@ class KCenterGreedy(BaseMetricCoreset):
 
     def _pick(self, X, group):
         distances = pairs(X, self.metric, rows=group.rows)
+        if group.given is not None:
+            nearest = nearest_picks(distances, group.given)
+            return Picks(group.given, np.bincount(nearest, weights=group.sample_weight))
         first = self._first(distances, group)
         picks, radii, nearest = farthest_first(distances, group.size, first, report=group.report)
         cells = np.bincount(nearest, weights=group.sample_weight, minlength=len(picks))
@@ -316,6 +322,6 @@ class KCenterGreedy(BaseMetricCoreset):
             return [group.random_state.randint(distances.n)]
         return [distances.nearest_to_mean(group.sample_weight)]
 
-    def _publish(self, table, groups, picked):
-        super()._publish(table, groups, picked)
-        self.radius_ = float(max(p.per_pick["radii_"][-1] for p in picked))
+    def _publish_parts(self, parts):
+        super()._publish_parts(parts)
+        self.radius_ = float(max(part.picks.per_pick["radii_"][-1] for part in parts))

@@ -9,12 +9,14 @@ from sklearn.utils.validation import check_consistent_length
 from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._docstrings import fill_docstring
+from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.outer_products import OuterProducts
 from skcoreset._kernels.set_functions import FacilityLocation
 from skcoreset._kernels.similarities import near_similarities, precise_enough
+from skcoreset._submodular import stochastic_is_not_nested
 from skcoreset._validation import check_table, encode
 from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks
 
@@ -80,6 +82,8 @@ class CRAIG(_GradientCoreset):
         Only with ``coreset_size=None``: the selection ends as soon as L(S) is at most `epsilon`.
         Unless `stratify` is None, `epsilon` is divided among the classes in proportion to their
         numbers of samples, or their total `sample_weight`.
+
+    {init_samples}
 
     {stratify_labels}
 
@@ -182,6 +186,7 @@ class CRAIG(_GradientCoreset):
         "optimizer": [StrOptions({"lazy", "stochastic", "naive"})],
         "stochastic_epsilon": [Interval(Real, 0, 1, closed="neither")],
         "epsilon": [Interval(Real, 0, None, closed="left"), None],
+        "init": ["array-like", None],
         "random_state": ["random_state"],
     }
 
@@ -194,6 +199,7 @@ class CRAIG(_GradientCoreset):
         optimizer="lazy",
         stochastic_epsilon=0.01,
         epsilon=None,
+        init=None,
         stratify="proportional",
         random_state=None,
     ):
@@ -203,12 +209,17 @@ class CRAIG(_GradientCoreset):
         self.optimizer = optimizer
         self.stochastic_epsilon = stochastic_epsilon
         self.epsilon = epsilon
+        self.init = init
         self.stratify = stratify
         self.random_state = random_state
 
     @property
     def _stops_early(self):
         return None if self.epsilon is None else "the loss is at most epsilon"
+
+    @property
+    def _not_nested(self):
+        return stochastic_is_not_nested(self)
 
     def _check_params(self, table):
         if (self.coreset_size is None) != (self.epsilon is not None):
@@ -218,6 +229,12 @@ class CRAIG(_GradientCoreset):
                 "samples as epsilon requires, or epsilon=None to select coreset_size samples."
             )
         super()._check_params(table)
+        if self.init is not None:
+            check_initial(self.init, table.sample_weight, "None")
+
+    def _check_groups(self, table, groups):
+        if self.init is not None:
+            check_initial_groups(self.init, groups)
 
     def _is_random(self):
         return self.optimizer == "stochastic"
@@ -232,27 +249,33 @@ class CRAIG(_GradientCoreset):
         else:
             gradients = OuterProducts(a, h, bias, rows=group.rows)
         cover = FacilityLocation(near_similarities(precise_enough(gradients)), group.sample_weight)
-        losses = []
+        start, losses = () if self.init is None else initial_positions(self.init, group), []
 
         def stop():
             losses.append(group.mean_weight * cover.loss())
-            return self.epsilon is not None and losses[-1] <= self.epsilon * group.weight_fraction
+            if self.epsilon is None or len(losses) < len(start):
+                return False
+            return losses[-1] <= self.epsilon * group.weight_fraction
 
         picks, _ = greedy(
             cover,
             group.size,
+            start=start,
             optimizer=self.optimizer,
             epsilon=self.stochastic_epsilon,
             random_state=group.random_state,
             stop=stop,
             report=group.report,
         )
-        weight = cover.cells(group.sample_weight)
-        return Picks(picks, weight, per_pick={"losses_": np.array(losses)})
+        weight, prefix = (of(group.sample_weight) for of in (cover.cells, cover.prefix_cells))
+        return Picks(picks, weight, per_pick={"losses_": np.array(losses)}, prefix=prefix)
 
-    def _publish(self, table, groups, picked):
-        super()._publish(table, groups, picked)
-        self.loss_ = float(sum(p.per_pick["losses_"][-1] for p in picked))
+    def _params_of_budget(self, coreset_size):
+        return {"coreset_size": coreset_size, "epsilon": None}
+
+    def _publish_parts(self, parts):
+        super()._publish_parts(parts)
+        self.loss_ = float(sum(part.picks.per_pick["losses_"][-1] for part in parts))
 
 
 @fill_docstring
@@ -373,6 +396,7 @@ class GradMatch(_GradientCoreset):
     """
 
     _stops_early = "they match the gradient as well as more would"
+    _not_nested = "its weights are fitted, and samples leave, as further samples are added"
 
     _parameter_constraints = {
         **BaseModelCoreset._parameter_constraints,

@@ -14,7 +14,7 @@ from skcoreset._backend import take, to_numpy
 from skcoreset._warnings import warn
 from skcoreset.base import BaseCoreset
 
-__all__ = ["needs_classes", "resampling_steps", "select", "takes_weight"]
+__all__ = ["needs_classes", "resampling_steps", "rows_kept", "select", "takes_weight"]
 
 
 def select(sampler, X, y, sample_weight, caller, weighted=False):
@@ -60,7 +60,7 @@ def select(sampler, X, y, sample_weight, caller, weighted=False):
             "weights of samples of X and are not used. Use a single sampler with the final budget "
             "to obtain weights."
         )
-    kept = _rows_kept(steps)
+    kept = rows_kept(steps)
     if kept is not None:
         return take(X, kept), None if y is None else take(y, kept), weight
     foreign = _first_foreign_row(X, answer[0])
@@ -103,7 +103,7 @@ def resampling_steps(sampler):
     return [step for _, step in sampler.steps if hasattr(step, "fit_resample")]
 
 
-def _rows_kept(steps):
+def rows_kept(steps):
     """Indices of the samples that all steps select; None if a step has no `sample_indices_`."""
     kept = None
     for step in steps:

@@ -214,6 +214,7 @@ class BlackBoxTeaching(BaseModelCoreset):
     }
 
     _needs_labels = True
+    _not_nested = None
 
     @property
     def _stops_early(self):

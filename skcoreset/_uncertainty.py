@@ -15,12 +15,19 @@ __all__ = ["Entropy", "LeastConfidence", "Margin"]
 class _Uncertainty(BaseScoreCoreset, BaseModelCoreset):
     """Base of the three methods. Subclasses define ``_score(outputs)``."""
 
-    _parameter_constraints = {**BaseModelCoreset._parameter_constraints, "cv": ["cv_object"]}
+    _parameter_constraints = {
+        **BaseModelCoreset._parameter_constraints,
+        "cv": ["cv_object"],
+        "exclude": ["array-like", None],
+    }
 
-    def __init__(self, estimator=None, coreset_size=0.1, *, cv=None, stratify="proportional"):
+    def __init__(
+        self, estimator=None, coreset_size=0.1, *, cv=None, exclude=None, stratify="proportional"
+    ):
         self.estimator = estimator
         self.coreset_size = coreset_size
         self.cv = cv
+        self.exclude = exclude
         self.stratify = stratify
 
     def _scores(self, table):
@@ -64,6 +71,8 @@ class LeastConfidence(_Uncertainty):
     {coreset_size}
 
     {cv}
+
+    {exclude}
 
     {stratify}
 
@@ -144,6 +153,8 @@ class Entropy(_Uncertainty):
     {coreset_size}
 
     {cv}
+
+    {exclude}
 
     {stratify}
 
@@ -232,6 +243,8 @@ class Margin(_Uncertainty):
     {coreset_size}
 
     {cv}
+
+    {exclude}
 
     {stratify}
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import nnls
+from sklearn.base import clone
 from sklearn.metrics import pairwise_distances
 
 
@@ -338,3 +339,28 @@ def prob_cover(D, k, delta, weight=None):
 def fraction_of_pure_balls(D, labels, delta):
     """Share of open balls in which all rows have the label of the center."""
     return np.mean([(labels[D[i] < delta] == labels[i]).all() for i in range(len(D))])
+
+
+def curve(pipeline, X, y, samplers, sizes, splits, weight=None):
+    """Scores on coresets: arrays (samplers, sizes, splits) for test and train, and of all samples.
+
+    Every sampler and every estimator is fitted anew, on the transformed samples of one fold.
+    """
+    shape = len(samplers), len(sizes), len(splits)
+    test_scores, train_scores, full = np.empty(shape), np.empty(shape), np.empty(len(splits))
+    weight = np.ones(len(y)) if weight is None else weight
+    for f, (train, test) in enumerate(splits):
+        head = clone(pipeline[:-1])
+        X_train, X_test = head.fit_transform(X[train], y[train]), head.transform(X[test])
+        y_train, weight_train = y[train], weight[train]
+        last = clone(pipeline[-1]).fit(X_train, y_train, sample_weight=weight_train)
+        full[f] = last.score(X_test, y[test])
+        for s, sampler in enumerate(samplers):
+            for k, size in enumerate(sizes):
+                one = clone(sampler).set_params(coreset_size=size)
+                one.fit(X_train, y_train, sample_weight=weight_train)
+                at, weights = one.sample_indices_, one.sample_weight_
+                last = clone(pipeline[-1]).fit(X_train[at], y_train[at], sample_weight=weights)
+                test_scores[s, k, f] = last.score(X_test, y[test])
+                train_scores[s, k, f] = last.score(X_train[at], y_train[at])
+    return test_scores, train_scores, full

@@ -1,6 +1,7 @@
 """One list of all public estimators, which every common test runs over."""
 
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
@@ -12,9 +13,11 @@ from skcoreset import (
     AreaUnderMargin,
     BlackBoxTeaching,
     ContrastiveActiveLearning,
+    Coreset,
     CoresetClassifier,
     CoresetNystroem,
     CoresetRegressor,
+    CoresetSearchCV,
     CoverageCentric,
     DataMap,
     DeepFool,
@@ -46,6 +49,8 @@ LABEL_FREE = [
     Moderate(),
     ImportanceSampling(random_state=0),
     ProbCover(n_clusters=2, random_state=0),
+    # Sparse tables are not standardized: the same samples for all containers without "auto" only.
+    Coreset(features=None, random_state=0),
 ]
 WITH_MODEL = [
     LeastConfidence(),
@@ -89,11 +94,15 @@ VARIANTS = [
     CRAIG(gradient="features"),
     GradMatch(regularization=1.0),
     Margin(LogisticRegression(max_iter=1000, C=0.1)),
+    Coreset(
+        min_trust=0.2, trust_power=1, weight_by_uncertainty=True, features=None, random_state=0
+    ),
 ]
 
 META = [
     CoresetClassifier(LogisticRegression(), KCenterGreedy(0.6)),
     CoresetRegressor(sampler=KCenterGreedy(0.6, stratify=None)),
+    CoresetSearchCV(LogisticRegression(), KCenterGreedy(), tolerance=1.0, min_size=0.3, cv=2),
 ]
 
 # Samplers around a sampler, which have no coreset_size of their own.
@@ -105,8 +114,9 @@ TRANSFORMERS = [GradientEmbedding(), CoresetNystroem(KCenterGreedy(0.5, stratify
 ONE_FACTOR = {"GradMatch"}
 SHORT = pytest.mark.filterwarnings("ignore:.* fewer than the budget of:UserWarning")
 
-ALL_NAMES = {name for name in skcoreset.__all__ if isinstance(getattr(skcoreset, name), type)}
-ALL_NAMES -= {"TrainingDynamics"}  # no estimator: a record
+PUBLIC_CLASSES = {n for n in skcoreset.__all__ if isinstance(getattr(skcoreset, n), type)}
+# The others are no estimators: records, reports and displays.
+ALL_NAMES = {n for n in PUBLIC_CLASSES if issubclass(getattr(skcoreset, n), BaseEstimator)}
 
 
 def name_of(estimator):

@@ -27,6 +27,7 @@ from skcoreset._estimator import EstimatorMixin, replace_when_fitted
 from skcoreset._nested import needs_classes, resampling_steps, select, takes_weight
 from skcoreset._validation import check_finite_target, check_table
 from skcoreset._warnings import warn
+from skcoreset.base import BaseModelCoreset
 
 __all__ = ["CoresetClassifier", "CoresetRegressor"]
 
@@ -411,7 +412,7 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
             sizes = (params.get("coreset_size"), params.get("sampling_strategy"))
             if params.get("stratify") == "balanced" or any(isinstance(s, dict) for s in sizes):
                 continue  # these parameters define the values as classes
-            if needs_classes(step):
+            if needs_classes(step) and not _is_regression(step):
                 raise ValueError(
                     f"{step!r} requires classes, but the target of {type(self).__name__} is "
                     "continuous, and each of its values would be treated as a class. Use Uniform, "
@@ -420,7 +421,7 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
                     "Alternatively, discretize the target, fit the sampler on the discretized "
                     "target, and fit the regressor on the selected samples with sample_weight_."
                 )
-            if params.get("stratify") == "proportional":
+            if params.get("stratify") == "proportional" and not _is_regression(step):
                 step.set_params(stratify=None)  # integers would be treated as classes
         return sampler
 
@@ -430,6 +431,11 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
         tags.target_tags.multi_output = inner.multi_output
         tags.target_tags.single_output = inner.single_output
         return tags
+
+
+def _is_regression(sampler):
+    """Whether the sampler fits a regressor, and so treats the target as continuous."""
+    return isinstance(sampler, BaseModelCoreset) and sampler._is_regression()
 
 
 def _labels(y):

@@ -17,7 +17,7 @@ from skcoreset._kernels.outer_products import OuterProducts
 from skcoreset._kernels.set_functions import FacilityLocation
 from skcoreset._kernels.similarities import near_similarities, precise_enough
 from skcoreset._submodular import stochastic_is_not_nested
-from skcoreset._validation import check_table, encode
+from skcoreset._validation import check_table, continuous_target, encode
 from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks
 
 __all__ = ["CRAIG", "GradMatch"]
@@ -27,6 +27,7 @@ class _GradientCoreset(BaseModelCoreset):
     """Base of CRAIG and GradMatch: represents each sample by the factors of its gradient."""
 
     _needs_labels = True
+    _takes_regressors = True
 
     def _non_numeric_hint(self):
         other = "" if self.gradient == "logits" else " gradient='logits' does not use the features."
@@ -34,7 +35,7 @@ class _GradientCoreset(BaseModelCoreset):
 
     def _represent(self, table, groups):
         self._fit_estimator(table)
-        return self._factors(table.X, table.classes[table.codes])
+        return self._factors(table.X, table.target)
 
     def _factors(self, X, y):
         if self.gradient == "features":
@@ -395,6 +396,11 @@ class GradMatch(_GradientCoreset):
     np.True_
     """
 
+    def _stratification(self):
+        # The gradients of all samples sum to 0 where the regressor minimizes the loss.
+        quantile = self.stratify == "proportional" and self._is_regression()
+        return "quantile" if quantile else self.stratify
+
     _stops_early = "they match the gradient as well as more would"
     _not_nested = "its weights are fitted, and samples leave, as further samples are added"
 
@@ -488,6 +494,8 @@ class GradMatch(_GradientCoreset):
             return {}
         check_consistent_length(X_val, y_val)
         X_val = check_table(self, X_val, reset=False)
+        if self._is_regression():
+            return self._check_continuous_auxiliary(table, X_val, y_val)
         codes, classes = encode(y_val)
         unseen = [] if classes is None else np.setdiff1d(classes, table.classes).tolist()
         if classes is None or unseen:
@@ -495,16 +503,29 @@ class GradMatch(_GradientCoreset):
                 f"y_val contains {unseen or 'no class labels'}, but all labels of y_val must be "
                 "class labels that y contains."
             )
-        return {"X_val": X_val, "y_val": classes[codes]}
+        return {"X_val": X_val, "y_val": classes[codes], "labels_val": classes[codes]}
+
+    def _check_continuous_auxiliary(self, table, X_val, y_val):
+        y_val = continuous_target(y_val)
+        if y_val.shape[1:] != table.target.shape[1:]:
+            raise ValueError(
+                f"y_val has the shape {y_val.shape} and y {table.target.shape}, but both must have "
+                "the same targets."
+            )
+        labels = (
+            np.full(len(y_val), None) if table.strata is None else table.strata.labels_of(y_val)
+        )
+        return {"X_val": X_val, "y_val": y_val, "labels_val": labels}
 
     def _check_groups(self, table, groups):
         if not table.auxiliary:
             return
         for group in groups:
-            if group.label is not None and not (table.auxiliary["y_val"] == group.label).any():
+            if group.label is not None and not (table.auxiliary["labels_val"] == group.label).any():
+                this = group.of_the_class.split()[2]
                 raise ValueError(
-                    f"y_val contains no sample of the class {group.label}. Add validation "
-                    "samples of this class, or set stratify=None."
+                    f"y_val contains no sample{group.of_the_class}. Add validation samples of this "
+                    f"{this}, or set stratify=None."
                 )
 
     def _represent(self, table, groups):
@@ -513,7 +534,8 @@ class GradMatch(_GradientCoreset):
             return *factors, None, None, {}
         X_val, y_val = table.auxiliary["X_val"], table.auxiliary["y_val"]
         a_val, h_val, _ = self._factors(X_val, y_val)
-        rows_of = {group.label: np.flatnonzero(y_val == group.label) for group in groups}
+        labels = table.auxiliary["labels_val"]
+        rows_of = {group.label: np.flatnonzero(labels == group.label) for group in groups}
         return *factors, a_val, h_val, rows_of | {None: None}
 
     def _device_work(self, represented, groups):
@@ -529,6 +551,7 @@ class GradMatch(_GradientCoreset):
         else:
             of = OuterProducts(a_val, h_val, bias, rows=rows_of[group.label])
             target = of.total(np.full(of.n, group.sample_weight.sum() / of.n))
+        self._check_total(target, gradients, group)
         picks, weight, norms = matching_pursuit(
             gradients,
             target,
@@ -545,6 +568,19 @@ class GradMatch(_GradientCoreset):
             norms = np.array([np.linalg.norm(to_numpy(target))])
         per_pick = {"residual_norms_": group.mean_weight * norms}
         return Picks(picks, weight, per_pick, scale="all" if self.positive else None)
+
+    def _check_total(self, target, gradients, group):
+        """Raise if the gradients of a regressor sum to 0 up to rounding."""
+        if not self._is_regression() or group.n_samples == 1:
+            return
+        length = float(np.linalg.norm(to_numpy(target)))
+        norms = to_numpy(gradients.sq) ** 0.5
+        if length <= 1e-10 * float(group.sample_weight @ norms):
+            raise ValueError(
+                f"The gradients of the samples{group.of_the_class} sum to 0, so there is no total "
+                f"gradient to match: {self.estimator_!r} minimizes their loss. Use "
+                "stratify='quantile', or pass X_val and y_val."
+            )
 
 
 def _width(factors):

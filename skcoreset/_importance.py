@@ -228,6 +228,7 @@ class ImportanceSampling(BaseModelCoreset):
     }
 
     _needs_labels = True
+    _takes_regressors = True
 
     @property
     def _not_nested(self):
@@ -269,7 +270,10 @@ class ImportanceSampling(BaseModelCoreset):
         return self._sensitivity.needs_numbers
 
     def _uses_classes(self):
-        return self._sensitivity.needs_classifier
+        return self._sensitivity.needs_classifier and super()._uses_classes()
+
+    def _is_regression(self):
+        return self._sensitivity.needs_classifier and super()._is_regression()
 
     def _non_numeric_hint(self):
         if self._sensitivity.needs_classifier:

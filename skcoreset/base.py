@@ -68,7 +68,7 @@ __all__ = [
 ]
 
 # Intervals of a continuous target with stratify="quantile", if the budget is at least as large.
-N_STRATA = 10
+N_STRATA = 5
 
 
 @dataclass(frozen=True)

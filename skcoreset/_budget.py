@@ -224,10 +224,15 @@ def divide(coreset_size, stratify, candidates):
             f"coreset_size={coreset_size!r} gives {samples_in_words(size)} for {n_classes} "
             f"{groups[0]}, but stratify={stratify!r} selects at least one sample of each "
             f"{groups[1]}. Give a coreset_size of at least {n_classes} samples, or use "
-            "stratify=None."
+            f"stratify=None{_or_quantile(classes)}."
         )
     shares = (available > 0).astype(float) if stratify == "balanced" else candidates.weights
     return largest_remainder(size, shares, available)
+
+
+def _or_quantile(classes):
+    """For an error: the way out for numbers that scikit-learn takes as classes."""
+    return ", or stratify='quantile' if y is continuous" if classes.dtype.kind == "f" else ""
 
 
 def resized(groups, shares):

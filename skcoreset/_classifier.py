@@ -358,9 +358,10 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
 
     sampler : sampler, default=None
         The sampler; a clone of it is fitted. It must not require classes: `Uniform`, `Herding`,
-        `KCenterGreedy`, `FacilityLocation`, `GraphCut`, `Moderate`, and `ImportanceSampling` with
-        a sensitivity that is computed from the features. If None, ``Uniform(random_state=0)`` is
-        used.
+        `KCenterGreedy`, `FacilityLocation`, `GraphCut`, `Moderate`, `ImportanceSampling` with
+        a sensitivity that is computed from the features, and `CRAIG`, `GradMatch` and
+        `ImportanceSampling` with a regressor as their `estimator`. If None,
+        ``Uniform(random_state=0)`` is used.
 
     {use_weights}
 
@@ -383,7 +384,8 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
     -----
     The target is treated as continuous, even if all its values are integers. A sampler that
     requires a classifier would treat each value as a class, and raises an error; a sampler with
-    ``stratify="proportional"`` is used with ``stratify=None``. With ``stratify="balanced"``, or
+    ``stratify="proportional"`` is used with ``stratify=None`` unless it fits a regressor, and
+    ``stratify="quantile"`` is supported. With ``stratify="balanced"``, or
     a `coreset_size` that is a dict of values of the target, the values are treated as classes,
     and every sampler is supported.
 
@@ -417,7 +419,8 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
                     f"{step!r} requires classes, but the target of {type(self).__name__} is "
                     "continuous, and each of its values would be treated as a class. Use Uniform, "
                     "Herding, KCenterGreedy, FacilityLocation, GraphCut, Moderate or "
-                    "ImportanceSampling with a sensitivity that is computed from the features. "
+                    "ImportanceSampling with a sensitivity that is computed from the features, or "
+                    "CRAIG, GradMatch or ImportanceSampling with a regressor as estimator. "
                     "Alternatively, discretize the target, fit the sampler on the discretized "
                     "target, and fit the regressor on the selected samples with sample_weight_."
                 )

@@ -74,19 +74,15 @@ PARAGRAPHS = {
             requires class labels `y`, and a `stratify` that is not None.
         """,
     "stratify": """
-        stratify : {"proportional", "balanced"} or None, default="proportional"
+        stratify : {"proportional", "balanced", "quantile"} or None, default="proportional"
             How the budget is divided among the classes. "proportional" keeps class proportions
             (largest remainder, at least one sample per class); "balanced" gives equal counts, as
             far as the classes are large enough; None ignores the classes, as if all samples were
             of one class. Unless it is None, the budget must be at least the number of classes. If
             `y` is None or continuous, there are no classes, and the result is that of None.
-        """,
-    "stratify_labels": """
-        stratify : {"proportional", "balanced"} or None, default="proportional"
-            How the budget is divided among the classes. "proportional" keeps class proportions
-            (largest remainder, at least one sample per class); "balanced" gives equal counts, as
-            far as the classes are large enough; None ignores the classes, as if all samples were
-            of one class. Unless it is None, the budget must be at least the number of classes.
+            "quantile" is for a continuous `y`: five intervals with nearly the same number of
+            samples (or total weight) take the place of classes, fewer if the budget is smaller.
+            Whole numbers are values then. Methods that need class labels do not accept it.
         """,
     "cv": """
         cv : int, cross-validation generator or iterable, default=None

@@ -61,6 +61,8 @@ class CRAIG(_GradientCoreset):
     Parameters
     ----------
     {estimator}
+        A regressor, or a Pipeline that ends in one, is fitted on a continuous `y`, even if all
+        values of `y` are whole numbers.
 
     {coreset_size}
         With None, the number of selected samples is determined by `epsilon`.
@@ -86,7 +88,7 @@ class CRAIG(_GradientCoreset):
 
     {init_samples}
 
-    {stratify_labels}
+    {stratify}
 
     random_state : int, RandomState instance or None, default=None
         Seed of the stochastic optimizer, and of each parameter ``random_state`` of an unfitted
@@ -132,13 +134,16 @@ class CRAIG(_GradientCoreset):
     With ``decision_function`` only, it is the sum over the decision values f of the logistic loss
     ``log(1 + exp(-t f))``, where t is 1 for the class of the sample and -1 for the other classes.
     The derivatives of the logistic loss with respect to f are continuous, while those of the hinge
-    loss are -1, 0 or 1, so that the gradients of many samples would be equal.
+    loss are -1, 0 or 1, so that the gradients of many samples would be equal. The loss of a
+    regressor is half the squared error, so that a is the prediction minus `y`, whatever loss the
+    regressor minimizes.
 
-    The inputs of the last layer are the last hidden layer of an ``MLPClassifier``, and the features
-    that are passed to any other classifier (the features of `X`, or the output of the previous
-    steps of a Pipeline). The decision values of a kernel ``SVC`` or ``NuSVC`` are linear in the
-    kernel values of the sample with the support vectors, so these kernel values are the inputs of
-    its last layer. If there are more than 1,000 support vectors, only 1,000 of them, at regular
+    The inputs of the last layer are the last hidden layer of an ``MLPClassifier`` or
+    ``MLPRegressor``, and the features that are passed to any other estimator (the features of `X`,
+    or the output of the previous steps of a Pipeline). The decision values of a kernel ``SVC`` or
+    ``NuSVC``, and the predictions of an ``SVR`` or ``NuSVR``, are linear in the kernel values of
+    the sample with the support vectors, so these kernel values are the inputs of its last layer. If
+    there are more than 1,000 support vectors, only 1,000 of them, at regular
     intervals, are used. For ``SVC`` and ``NuSVC`` of any kernel, there is one decision value for
     each pair of classes.
 
@@ -302,6 +307,8 @@ class GradMatch(_GradientCoreset):
     Parameters
     ----------
     {estimator}
+        A regressor, or a Pipeline that ends in one, is fitted on a continuous `y`, even if all
+        values of `y` are whole numbers.
 
     {coreset_size}
 
@@ -323,7 +330,7 @@ class GradMatch(_GradientCoreset):
         Whether the weights are constrained to be positive. If False, some weights can be negative,
         which few classifiers support, and the weights are not scaled to sum to n_samples.
 
-    {stratify_labels}
+    {stratify}
 
     Attributes
     ----------
@@ -360,7 +367,10 @@ class GradMatch(_GradientCoreset):
 
     Notes
     -----
-    The Notes of :class:`CRAIG` describe the gradient of each kind of classifier.
+    The Notes of :class:`CRAIG` describe the gradient of each kind of classifier and of regressors.
+    A regressor that minimizes the squared error of all samples has a total gradient of 0, for which
+    there is nothing to match. Therefore ``stratify="proportional"`` is the same as
+    ``stratify="quantile"`` for a regressor.
 
     The weights before scaling mostly sum to less than n_samples, because the sum of a few large
     gradients approximates that of many small ones. The scaling has the same effect on a

@@ -11,6 +11,7 @@ from skcoreset._backend import holds_objects, missing_values, to_numpy
 from skcoreset._features import transform_features
 from skcoreset._nested import resampling_steps
 from skcoreset._validation import check_finite_target, encode, naming_columns
+from skcoreset.base import BaseCoreset
 
 __all__ = ["Column", "Selection", "Target", "numeric_features", "read_column", "selection_of"]
 
@@ -92,7 +93,8 @@ class Target:
     def of(cls, y, sampler):
         """The target `y`, as the fitted `sampler` has seen it.
 
-        Whole numbers are continuous for a regressor; floats also if the sampler knows no classes.
+        Whole numbers are continuous for a sampler that treats them so, or is part of a regressor;
+        floats also for a sampler that knows no classes.
         """
         if y is None:
             return cls()
@@ -100,6 +102,9 @@ class Target:
         inner = getattr(sampler, "sampler_", sampler)
         is_float = getattr(getattr(y, "dtype", None), "kind", "O") == "f"
         regression = hasattr(sampler, "__sklearn_tags__") and is_regressor(sampler)
+        if isinstance(inner, BaseCoreset):
+            fits_regressor = getattr(inner, "_is_regression", bool)
+            regression |= inner._stratification() == "quantile" or fits_regressor()
         if not (regression or (is_float and not hasattr(inner, "classes_"))):
             codes, classes = encode(y)
             if classes is not None:

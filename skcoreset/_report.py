@@ -7,6 +7,7 @@ from numbers import Integral
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import is_regressor
 from sklearn.utils import check_random_state
 from sklearn.utils._optional_dependencies import check_pandas_support
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
@@ -108,10 +109,10 @@ class CoresetReport:
     sample_weight : array-like of shape (n_samples,), default=None
         The sample weights with which the sampler was fitted.
 
-    estimator : fitted classifier, default=None
-        The classifier whose gradients are compared. If None, it is the attribute `estimator_` of
-        the sampler, if there is one. A report without a classifier or without class labels has no
-        `gradient_error`.
+    estimator : fitted classifier or regressor, default=None
+        The model whose gradients are compared. If None, it is the attribute `estimator_` of the
+        sampler, if there is one. A report has no `gradient_error` without a model, and without
+        class labels for a classifier or a continuous target for a regressor.
 
     features : "auto", transformer or None, default="auto"
         The features by which distances, means and the discrepancy are computed. None is `X` as it
@@ -164,10 +165,10 @@ class CoresetReport:
     gradient_error : float
         :math:`\| \sum_{j \in S} w_j g_j - \sum_i u_i g_i \| \big/ (\sum_i u_i \| g_i \|^2)^{1/2}`,
         where :math:`g_i` is the gradient of the loss of sample i with respect to the last layer of
-        the fitted classifier, as for :class:`GradMatch`. If the inputs of the last layer are not
+        the fitted model, as for :class:`GradMatch`. If the inputs of the last layer are not
         finite numbers, it is the gradient with respect to its outputs. The value of a uniform draw
         of k samples is at most about :math:`1 / \sqrt{k}`; that of a stratified draw is smaller.
-        NaN without a classifier.
+        NaN without a model.
 
     target_distance : float
         For class labels, half of the sum of the absolute differences of the weighted class
@@ -354,14 +355,15 @@ class CoresetReport:
         if estimator is None:
             inner = getattr(sampler, "sampler_", sampler)
             found = (getattr(one, "estimator_", None) for one in (sampler, inner))
-            estimator = next((one for one in found if hasattr(one, "classes_")), None)
-        elif not hasattr(estimator, "classes_"):
-            raise ValueError(
-                f"{estimator!r} has no classes_. Give a fitted classifier, or estimator=None."
-            )
-        if estimator is None or target.classes is None:
+            estimator = next((one for one in found if one is not None), None)
+        elif not _models.is_fitted(estimator):
+            raise ValueError(f"{estimator!r} is not fitted. Fit it, or give estimator=None.")
+        y = target.values
+        if estimator is not None and not is_regressor(estimator):
+            y = None if target.classes is None else target.classes[target.codes]
+            y = y if hasattr(estimator, "classes_") else None
+        if estimator is None or y is None:
             return self._leave_out("gradient_error")
-        y = target.classes[target.codes]
         try:
             a, h, bias = _models.gradient_factors(estimator, X, y)
         except (TypeError, ValueError):  # the inputs of the last layer are no finite numbers

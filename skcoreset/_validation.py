@@ -136,18 +136,16 @@ def continuous_target(y):
     """
     y = check_finite_target(y)
     y = y.toarray() if sparse.issparse(y) else np.asarray(y)
-    try:
-        values = y.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"A continuous target must hold numbers, but y has the dtype {y.dtype}. Give "
-            "y.astype(float), or a classifier and a stratify for classes."
-        ) from error
-    if y.dtype.kind in "mM" or values.ndim not in (1, 2):
+    are_numbers = y.dtype.kind in "biuf"
+    if y.dtype.kind == "O":
+        are_numbers = all(isinstance(value, Number) for value in y.ravel())
+    if not are_numbers or y.ndim not in (1, 2):
         raise ValueError(
             f"A continuous target must hold numbers, in one or two dimensions, but y has the dtype "
-            f"{y.dtype} and the shape {y.shape}."
+            f"{y.dtype} and the shape {y.shape}. Give y.astype(float), or a classifier and "
+            "another stratify for class labels."
         )
+    values = y.astype(np.float64)
     return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 
 

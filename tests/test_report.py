@@ -459,7 +459,7 @@ def test_errors():
         CoresetReport(chosen([3, 7]), X[:5])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         CoresetReport(fitted, X, y[1:])
-    with pytest.raises(ValueError, match=r"no classes_\. Give a fitted classifier"):
+    with pytest.raises(ValueError, match=r"is not fitted\. Fit it"):
         CoresetReport(fitted, X, y, estimator=LogisticRegression())
     with pytest.raises(ValueError, match="n_draws"):
         CoresetReport(fitted, X, y, n_draws=0)

@@ -34,6 +34,7 @@ from skcoreset._nested import (
 )
 from skcoreset._validation import check_finite_target, check_table
 from skcoreset._warnings import warn
+from skcoreset.base import BaseModelCoreset
 
 __all__ = ["CoresetClassifier", "CoresetRegressor"]
 
@@ -410,8 +411,9 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
 
     sampler : sampler, default=None
         The sampler; a clone of it is fitted. It must not require classes: `Coreset`, `Uniform`,
-        `Herding`, `KCenterGreedy`, `FacilityLocation`, `GraphCut`, `Moderate`, and
-        `ImportanceSampling` with a sensitivity that is computed from the features. If None,
+        `Herding`, `KCenterGreedy`, `FacilityLocation`, `GraphCut`, `Moderate`,
+        `ImportanceSampling` with a sensitivity that is computed from the features, and `CRAIG`,
+        `GradMatch` and `ImportanceSampling` with a regressor as their `estimator`. If None,
         ``Coreset(random_state=0)`` is used.
 
     {use_weights}
@@ -437,7 +439,8 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
     -----
     The target is treated as continuous, even if all its values are integers. A sampler that
     requires a classifier would treat each value as a class, and raises an error; a sampler with
-    ``stratify="proportional"`` is used with ``stratify=None``. With ``stratify="balanced"``, or
+    ``stratify="proportional"`` is used with ``stratify=None`` unless it fits a regressor, and
+    ``stratify="quantile"`` is supported. With ``stratify="balanced"``, or
     a `coreset_size` that is a dict of values of the target, the values are treated as classes,
     and every sampler is supported.
 
@@ -466,16 +469,17 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
             sizes = (params.get("coreset_size"), params.get("sampling_strategy"))
             if params.get("stratify") == "balanced" or any(isinstance(s, dict) for s in sizes):
                 continue  # these parameters define the values as classes
-            if needs_classes(step):
+            if needs_classes(step) and not _is_regression(step):
                 raise ValueError(
                     f"{step!r} requires classes, but the target of {type(self).__name__} is "
                     "continuous, and each of its values would be treated as a class. Use Uniform, "
                     "Herding, KCenterGreedy, FacilityLocation, GraphCut, Moderate or "
-                    "ImportanceSampling with a sensitivity that is computed from the features. "
+                    "ImportanceSampling with a sensitivity that is computed from the features, or "
+                    "CRAIG, GradMatch or ImportanceSampling with a regressor as estimator. "
                     "Alternatively, discretize the target, fit the sampler on the discretized "
                     "target, and fit the regressor on the selected samples with sample_weight_."
                 )
-            if params.get("stratify") == "proportional":
+            if params.get("stratify") == "proportional" and not _is_regression(step):
                 step.set_params(stratify=None)  # integers would be treated as classes
             if params.get("target_type") == "auto":
                 step.set_params(target_type="continuous")
@@ -487,6 +491,11 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
         tags.target_tags.multi_output = inner.multi_output
         tags.target_tags.single_output = inner.single_output
         return tags
+
+
+def _is_regression(sampler):
+    """Whether the sampler fits a regressor, and so treats the target as continuous."""
+    return isinstance(sampler, BaseModelCoreset) and sampler._is_regression()
 
 
 def _labels(y):

@@ -38,8 +38,10 @@ write(
         """
         sklearn.calibration.CalibratedClassifierCV
         sklearn.cluster.KMeans
+        sklearn.decomposition.PCA
         sklearn.ensemble.HistGradientBoostingClassifier
         sklearn.ensemble.RandomForestClassifier
+        sklearn.feature_extraction.text.TfidfVectorizer
         sklearn.frozen.FrozenEstimator
         sklearn.gaussian_process.GaussianProcessClassifier
         sklearn.kernel_approximation.Nystroem
@@ -47,6 +49,7 @@ write(
         sklearn.linear_model.LogisticRegression
         sklearn.linear_model.Ridge
         sklearn.linear_model.SGDClassifier
+        sklearn.manifold.TSNE
         sklearn.model_selection.GridSearchCV
         sklearn.model_selection.LearningCurveDisplay
         sklearn.model_selection.StratifiedKFold
@@ -139,5 +142,10 @@ write(
         "function",
         "api/_as_gen/{}.html",
         "matplotlib.pyplot.show matplotlib.pyplot.subplots",
+    ),
+    objects(
+        "method",
+        "api/_as_gen/{}.html",
+        "matplotlib.axes.Axes.legend matplotlib.axes.Axes.scatter",
     ),
 )

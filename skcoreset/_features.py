@@ -25,7 +25,7 @@ from skcoreset._backend import (
     take,
     to_numpy,
 )
-from skcoreset._estimator import EstimatorMixin, seeded
+from skcoreset._estimator import seeded
 from skcoreset._validation import check_numbers, check_table
 from skcoreset._warnings import warn
 
@@ -108,7 +108,7 @@ def _rows_of_positive_weight(X, y, sample_weight):
     return take(X, rows), None if y is None else take(y, rows)
 
 
-class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
+class AutoFeatures(TransformerMixin, BaseEstimator):
     """Transform a table to features whose Euclidean distances are meaningful.
 
     Each column of numbers becomes a feature of mean 0 and variance 1. Each column of strings or

@@ -38,8 +38,11 @@ write(
         """
         sklearn.calibration.CalibratedClassifierCV
         sklearn.cluster.KMeans
+        sklearn.compose.ColumnTransformer
+        sklearn.compose.TransformedTargetRegressor
         sklearn.ensemble.HistGradientBoostingClassifier
         sklearn.ensemble.RandomForestClassifier
+        sklearn.feature_extraction.text.TfidfVectorizer
         sklearn.frozen.FrozenEstimator
         sklearn.gaussian_process.GaussianProcessClassifier
         sklearn.kernel_approximation.Nystroem
@@ -55,10 +58,12 @@ write(
         sklearn.neighbors.NearestNeighbors
         sklearn.neural_network.MLPClassifier
         sklearn.pipeline.Pipeline
+        sklearn.preprocessing.MaxAbsScaler
         sklearn.preprocessing.MinMaxScaler
         sklearn.preprocessing.OneHotEncoder
         sklearn.preprocessing.OrdinalEncoder
         sklearn.preprocessing.PolynomialFeatures
+        sklearn.preprocessing.RobustScaler
         sklearn.preprocessing.StandardScaler
         sklearn.svm.LinearSVC
         sklearn.svm.NuSVC

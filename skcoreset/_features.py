@@ -25,7 +25,7 @@ from skcoreset._backend import (
     take,
     to_numpy,
 )
-from skcoreset._estimator import EstimatorMixin, seeded
+from skcoreset._estimator import seeded
 from skcoreset._validation import check_numbers, check_table
 from skcoreset._warnings import warn
 
@@ -40,6 +40,7 @@ LEAST_VARIANCE = 0.01
 # those beyond so many.
 MIN_FREQUENCY, MAX_CATEGORIES = 0.005, 50
 
+_NO_SAMPLES = "Found array with 0 sample(s) while a minimum of 1 is required."
 _EACH = "Each column must hold numbers, dates, or strings and categories"
 _WAY_OUT = "Give a transformer that converts it as features (transformer of TransformedSampler)"
 
@@ -108,7 +109,7 @@ def _rows_of_positive_weight(X, y, sample_weight):
     return take(X, rows), None if y is None else take(y, rows)
 
 
-class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
+class AutoFeatures(TransformerMixin, BaseEstimator):
     """Transform a table to features whose Euclidean distances are meaningful.
 
     Each column of numbers becomes a feature of mean 0 and variance 1. Each column of strings or
@@ -161,7 +162,7 @@ class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
                 self.numeric_[j] = False
                 texts.append(values)
             else:
-                _check_no_infinity(values, _name_of(X, j))
+                _check_no_infinity(values, X, j)
                 kinds.add(values.dtype)
                 statistics.append(_statistics(values))
         table = np.array(statistics, dtype=np.float64).reshape(-1, 4).T
@@ -235,8 +236,7 @@ class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
             infinite = np.isinf(block)
             if infinite.any():
                 j = int(infinite.any(axis=0).argmax())
-                name = _name_of(X, int(np.flatnonzero(self.numeric_)[j]))
-                _check_no_infinity(X_new[:, j], name)
+                _check_no_infinity(X_new[:, j], X, int(np.flatnonzero(self.numeric_)[j]))
             np.copyto(block, center, where=np.isnan(block))
             with np.errstate(over="ignore"):
                 block -= center
@@ -281,6 +281,8 @@ def _checked(estimator, X, reset=True):
             f"Expected 2D array, got {len(shape)}D array instead, of shape {shape}. Give one row "
             "of features for each sample, such as X.reshape(len(X), -1) for images."
         )
+    if isinstance(X, list | tuple) and not X:
+        raise ValueError(_NO_SAMPLES)
     X = check_table(estimator, X, reset=reset)
     if holds_objects(X):
         raise TypeError(
@@ -290,11 +292,12 @@ def _checked(estimator, X, reset=True):
         )
     if isinstance(X, list | tuple) and np.asarray(X, dtype=object).ndim != 2:
         raise ValueError(
-            "X is a list whose rows have different lengths, or hold lists. Each row must hold one "
-            f"number, date or string for each feature. {_WAY_OUT}."
+            "Expected 2D array, but X is a list that is no table: its rows are no lists, have "
+            "different lengths, or hold lists. Each row must hold one number, date or string for "
+            f"each feature. {_WAY_OUT}."
         )
     if _num_samples(X) < 1:
-        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
+        raise ValueError(_NO_SAMPLES)
     if estimator.n_features_in_ < 1:
         raise ValueError(
             f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required."
@@ -317,10 +320,6 @@ def _codes_of(text):
     frequent.sort(key=lambda name: (-counts[name], name is None, name or ""))
     kept = sorted(frequent[:MAX_CATEGORIES], key=lambda name: (name is None, name or ""))
     return {name: code for code, name in enumerate(kept)}
-
-
-def _name_of(X, j):
-    return _in_words(next(itertools.islice(columns(X), j, None))[0])
 
 
 # The columns ----------------------------------------------------------------------------------
@@ -461,9 +460,11 @@ def _statistics(values):
     return center, unit, mean, np.sqrt(max(variance, LEAST_VARIANCE))
 
 
-def _check_no_infinity(values, name):
+def _check_no_infinity(values, X, j):
+    """Raise an error if `values`, which are from column `j` of `X`, are not finite or missing."""
     if values.dtype.kind == "f" and np.isinf(values).any():
+        name = next(itertools.islice(columns(X), j, None))[0]
         raise ValueError(
-            f"Input X contains infinity: {name}, row {int(np.isinf(values).argmax())}. Replace it "
-            "by NaN, which stands for a missing value, or by a number."
+            f"Input X contains infinity: {_in_words(name)}, row {int(np.isinf(values).argmax())}. "
+            "Replace it by NaN, which stands for a missing value, or by a number."
         )

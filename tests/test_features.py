@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
+from skcoreset import _backend
 from skcoreset._features import AutoFeatures, transform_features
 
 CHECKS = list(estimator_checks_generator(AutoFeatures()))
@@ -354,7 +355,9 @@ BAD = {
     "images": (np.zeros((4, 3, 3)), r"Expected 2D array, got 3D.*X\.reshape\(len\(X\), -1\)"),
     "one dimension": (np.arange(4.0), "Expected 2D array, got 1D array"),
     "nested lists": ([[[1, 2], [3, 4]]] * 4, "or hold lists"),
-    "ragged lists": ([[1, 2], [1]], "have different lengths"),
+    "list of numbers": ([1.0, 2.0], "Expected 2D array, but X is a list that is no table"),
+    "empty list": ([], "0 sample"),
+    "ragged lists": ([[1, 2], [1]], "different lengths"),
     "column of lists": (pl.DataFrame({"a": [[1, 2], [3]]}), "column 'a' holds a ndarray"),
     "structs": (pl.DataFrame({"a": [{"u": 1}]}), "column 'a'"),
     "dicts": (ROWS.assign(d=[{"a": 1}] * 4), "column 'd' holds a dict .* in row 0.*transformer"),
@@ -376,6 +379,15 @@ def test_what_cannot_be_used_is_named(kind):
     X, message = BAD[kind]
     with pytest.raises((TypeError, ValueError), match=message):
         auto(X)
+
+
+def test_wide_tables_are_read_once(monkeypatch):
+    reads = []
+    monkeypatch.setattr(
+        "skcoreset._features.columns", lambda X: reads.append(1) or _backend.columns(X)
+    )
+    AutoFeatures().fit(people()).transform(people())
+    assert len(reads) == 2
 
 
 def test_infinity_after_fit():

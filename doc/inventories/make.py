@@ -38,6 +38,8 @@ write(
         """
         sklearn.calibration.CalibratedClassifierCV
         sklearn.cluster.KMeans
+        sklearn.compose.ColumnTransformer
+        sklearn.compose.TransformedTargetRegressor
         sklearn.decomposition.PCA
         sklearn.ensemble.HistGradientBoostingClassifier
         sklearn.ensemble.RandomForestClassifier
@@ -59,10 +61,12 @@ write(
         sklearn.neighbors.NearestNeighbors
         sklearn.neural_network.MLPClassifier
         sklearn.pipeline.Pipeline
+        sklearn.preprocessing.MaxAbsScaler
         sklearn.preprocessing.MinMaxScaler
         sklearn.preprocessing.OneHotEncoder
         sklearn.preprocessing.OrdinalEncoder
         sklearn.preprocessing.PolynomialFeatures
+        sklearn.preprocessing.RobustScaler
         sklearn.preprocessing.StandardScaler
         sklearn.svm.LinearSVC
         sklearn.svm.NuSVC

@@ -58,8 +58,8 @@ class Herding(BaseCoreset):
     n_candidates : int, "auto" or None, default="auto"
         Number of candidates per class for the kernels "laplacian" and "rbf". If a class has more
         samples, the selected ones are taken from a random sample of this size, and the mean over
-        all samples is estimated; see Notes. "auto" is 25 times the number of samples to select, but
-        at least 20,000, and at most 100,000 or twice the number of samples to select, whichever is
+        all samples is estimated; see Notes. "auto" is 30 times the number of samples to select, but
+        at least 20,000, and at most 120,000 or twice the number of samples to select, whichever is
         larger. None means all samples, with the exact mean. With other kernels all samples are
         candidates.
 
@@ -120,7 +120,7 @@ class Herding(BaseCoreset):
     the drawn samples. The selected samples are the same for any number of threads and any
     `working_memory`, for dense and sparse `X`, unless sparse `X` loses its digits far from the
     origin. A smaller budget selects a prefix if `n_candidates` is the same: an int, or "auto" with
-    at most 800 selected samples per class. After the first 10,000 samples of a class, samples are
+    at most 666 selected samples per class. After the first 10,000 samples of a class, samples are
     selected in rounds of 8 from the eighth of the candidates that was best before the round.
 
     Time for a class of n samples with d features: n d multiplications for each selected sample, in

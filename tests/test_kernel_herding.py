@@ -225,8 +225,8 @@ def test_fewer_are_a_prefix(rng):
 
 
 def test_automatic_number_of_candidates(monkeypatch):
-    assert [n_candidates_for(k) for k in (1, 800, 1000, 4000, 50_000, 10**6)] == [
-        *(20_000, 20_000, 25_000, 100_000, 100_000, 2_000_000)
+    assert [n_candidates_for(k) for k in (1, 666, 1000, 4000, 50_000, 10**6)] == [
+        *(20_000, 20_000, 30_000, 120_000, 120_000, 2_000_000)
     ]
     X = clusters(600)
     exact = Herding(20, kernel="laplacian").fit(X).sample_indices_

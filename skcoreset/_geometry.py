@@ -192,13 +192,21 @@ class Herding(BaseCoreset):
             )
         if self.kernel == "laplacian":
             self._check_length()
-        if isinstance(self.n_candidates, Integral) and self.kernel not in ("laplacian", "rbf"):
+        if isinstance(self.n_candidates, Integral) and not self._takes_candidates():
             raise ValueError(
-                f"n_candidates={self.n_candidates} requires kernel='laplacian' or 'rbf'; with "
-                f"kernel={self.kernel!r}, all samples are candidates. Set n_candidates='auto'."
+                f"n_candidates={self.n_candidates} requires kernel='laplacian', or 'rbf' with a "
+                f"positive gamma; with kernel={self.kernel!r} and kernel_params="
+                f"{self.kernel_params!r}, all samples are candidates. Set n_candidates='auto'."
             )
         if self.init is not None:
             check_initial(self.init, table.sample_weight, "None")
+
+    def _takes_candidates(self):
+        if self.kernel != "rbf":
+            return self.kernel == "laplacian"
+        params = self.kernel_params or {}
+        gamma = params.get("gamma", 1.0)
+        return set(params) <= {"gamma"} and isinstance(gamma, Real | None) and (gamma or 1) > 0
 
     def _check_length(self):
         length = (self.kernel_params or {}).get("length")
@@ -227,7 +235,7 @@ class Herding(BaseCoreset):
                 )
 
     def _is_random(self):
-        return self.n_candidates is not None and self.kernel in ("laplacian", "rbf")
+        return self.n_candidates is not None and self._takes_candidates()
 
     def _device_work(self, X, groups):
         if self.kernel in (None, "linear"):

@@ -33,8 +33,8 @@ for sampler in [Coreset(0.05, random_state=0), Uniform(0.05, random_state=0)]:
 # %%
 # Compare several sizes
 # ---------------------
-# One split and one random draw are no evidence. ``coreset_curve`` repeats the comparison for several
-# sizes by cross-validation with five folds, and repeats the random draws five times in each fold.
+# One split and one random draw are no evidence. ``coreset_curve`` compares several sizes by
+# cross-validation with five folds, and repeats the random draws five times in each fold.
 
 results = coreset_curve(
     SVC(C=10), X, y, samplers=Coreset(), coreset_sizes=[0.01, 0.02, 0.05, 0.1, 0.2], random_state=0

@@ -1,7 +1,7 @@
 """How many samples of which class: the budget is divided into groups, and picks are merged."""
 
 import numbers
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ __all__ = [
     "interleave",
     "largest_remainder",
     "plain",
+    "resized",
     "samples_in_words",
 ]
 
@@ -156,6 +157,18 @@ def divide(coreset_size, stratify, candidates):
         )
     shares = candidates.weights if stratify == "proportional" else (available > 0).astype(float)
     return largest_remainder(size, shares, available)
+
+
+def resized(groups, shares):
+    """The groups with their budget divided in proportion to `shares`; as they are if None."""
+    if shares is None:
+        return groups
+    sizes = largest_remainder(
+        sum(group.size for group in groups),
+        np.asarray(shares),
+        np.array([group.n_samples for group in groups]),
+    )
+    return [replace(group, size=int(size)) for group, size in zip(groups, sizes, strict=True)]
 
 
 def _by_mean(weight):

@@ -150,6 +150,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     }
 
     _needs = "proba"
+    _purposes = ("labeling",)
 
     def __init__(
         self,

@@ -36,7 +36,9 @@ from skcoreset._budget import (
     count_candidates,
     divide,
     interleave,
+    largest_remainder,
     plain,
+    resized,
     samples_in_words,
 )
 from skcoreset._docstrings import fill_docstring
@@ -59,8 +61,20 @@ __all__ = [
     "BaseScoreCoreset",
     "Group",
     "Picks",
+    "SamplerTags",
     "Table",
 ]
+
+
+@dataclass
+class SamplerTags:
+    """Tags of a sampler: those of imbalanced-learn, and the purposes of the selection."""
+
+    sample_indices: bool = True  # whether the sampler has `sample_indices_`
+    # What the selected samples are for, one or several of: "training", to fit an estimator on them
+    # in place of all samples; "labeling", to have them labeled; "cleaning", to exclude or to check
+    # samples that are mislabeled or redundant
+    purposes: tuple = ("training",)
 
 
 @dataclass(frozen=True)
@@ -148,6 +162,22 @@ class _Selected:
     parts: list
     candidates: Candidates
     stratify: str | None
+    shares: object  # of the parts, as `_shares` returned them
+
+    def divide(self, coreset_size):
+        """The number of samples of each class, or an int, as the fit with this budget has them."""
+        sizes = divide(coreset_size, self.stratify, self.candidates)
+        proportional = self.stratify == "proportional" and not isinstance(coreset_size, dict)
+        if self.shares is None or not proportional or isinstance(sizes, int):
+            return sizes
+        counts, shares = self.candidates.counts, np.zeros(len(sizes))
+        for part, share in zip(self.parts, self.shares, strict=True):
+            shares[part.code] = share
+        return largest_remainder(sum(sizes), shares, counts)
+
+    def n_candidates_of(self, part):
+        """The number of candidates in the group of a part."""
+        return self.candidates.n if part.code is None else int(self.candidates.counts[part.code])
 
 
 class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
@@ -182,12 +212,19 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         """Select ``group.size`` samples of `group`: `Picks`, or an array of positions in it."""
         raise NotImplementedError
 
+    def _shares(self, represented, groups):
+        """The parts of the budget, in any unit, if they depend on what is represented; else None.
+
+        They replace those of ``stratify="proportional"``, and nothing else.
+        """
+
     # Properties of the method ----------------------------------------------------------------
 
     _needs_numbers = False  # whether `X` must hold finite numbers; else any table will do
     # Why fewer samples than the budget may be selected, as the end of the sentence "3 samples were
     # selected, fewer than the budget of 10: <reason>."; None: the budget is always used up
     _stops_early = None
+    _purposes = ("training",)  # what the selected samples are for, see `SamplerTags`
 
     # Why the samples that are selected first, of each class, are not those of a smaller budget, as
     # the end of the sentence "It cannot be truncated, because <reason>."; None: they are
@@ -197,6 +234,13 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
     _truncates_with_data = False
 
     exclude = None  # a subclass may have this parameter: indices of samples never to select
+
+    def _differs_from(self, size, n_selected, n_candidates):
+        """As `_not_nested`, for the first `size` samples of a group of which more are selected.
+
+        `n_selected` samples of `n_candidates` are selected. None: they are those of a budget of
+        `size` samples.
+        """
 
     def _is_nested(self):
         """Whether, within each class, a smaller budget selects the same samples first."""
@@ -372,7 +416,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
                 f"{self._not_nested}. Fit a clone of it with this coreset_size."
             )
         selected = self._selected
-        sizes = divide(coreset_size, selected.stratify, selected.candidates)
+        sizes = selected.divide(coreset_size)
         parts = self._first_of_parts(coreset_size, sizes)
         fitted = copy(self).set_params(**self._params_of_budget(coreset_size))
         if self._truncates_with_data:
@@ -409,6 +453,12 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
                     f"coreset_size={coreset_size!r} is {samples_in_words(size)}{label}, but "
                     f"{n} {'was' if n == 1 else 'were'} selected. Give a smaller coreset_size, or "
                     "fit with a larger one."
+                )
+            why = self._differs_from(size, n, selected.n_candidates_of(part))
+            if why is not None and size < n:
+                raise ValueError(
+                    f"{type(self).__name__} cannot be truncated to coreset_size={coreset_size!r}, "
+                    f"because {why}. Fit a clone of it with this coreset_size."
                 )
             check_initial_picks(
                 getattr(self, "init", None), part.picks.positions, size, part.of_the_class
@@ -451,7 +501,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.sampler_tags.sample_indices = True
+        tags.sampler_tags = SamplerTags(purposes=self._purposes)
         tags.target_tags.required = False
         return tags
 
@@ -467,6 +517,10 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         self.device_ = "cpu"
         with naming_columns(table.X, self):
             represented = self._represent(replace(table, progress=progress.share), groups)
+        shares = self._shares(represented, groups) if self.stratify == "proportional" else None
+        if shares is not None and not isinstance(self.coreset_size, dict):
+            groups = resized(groups, shares)
+            self._check_groups(table, groups)
         seeds = [random_state.randint(2**31 - 1) for _ in groups]
 
         def pick_all(place):
@@ -482,6 +536,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         picked = self._on_device(pick_all, table.X)
         self._warn_if_fewer(groups, picked)
         self._publish(table, groups, picked)
+        self._selected = replace(self._selected, shares=shares)
         progress.close()
 
     def _checked(self, X, y, sample_weight, auxiliary):
@@ -572,7 +627,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             )
             for group, picks in zip(groups, picked, strict=True)
         ]
-        self._selected = _Selected(parts, count_candidates(*table.candidates), self.stratify)
+        self._selected = _Selected(parts, count_candidates(*table.candidates), self.stratify, None)
         self.n_samples_in_ = len(table.sample_weight)
         if table.classes is not None:
             self.classes_ = table.classes
@@ -658,8 +713,7 @@ class BaseModelCoreset(BaseCoreset):
         estimator = self._classifier()
         fitted = _models.is_fitted(estimator)
         name = type(self).__name__
-        if isinstance(estimator, FrozenEstimator) and not fitted:
-            raise ValueError(f"{estimator!r} was frozen before it was fitted. Fit it first.")
+        check_not_frozen_unfitted(estimator)
         self._method(estimator)
         if self.cv is not None and fitted:
             raise ValueError(
@@ -691,23 +745,7 @@ class BaseModelCoreset(BaseCoreset):
                 f"{table.of_positive_weight and ' with samples' + table.of_positive_weight}: "
                 f"{only}."
             )
-        if fitted:
-            if len(estimator.classes_) < 2:
-                raise ValueError(
-                    f"{estimator!r} was fitted with one class, {estimator.classes_[0]!r}; {name} "
-                    "needs at least 2."
-                )
-            unseen = np.setdiff1d(table.classes, estimator.classes_)
-            if len(unseen):
-                raise ValueError(
-                    f"y has labels that the classifier was not fitted with: {unseen.tolist()}. Its "
-                    f"classes are {np.asarray(estimator.classes_).tolist()}."
-                )
-        elif table.weighted and _models.weight_keyword(estimator) is None:
-            raise ValueError(
-                f"sample_weight was given, but {estimator!r} takes no sample_weight in fit. Give "
-                "an estimator that does, or one that is already fitted."
-            )
+        check_classifier(estimator, table, name)
 
     def _fit_estimator(self, table):
         """Set `estimator_`: the classifier itself if it is fitted, else a fitted clone of it."""
@@ -763,6 +801,42 @@ def _folds_of_rows(cv, rows, n_samples):
     position[rows] = np.arange(len(rows))
     folds = [[position[np.asarray(fold)] for fold in split] for split in splits]
     return [tuple(fold[fold >= 0] for fold in split) for split in folds]
+
+
+def check_not_frozen_unfitted(estimator):
+    """Raise if `estimator` is a FrozenEstimator that can be neither used nor fitted."""
+    if isinstance(estimator, FrozenEstimator) and not _models.is_fitted(estimator):
+        raise ValueError(f"{estimator!r} was frozen before it was fitted. Fit it first.")
+
+
+def check_classifier(classifier, table, name):
+    """Raise unless a fitted classifier knows the classes, or another one takes the weights.
+
+    `name` is the class of the sampler, for the error.
+    """
+    if _models.is_fitted(classifier):
+        if len(classifier.classes_) < 2:
+            raise ValueError(
+                f"{classifier!r} was fitted with one class, {classifier.classes_[0]!r}; {name} "
+                "needs at least 2."
+            )
+        unseen = np.setdiff1d(table.classes, classifier.classes_)
+        if len(unseen):
+            raise ValueError(
+                f"y has labels that the classifier was not fitted with: {unseen.tolist()}. Its "
+                f"classes are {np.asarray(classifier.classes_).tolist()}."
+            )
+    else:
+        check_takes_weight(classifier, table)
+
+
+def check_takes_weight(estimator, table):
+    """Raise if sample weights were given, and an unfitted `estimator` takes none."""
+    if table.weighted and _models.weight_keyword(estimator) is None:
+        raise ValueError(
+            f"sample_weight was given, but {estimator!r} takes no sample_weight in fit. Give "
+            "an estimator that does, or one that is already fitted."
+        )
 
 
 def rows_with_weight(table):

@@ -105,7 +105,7 @@ def test_equals_the_fit_with_the_smaller_budget(sampler, stratify, weighted, siz
         again = clone(sampler).set_params(coreset_size=size, stratify=stratify)
         return again.fit(X, y, sample_weight=weight)
 
-    large = fit(60)
+    large = fit(50)
     large = pickle.loads(pickle.dumps(large))  # what it needs is stored with it
     for size in sizes:
         assert_same_fit(large.truncate(size, X, y, weight), fit(size))

@@ -367,6 +367,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         mask[self.sample_indices_] = True
         return mask
 
+    @fill_docstring
     def truncate(self, coreset_size, X=None, y=None, sample_weight=None):
         """Get a fitted sampler of a smaller budget, without selecting again.
 
@@ -386,11 +387,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             assigns all samples to the nearest of the first selected samples again. The other
             methods do not use `X`, `y` and `sample_weight`.
 
-        y : array-like of shape (n_samples,), default=None
-            The targets that were passed to `fit`, with `X`.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            The sample weights that were passed to `fit`, with `X`.
+        {y_and_weight_of_fit}
 
         Returns
         -------

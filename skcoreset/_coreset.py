@@ -16,11 +16,10 @@ from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import seeded
 from skcoreset._features import AutoFeatures, transform_features
 from skcoreset._geometry import (
-    candidates_are_not_nested,
     check_n_candidates,
-    depend_on_budget,
     n_candidates_of,
     radial_work,
+    why_herding_differs,
 )
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.herding import herd
@@ -320,6 +319,11 @@ class Coreset(BaseCoreset):
         self.stratify = stratify
         self.random_state = random_state
 
+    _not_nested = None
+
+    def _differs_from(self, size, n_selected, n):
+        return why_herding_differs(self.n_candidates, size, n_selected, n)
+
     # Checks ------------------------------------------------------------------------------------
 
     def _check_X(self, X):
@@ -349,13 +353,6 @@ class Coreset(BaseCoreset):
         if self.init is not None:
             check_initial_groups(self.init, groups)
         check_n_candidates(self.n_candidates, groups)
-        self._candidates_by_budget = depend_on_budget(self.n_candidates, groups)
-
-    @property
-    def _not_nested(self):
-        if self.weight_by_uncertainty and self.stratify == "proportional":
-            return "the budget of each class depends on the uncertainty of its samples"
-        return candidates_are_not_nested(self)
 
     def _device_work(self, represented, groups):
         X = None if represented is None else represented[0]

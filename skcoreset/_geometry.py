@@ -35,8 +35,8 @@ class Herding(BaseCoreset):
     space, not only for the features. The method is suited to small budgets (below about 1 % of the
     samples) and to models that depend on the means of the classes. Outliers are not selected early.
     The linear kernel matches only the mean of each class: with few features, or with classes of
-    several clusters, the selected samples concentrate around the class mean, and ``kernel="rbf"``
-    is the better choice.
+    several clusters, the selected samples concentrate around the class mean, and
+    ``kernel="laplacian"`` is the better choice.
 
     Parameters
     ----------
@@ -108,11 +108,26 @@ class Herding(BaseCoreset):
     others, such as -999 for "unknown", do not increase it. Kernel values are computed in float64; a
     kernel value that is NaN or infinite raises an error that gives the indices of the two samples.
 
+    With "laplacian" and "rbf", a class of more than `n_candidates` samples is treated as follows.
+    `n_candidates` samples are drawn in proportion to their sample weights (priority sampling [4]_);
+    the draw depends on the features of the samples and on `random_state`, not on the order of the
+    samples. The mean over all samples is estimated by a weighted mean over the drawn samples, whose
+    weights are corrected such that the estimate is exact at 1,000 of them, and herding selects from
+    the drawn samples. The selected samples are the same for any number of threads and any
+    `working_memory`, for dense and sparse `X`, unless sparse `X` loses its digits far from the
+    origin. A smaller budget selects a prefix if `n_candidates` is the same: an int, or "auto" with
+    at most 800 selected samples per class. After the first 10,000 samples of a class, samples are
+    selected in rounds of 8 from the eighth of the candidates that was best before the round.
+
     Time for a class of n samples with d features: n d multiplications for each selected sample, in
     one matrix-vector product; samples that are nearly tied are then compared by their differences.
     With a kernel: n kernel values for each selected sample, and :math:`n^2` kernel values once for
-    the mean. Memory: O(n). `X` is not copied, except for the samples of one class at a time if
-    they fit in scikit-learn's `working_memory`. Sparse `X` is not converted to a dense array.
+    the mean (half of them for "laplacian" and "rbf", in threads). With c candidates out of more
+    samples: 1000 n kernel values, :math:`c^2 / 2` kernel values, and c kernel values for each
+    selected sample, in float32 from squared distances in float64. Memory: O(n), and 8 c (d + 2)
+    bytes with candidates. `X` is not copied, except for the samples of one class at a time if
+    they fit in scikit-learn's `working_memory`. Sparse `X` is not converted to a dense array,
+    except for the candidates if these fit in half of `working_memory`.
 
     References
     ----------
@@ -120,6 +135,8 @@ class Herding(BaseCoreset):
     .. [2] Chen, Y., Welling, M., Smola, A. "Super-samples from kernel herding." UAI 2010.
     .. [3] Rebuffi, S.-A., et al. "iCaRL: Incremental classifier and representation learning."
        CVPR 2017 (the form per class).
+    .. [4] Duffield, N., Lund, C., Thorup, M. "Priority sampling for estimation of arbitrary subset
+       sums." Journal of the ACM 54 (2007).
 
     Examples
     --------

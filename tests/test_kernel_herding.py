@@ -147,8 +147,9 @@ def fast(size, n_candidates, **params):
     return Herding(size, n_candidates=n_candidates, **params)
 
 
-@pytest.mark.parametrize(("kernel", "most"), [("laplacian", 1.02), ("rbf", 1.05)])
-def test_mean_is_almost_as_close_as_with_all_samples(kernel, most):
+@pytest.mark.parametrize("kernel", ["laplacian", "rbf"])
+def test_mean_is_almost_as_close_as_with_all_samples(kernel):
+    """Averaged over sizes, as herding with another candidate may be better or worse by chance."""
     ratios = []
     for seed in range(3):
         X = clusters(3000, seed).astype("float32")
@@ -157,13 +158,14 @@ def test_mean_is_almost_as_close_as_with_all_samples(kernel, most):
         K = np.exp(-gamma * square) if kernel == "rbf" else np.exp(-np.sqrt(gamma * square))
         params = {"gamma": gamma} if kernel == "rbf" else None
         exact = Herding(100, kernel=kernel, kernel_params=params).fit(X)
-        some = fast(100, 2250, kernel=kernel, kernel_params=params, random_state=seed).fit(X)
+        some = fast(100, 2000, kernel=kernel, kernel_params=params, random_state=seed).fit(X)
         assert not np.array_equal(some.sample_indices_, exact.sample_indices_)
-        ours, best = (oracles.squared_mmd(K, s.sample_indices_) for s in (some, exact))
         drawn = np.mean([oracles.squared_mmd(K, np.arange(100) + a) for a in range(0, 1000, 100)])
-        assert best < 0.5 * drawn
-        ratios.append(ours / best)
-    assert np.mean(ratios) <= most
+        assert oracles.squared_mmd(K, exact.sample_indices_) < 0.5 * drawn
+        for size in range(40, 101, 10):
+            ours, best = (oracles.squared_mmd(K, s.sample_indices_[:size]) for s in (some, exact))
+            ratios.append(ours / best)
+    assert np.mean(ratios) <= 1.02
 
 
 def test_sample_weight_counts_in_the_sample():

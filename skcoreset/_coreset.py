@@ -36,6 +36,7 @@ N_FOLDS = 3
 MOST_TRAINING_SAMPLES = 20_000  # of the default proxy, in each fold
 # Of a continuous target: its part in the squared distances, in units of that of all features.
 TARGET_VARIANCE = 0.09
+FADE = 600  # number of selected samples of a class from which on the trust has no part in the mean
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,16 @@ class Coreset(BaseCoreset):
     regressor that is fitted on the selected samples afterwards, and has no bandwidth or other
     scale to choose. Per class it is kernel herding [1]_: with the kernel
     :math:`k(x, z) = \exp(-\|x - z\| / \ell)`, the set :math:`S` of the first :math:`t` selected
-    samples, and the weights :math:`w_j`, which sum to 1, the next sample is
+    samples, and weights :math:`w_j`, the next sample is
 
     .. math:: \arg\max_{i \notin S, \; t_i \geq \texttt{min\_trust}}
         \; (|S| + 1) \sum_j w_j \, k(x_i, x_j) - \sum_{s \in S} k(x_i, x_s),
-        \qquad w_j \propto t_j^{\texttt{trust\_power}}.
+        \qquad w_j = (1 - a) \frac{1}{m} + a \frac{t_j^p}{\sum_l t_l^p} .
 
-    The sums over j are over the samples of the class that are candidates. The length
+    The sums over j and l are over the m samples of the class that are candidates, p is
+    `trust_power`, and :math:`a = (1 - (|S| + 1) / 600)^2`, or 0 from 600 selected samples of the
+    class on. So the first selected samples represent those of a clear label, and many selected
+    samples represent all candidates. The length
     :math:`\ell` is the root of the sum of the variances of all features. The trust
     :math:`t_j = p_{y_j}(x_j) / \max_c p_c(x_j)` in the label of a sample compares the probability
     of its class with that of the most probable class, as a quick classifier predicts them that is
@@ -101,10 +105,9 @@ class Coreset(BaseCoreset):
         those of the largest trust come first.
 
     trust_power : float, default=0.5
-        The exponent of the trust in the weight of a sample. With 0, all candidates have the same
-        weight. Larger values prefer typical samples, which makes the probabilities of a model that
-        is fitted on them too extreme: with the exponent 1, its log-loss was worse than with random
-        samples at 20 % of the samples. ``trust_power=0, min_trust=0`` is plain kernel herding.
+        The exponent p of the trust in the weight of a sample. With 0, all candidates have the same
+        weight. Larger values prefer typical samples in small coresets.
+        ``trust_power=0, min_trust=0`` is plain kernel herding.
 
     weight_by_uncertainty : bool, default=False
         Whether samples near the decision boundary have a larger weight, and classes with many such
@@ -392,7 +395,7 @@ class Coreset(BaseCoreset):
             if self.weight_by_uncertainty and judgment.uncertainty is not None:
                 tilt = np.ones(n_samples)
                 tilt[present] = _tilt(judgment, weight[present])
-        importance = trust**self.trust_power * (1 if tilt is None else tilt)
+        importance = np.ones(n_samples) if tilt is None else tilt
         if "target" in table.auxiliary:
             X = _with_target(X, table.auxiliary["target"], weight, length**2)
             length = total_deviation(X, weight)
@@ -481,6 +484,7 @@ class Coreset(BaseCoreset):
             weight = np.where(trust >= self.min_trust, weight, 0.0)
         if not weight.any():
             weight = group.sample_weight
+        early = weight * trust**self.trust_power
         initial = () if self.init is None else initial_positions(self.init, group)
         n_open = np.count_nonzero(weight) + np.count_nonzero(weight[list(initial)] == 0)
         size = min(group.size, n_open)
@@ -488,6 +492,8 @@ class Coreset(BaseCoreset):
             gram(X, "laplacian", {"length": self.length_}, rows=group.rows),
             size,
             weight,
+            early=early if self.trust_power > 0 and early.any() else None,
+            fade=FADE,
             initial=initial,
             n_candidates=n_candidates_of(group, self.n_candidates),
             seed=group.random_state.randint(2**31 - 1),

@@ -75,6 +75,19 @@ def kernel_herding(K, k, weight=None, initial=(), candidates=None):
     return np.array(picks)
 
 
+def faded_herding(K, k, early, late=None):
+    """Kernel herding towards a mean that changes from the weights `early` to `late` in 600 picks"""
+    late = np.ones(len(K)) if late is None else late
+    picks = []
+    for t in range(1, k + 1):
+        a = (1 - t / 600) ** 2 if t < 600 else 0
+        gain = t * K @ (a * early / early.sum() + (1 - a) * late / late.sum())
+        gain -= K[:, picks].sum(axis=1)
+        gain[picks] = -np.inf
+        picks.append(int(gain.argmax()))
+    return picks
+
+
 def coreset_loop(X, y, size, proba, min_trust=0.05, power=0.5, tilted=False):
     """Coreset of the classes 0, 1, ...: for each class its samples, in order of selection.
 
@@ -97,9 +110,8 @@ def coreset_loop(X, y, size, proba, min_trust=0.05, power=0.5, tilted=False):
         K = np.array(
             [[np.exp(-np.linalg.norm(X[i] - X[j]) / length) for j in trusted] for i in trusted]
         )
-        herded = kernel_herding(
-            K, min(sizes[c], len(trusted)), trust[trusted] ** power * tilt[trusted]
-        )
+        early = tilt[trusted] * trust[trusted] ** power
+        herded = faded_herding(K, min(sizes[c], len(trusted)), early, tilt[trusted])
         others = sorted(set(mine) - set(trusted), key=lambda i: (-trust[i], i))
         selected.append([trusted[i] for i in herded] + others[: sizes[c] - len(herded)])
     return selected

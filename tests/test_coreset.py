@@ -346,7 +346,7 @@ def test_a_continuous_target_equals_the_loop(kind, outputs):
     Z, length = joined(X, y)
     K = np.exp(-cdist(Z, Z) / length)
     open_ = np.flatnonzero(trust >= 0.3)
-    expected = open_[oracles.kernel_herding(K[np.ix_(open_, open_)], 60, trust[open_] ** 0.5)]
+    expected = open_[oracles.faded_herding(K[np.ix_(open_, open_)], 60, trust[open_] ** 0.5)]
     table = X if kind == "dense" else sparse.csr_array(X)
     got = Coreset(60, proxy=proxy, min_trust=0.3, features=None).fit(table, y)
     np.testing.assert_array_equal(got.sample_indices_, expected)

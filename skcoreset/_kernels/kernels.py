@@ -91,10 +91,10 @@ class KernelGram(StoredRows):
         """Whether `sample` takes this kernel."""
         return self.radial is not None and (self.radial.gamma is None or self.radial.gamma > 0)
 
-    def sample(self, weight, size, seed, each):
+    def sample(self, weight, size, seed, each, early=None):
         """`KernelSample` of `size` rows."""
         weight = to_numpy(weight)
-        return KernelSample(*self.created_from, self.radial, weight, size, seed, each)
+        return KernelSample(*self.created_from, self.radial, weight, size, seed, each, early)
 
     @cached_property
     def euclidean(self):

@@ -65,6 +65,9 @@ def test_length_is_the_root_of_the_total_variance(container, rng):
     X[::50, 0] = -999
     assert total_deviation(container(X)) == pytest.approx(X.var(axis=0).sum() ** 0.5, rel=1e-12)
     assert total_deviation(container(np.ones((4, 3)))) == 1.0
+    for scale, message in ((1e200, "exceeds the range"), (1e-170, "below the range")):
+        with pytest.raises(ValueError, match=message):
+            total_deviation(container(X * scale))
 
 
 def test_length_may_be_given(rng):
@@ -91,6 +94,10 @@ def test_scikit_learns_laplacian_is_a_callable(rng):
         ({"kernel": "laplacian", "kernel_params": {"length": "a"}}, "must be a positive number"),
         ({"kernel": "poly", "n_candidates": 50}, "n_candidates=50 requires kernel='laplacian'"),
         ({"n_candidates": 50}, "n_candidates=50 requires kernel='laplacian'"),
+        (
+            {"kernel": "rbf", "kernel_params": {"gamma": -1.0}, "n_candidates": 50},
+            "'rbf' with a positive gamma; with kernel='rbf' and kernel_params={'gamma': -1.0}",
+        ),
         ({"kernel": "rbf", "n_candidates": 5}, "n_candidates=5 is smaller than .* which is 10"),
         ({"init": [3, 3]}, "the same sample index twice"),
         ({"init": [60]}, "outside 0 to 59"),
@@ -225,8 +232,8 @@ def test_fewer_are_a_prefix(rng):
 
 
 def test_automatic_number_of_candidates(monkeypatch):
-    assert [n_candidates_for(k) for k in (1, 800, 1000, 4000, 50_000, 10**6)] == [
-        *(20_000, 20_000, 25_000, 100_000, 100_000, 2_000_000)
+    assert [n_candidates_for(k) for k in (1, 666, 1000, 4000, 50_000, 10**6)] == [
+        *(20_000, 20_000, 30_000, 120_000, 120_000, 2_000_000)
     ]
     X = clusters(600)
     exact = Herding(20, kernel="laplacian").fit(X).sample_indices_

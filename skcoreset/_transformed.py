@@ -209,9 +209,7 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
             The samples that were passed to `fit`, if the sampler requires them; it is given the
             transformed ones.
 
-        {y_of_fit}
-
-        {sample_weight_of_fit}
+        {y_and_weight_of_fit}
 
         Returns
         -------

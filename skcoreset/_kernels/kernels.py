@@ -91,10 +91,10 @@ class KernelGram(StoredRows):
         """Whether `sample` takes this kernel."""
         return self.radial is not None and (self.radial.gamma is None or self.radial.gamma > 0)
 
-    def sample(self, weight, size, seed, each):
+    def sample(self, weight, size, seed, each, early=None):
         """`KernelSample` of `size` rows."""
         weight = to_numpy(weight)
-        return KernelSample(*self.created_from, self.radial, weight, size, seed, each)
+        return KernelSample(*self.created_from, self.radial, weight, size, seed, each, early)
 
     @cached_property
     def euclidean(self):
@@ -192,9 +192,10 @@ def total_deviation(X, weight=None):
     weight = rows.xp.asarray(weight, device=rows.device)
     weight = weight / rows.xp.max(weight)
     mean, _ = rows.mean(weight)
-    squares = rows.squared_distances_to(slice(0, rows.n), mean)
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = rows.squared_distances_to(slice(0, rows.n), mean)
     rows.most_square = float(rows.xp.max(squares))
-    if rows.most_square == np.inf:
+    if not rows.most_square < np.inf:
         raise ValueError("The variance of X exceeds the range of float64. Scale X.")
     rows.refuse_small_differences()
     return float(weight @ squares / rows.xp.sum(weight)) ** 0.5 or 1.0

@@ -1,0 +1,51 @@
+"""
+Recipe: record your own training loop
+=====================================
+
+:class:`~skcoreset.TrainingDynamics` records any training that goes batch by batch. This loop uses
+``partial_fit`` of scikit-learn; a loop of PyTorch calls ``record`` at the same place, with the
+logits of the batch (see :ref:`guide_TrainingDynamics`).
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier
+
+from skcoreset import EL2N, CoverageCentric, DataMapDisplay, TrainingDynamics, Uniform
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
+
+network = MLPClassifier((50,), learning_rate_init=0.01, random_state=0)
+dynamics = TrainingDynamics(y_train, early_epoch=3)
+rng = np.random.default_rng(0)
+for epoch in range(10):
+    for rows in np.array_split(rng.permutation(len(y_train)), 20):
+        if hasattr(network, "coefs_"):  # an unfitted classifier cannot predict
+            dynamics.record(rows, network.predict_proba(X_train[rows]), epoch=epoch)
+        network.partial_fit(X_train[rows], y_train[rows], classes=np.unique(y))
+
+# %%
+# One record serves any number of displays and samplers.
+
+display = DataMapDisplay.from_dynamics(dynamics)
+plt.show()
+
+# %%
+# Train the same network on 10 % and on 50 % of the samples, which three methods select:
+
+samplers = {
+    "EL2N (hardest)": EL2N(dynamics=dynamics),
+    "CoverageCentric": CoverageCentric(EL2N(dynamics=dynamics), random_state=0),
+    "Uniform (random)": Uniform(random_state=0),
+}
+print(f"{'test accuracy':<18}{'10 %':>7}{'50 %':>7}")
+for name, sampler in samplers.items():
+    accuracies = []
+    for size in [0.1, 0.5]:
+        selected = sampler.set_params(coreset_size=size).fit_resample(X_train, y_train)
+        network = MLPClassifier((50,), max_iter=500, random_state=0).fit(*selected)
+        accuracies.append(network.score(X_test, y_test))
+    print(f"{name:<18}{accuracies[0]:>7.3f}{accuracies[1]:>7.3f}")

@@ -48,7 +48,8 @@ for ax, use_weights in zip(axes, [False, True], strict=True):
 plt.show()
 
 # %%
-# Without weights, balanced coresets of 10 % are as good as all samples. ``Coreset`` is clearly better
-# than random samples of each class only with 5 %. With weights, the balanced accuracy is much lower,
-# as the rare classes count little again. Therefore leave the weights out if you balance the classes:
-# ``CoresetClassifier(..., use_weights=False)``, or ``fit_resample``, which returns no weights.
+# Without weights, balanced coresets of 10 % are as good as all samples. ``Coreset`` is clearly
+# better than random samples of each class only with 5 %. With weights, the balanced accuracy is
+# much lower, as the rare classes count little again. Therefore leave the weights out if you balance
+# the classes: ``CoresetClassifier(..., use_weights=False)``, or ``fit_resample``, which returns no
+# weights.

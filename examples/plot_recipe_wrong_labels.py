@@ -47,6 +47,6 @@ ax.set(xlabel="recall: found wrong labels", ylabel="precision: wrong labels amon
 plt.show()
 
 # %%
-# All three find more than 90 % of the wrong labels. The network is the best one here by a few labels;
-# the forest needs only scikit-learn and is nearly as good. Choose by the classifier that fits your
-# data. ``Coreset`` computes its trust in any case when it selects a training set.
+# All three find more than 90 % of the wrong labels. The network is the best one here by a few
+# labels; the forest needs only scikit-learn and is nearly as good. Choose by the classifier that
+# fits your data. ``Coreset`` computes its trust in any case when it selects a training set.

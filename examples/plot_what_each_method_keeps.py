@@ -4,33 +4,40 @@ Which samples each method selects
 
 The dataset has two features, three classes of 350, 180 and 70 samples with increasing variance, and
 four outliers. Each method selects 30 of the 604 samples, with the class proportions of the dataset.
-
-- **Uniform** selects samples at random. Some selected samples are close to each other, and some
-  regions contain none.
-- **Herding** approximates the mean of each class, and no other statistic. With two features,
-  samples near the mean are sufficient for this. Use another method if there are few features.
-- **Herding with a kernel** approximates the expectations of all functions in the space of the
-  kernel, so the selected samples follow the density of each class. It selects no outliers.
-- **KCenterGreedy** covers the whole dataset, including the outliers. The sample weights compensate
-  for this: a selected sample in a dense region has a large weight, and an outlier a small one.
-- **LeastConfidence**, **Entropy** and **Margin** use the predictions of a classifier and select
-  samples near its decision boundary (the lines). The margin is small everywhere along the boundary,
-  while the entropy is largest where the three classes meet. Most samples far from the boundary,
-  including the outliers, are not selected.
+The area of a marker is proportional to the sample weight.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import make_blobs
 from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
 
 from skcoreset import (
+    CRAIG,
+    EL2N,
+    AreaUnderMargin,
+    BlackBoxTeaching,
+    ContrastiveActiveLearning,
+    Coreset,
+    CoverageCentric,
+    DataMap,
+    DeepFool,
     Entropy,
+    FacilityLocation,
+    Forgetting,
+    GradMatch,
+    GraNd,
+    GraphCut,
     Herding,
+    ImportanceSampling,
     KCenterGreedy,
     LeastConfidence,
     Margin,
+    Moderate,
+    ProbCover,
     SelectionDisplay,
+    TrainingDynamics,
     Uniform,
 )
 
@@ -44,32 +51,101 @@ outliers = [(-6, 1.5), (-5.5, -3.5), (6, -3.5), (5, 6.5)]
 X, y = np.vstack([X, outliers]), np.append(y, [0, 0, 1, 2])
 
 classifier = LogisticRegression().fit(X, y)
-samplers = {
-    "Uniform": Uniform(30, random_state=0),
-    "Herding": Herding(30),
-    'Herding(kernel="rbf")': Herding(30, kernel="rbf"),
-    "KCenterGreedy": KCenterGreedy(30),
-    "LeastConfidence": LeastConfidence(classifier, 30),
-    "Entropy": Entropy(classifier, 30),
-    "Margin": Margin(classifier, 30),
-}
+boundary = np.meshgrid(np.linspace(-7, 7, 200), np.linspace(-4.5, 7.5, 200))
+regions = classifier.predict(np.stack(boundary, axis=-1).reshape(-1, 2)).reshape(200, 200)
+sizes = {"GradMatch": {0: 6, 1: 6, 2: 6}}  # with these, more samples do not improve the match
 
-grid = np.meshgrid(np.linspace(-7, 7, 400), np.linspace(-4.5, 7.5, 400))
-regions = classifier.predict(np.stack(grid, axis=-1).reshape(-1, 2)).reshape(400, 400)
-fig, axes = plt.subplots(2, 4, figsize=(13, 6.4), layout="constrained")
-axes[0, 0].scatter(*X.T, s=7, c=[f"C{label}" for label in y], alpha=0.5, linewidths=0)
-axes[0, 0].set_title(f"all {len(y)} samples", fontsize="medium")
 
-for ax, (name, sampler) in zip(axes.flat[1:], samplers.items(), strict=True):
-    sampler.fit(X, y)
-    SelectionDisplay.from_sampler(sampler, X, y, ax=ax, name=name, legend=False)
-    if hasattr(sampler, "estimator_"):
-        ax.contour(*grid, regions, levels=[0.5, 1.5], colors="0.3", linewidths=1)
-for ax in axes.flat:
-    ax.set(xticks=[], yticks=[], xlabel="", ylabel="")
-    ax.set(xlim=(-7, 7), ylim=(-4.5, 7.5), aspect="equal")
-fig.suptitle(
-    f"The {sampler.coreset_size} selected samples are outlined; "
-    "the area of a marker is proportional to the sample weight"
+def plot(samplers):
+    """Plot the selections, four in a line, with the decision boundary of a linear classifier."""
+    n_lines = -(-len(samplers) // 4)
+    _, axes = plt.subplots(
+        n_lines, 4, figsize=(12, 2.9 * n_lines), layout="constrained", squeeze=False
+    )
+    for ax, (name, sampler) in zip(axes.flat, samplers.items(), strict=False):
+        ax.contour(*boundary, regions, levels=[0.5, 1.5], colors="0.6", linewidths=0.8)
+        sampler.set_params(coreset_size=sizes.get(name, 30)).fit(X, y)
+        SelectionDisplay.from_sampler(sampler, X, y, ax=ax, legend=False)
+        ax.set_title(name, fontsize="medium")
+        ax.set(xticks=[], yticks=[], xlabel="", ylabel="")
+        ax.set(xlim=(-7, 7), ylim=(-4.5, 7.5), aspect="equal")
+    for ax in axes.flat[len(samplers) :]:
+        ax.set_axis_off()
+    plt.show()
+
+
+# %%
+# Representation and coverage
+# ---------------------------
+# ``Coreset`` and ``Herding`` with a kernel follow the density of each class and select no outliers.
+# ``Herding`` without a kernel approximates the mean of each class only; with two features, samples
+# near the mean suffice. ``KCenterGreedy`` covers everything, outliers first, and gives them small
+# weights. ``FacilityLocation`` and ``GraphCut`` select typical samples, and ``ProbCover`` covers
+# dense regions first. ``ImportanceSampling`` draws distant samples with a larger probability.
+
+plot(
+    {
+        "Coreset": Coreset(random_state=0),
+        "Uniform": Uniform(random_state=0),
+        "Herding": Herding(),
+        'Herding(kernel="rbf")': Herding(kernel="rbf"),
+        "KCenterGreedy": KCenterGreedy(),
+        "FacilityLocation": FacilityLocation(),
+        "GraphCut": GraphCut(),
+        "ProbCover": ProbCover(n_clusters=3, random_state=0),
+        "ImportanceSampling": ImportanceSampling(random_state=0),
+        "Moderate": Moderate(),
+    }
 )
-plt.show()
+
+# %%
+# Uncertainty and the decision boundary
+# -------------------------------------
+# These methods use the predictions of a classifier and select samples near its decision boundary,
+# the gray lines. They are for samples to label. The entropy is the largest where the three classes
+# meet.
+
+plot(
+    {
+        "LeastConfidence": LeastConfidence(classifier),
+        "Entropy": Entropy(classifier),
+        "Margin": Margin(classifier),
+        "DeepFool": DeepFool(classifier),
+        "ContrastiveActiveLearning": ContrastiveActiveLearning(classifier),
+    }
+)
+
+# %%
+# Gradients and teaching
+# ----------------------
+# ``CRAIG`` and ``GradMatch`` match the gradient of the loss of all samples by weighted samples;
+# ``GradMatch`` stops when more samples do not improve the match.
+# ``BlackBoxTeaching`` selects samples from which the classifier learns the labels of the others.
+
+plot(
+    {
+        "CRAIG": CRAIG(classifier),
+        "GradMatch": GradMatch(classifier),
+        "BlackBoxTeaching": BlackBoxTeaching(LogisticRegression(), random_state=0),
+    }
+)
+
+# %%
+# Training dynamics
+# -----------------
+# The training of a network is recorded once, for all of these methods. They select the hardest
+# samples, the easiest ones, or a mixture.
+
+network = MLPClassifier((20,), learning_rate_init=0.01)
+dynamics = TrainingDynamics.from_estimator(network, X, y, n_epochs=20, random_state=0)
+plot(
+    {
+        "Forgetting": Forgetting(dynamics=dynamics),
+        "EL2N": EL2N(dynamics=dynamics),
+        "GraNd": GraNd(dynamics=dynamics),
+        "AreaUnderMargin": AreaUnderMargin(dynamics=dynamics),
+        'AreaUnderMargin(keep="low")': AreaUnderMargin(dynamics=dynamics, keep="low"),
+        'DataMap(region="ambiguous")': DataMap(dynamics=dynamics),
+        "CoverageCentric": CoverageCentric(EL2N(dynamics=dynamics), random_state=0),
+    }
+)

@@ -38,7 +38,9 @@ def selection_of(sampler, n_samples, sample_weight=None):
     sample_weight : ndarray of shape (n_samples,), optional
         For a sampler without weights: the weights of the selected samples are proportional to it.
     """
-    inner = getattr(sampler, "sampler_", sampler)
+    # CoverageCentric has a `sampler_`, too, whose scores it uses; the selection is its own.
+    own = hasattr(sampler, "sample_indices_")
+    inner = sampler if own else getattr(sampler, "sampler_", sampler)
     steps = resampling_steps(inner)
     if not steps or not all(hasattr(step, "sample_indices_") for step in steps):
         raise ValueError(

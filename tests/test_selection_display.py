@@ -19,6 +19,7 @@ from skcoreset import (
     EL2N,
     AreaUnderMargin,
     CoresetClassifier,
+    CoverageCentric,
     DataMap,
     DataMapDisplay,
     Forgetting,
@@ -338,3 +339,12 @@ def test_matplotlib_is_required_only_to_plot(iris, monkeypatch):
     for plot in (display.plot, lambda: SelectionDisplay.from_sampler(sampler, X, y)):
         with pytest.raises(ImportError, match=r"SelectionDisplay\.\w+ requires matplotlib"):
             plot()
+
+
+def test_coverage_centric_shows_its_own_selection(iris):
+    """Its fitted `sampler_`, whose scores it uses, has selected other samples."""
+    X, y = iris
+    scores = EL2N(SGDClassifier(loss="log_loss", random_state=0))
+    sampler = CoverageCentric(scores, 12, random_state=0).fit(X, y)
+    display = SelectionDisplay.from_sampler(sampler, X, y)
+    np.testing.assert_array_equal(np.sort(display.selected), np.sort(sampler.sample_indices_))

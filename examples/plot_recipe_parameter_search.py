@@ -3,7 +3,7 @@ Recipe: a parameter search on a coreset
 =======================================
 
 A parameter search fits a model many times. This example searches the parameters of a support vector
-machine on all samples, by successive halving, and on a part of the samples, and compares the seconds
+machine on all samples, by successive halving, and on a part of the samples. It compares the seconds
 of the search and the accuracy of the best model, which is then fitted on all samples.
 """
 
@@ -82,5 +82,6 @@ plt.show()
 # %%
 # Here the search on random samples is the fastest one, and its parameters are as good as those of
 # the search on all samples. The search inside a coreset is the only one with worse parameters.
-# In five repetitions with other data it was worse than random samples three times, and never better.
-# For a parameter search, use random samples, successive halving, or coresets of the training folds.
+# In five repetitions with other data, its parameters were worse than those of random samples three
+# times, and never better; those of the last search were worse twice, and better once. For a
+# parameter search, use random samples or successive halving, and a coreset for the final model.

@@ -14,7 +14,9 @@ from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
 from skcoreset._importance import ImportanceSampling
 from skcoreset._margins import AreaUnderMargin, DataMap
+from skcoreset._report import CoresetReport
 from skcoreset._search import CoresetSearchCV, smallest_coreset
+from skcoreset._selection_display import DataMapDisplay, SelectionDisplay
 from skcoreset._submodular import FacilityLocation, GraphCut, ProbCover
 from skcoreset._teaching import BlackBoxTeaching
 from skcoreset._training_dynamics import TrainingDynamics
@@ -35,9 +37,11 @@ __all__ = [
     "CoresetCurveDisplay",
     "CoresetNystroem",
     "CoresetRegressor",
+    "CoresetReport",
     "CoresetSearchCV",
     "CoverageCentric",
     "DataMap",
+    "DataMapDisplay",
     "DeepFool",
     "Entropy",
     "FacilityLocation",
@@ -53,6 +57,7 @@ __all__ = [
     "Margin",
     "Moderate",
     "ProbCover",
+    "SelectionDisplay",
     "TrainingDynamics",
     "TransformedSampler",
     "Uniform",

@@ -8,12 +8,16 @@ import numpy as np
 __all__ = [
     "Candidates",
     "Group",
+    "Strata",
+    "Stratum",
     "allocate",
     "count_candidates",
     "divide",
     "interleave",
     "largest_remainder",
+    "of_the_group",
     "plain",
+    "quantile_strata",
     "resized",
     "samples_in_words",
 ]
@@ -46,11 +50,75 @@ class Group:
     @property
     def of_the_class(self):
         """For messages: " of the class ...", or nothing for the whole table."""
-        return "" if self.label is None else f" of the class {self.label}"
+        return of_the_group(self.label)
 
     def rows_of(self, values):
         """The part of an array over all samples that belongs to this group."""
         return values if self.rows is None else values[self.rows]
+
+
+class Stratum(str):
+    """The label of an interval of a continuous target, "[low, high]"."""
+
+    __slots__ = ()
+
+
+def of_the_group(label):
+    """For messages: " of the class ..." or " of the stratum ...", nothing for the whole table."""
+    if label is None:
+        return ""
+    return f" of the {'stratum' if isinstance(label, Stratum) else 'class'} {label}"
+
+
+@dataclass(frozen=True)
+class Strata:
+    """Intervals of a continuous target, which take the place of classes."""
+
+    codes: np.ndarray  # (n_samples,), position of the interval of each sample
+    labels: np.ndarray  # `Stratum` objects, in ascending order
+    highest: np.ndarray  # the largest value in each of them
+
+    def labels_of(self, values):
+        """The labels of the intervals of other values; those between two belong to the upper."""
+        codes = np.searchsorted(self.highest, values)
+        return self.labels[np.minimum(codes, len(self.labels) - 1)]
+
+
+def quantile_strata(y, weight, n_strata):
+    """Divide the samples by quantiles of `y`, into intervals of nearly the same total weight.
+
+    Samples of the same value are in the same interval, so that there may be fewer intervals.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,), float64
+    weight : ndarray of shape (n_samples,)
+        Samples of weight 0 are ignored.
+    n_strata : int
+
+    Returns
+    -------
+    Strata
+    """
+    present = np.flatnonzero(weight)
+    values, at = np.unique(y[present], return_inverse=True)
+    # Weights of equal values are added in ascending order, whatever the order of the samples.
+    order = np.lexsort((weight[present], at))
+    own = np.bincount(at[order], weight[present][order])
+    own /= own.sum()
+    middle = np.cumsum(own) - own / 2
+    codes = np.floor(n_strata * middle * (1 + 2.0**-40)).astype(np.intp)
+    _, codes = np.unique(np.minimum(codes, n_strata - 1), return_inverse=True)
+    first = np.flatnonzero(np.diff(codes, prepend=-1))
+    last = np.append(first[1:], len(codes)) - 1
+    labels = np.empty(len(first), dtype=object)
+    labels[:] = [
+        Stratum(f"[{low!r}, {high!r}]")
+        for low, high in zip(values[first].tolist(), values[last].tolist(), strict=True)
+    ]
+    of_samples = np.zeros(len(y), dtype=np.intp)
+    of_samples[present] = codes[at]
+    return Strata(of_samples, labels, values[last])
 
 
 @dataclass(frozen=True)
@@ -90,10 +158,11 @@ def allocate(coreset_size, stratify, codes, classes, weight, which=" of positive
     ----------
     coreset_size : int, float, dict or None
         None: all samples, for methods that end by a criterion of their own.
-    stratify : "proportional", "balanced" or None
+    stratify : "proportional", "balanced", "quantile" or None
     codes : ndarray of shape (n_samples,) or None
         Position of the class of each sample in `classes`; None without classes.
     classes : ndarray of shape (n_classes,) or None
+        The classes, or the labels of strata.
     weight : ndarray of shape (n_samples,)
         Sample weights. Samples of weight 0 are ignored.
     which : str
@@ -150,13 +219,20 @@ def divide(coreset_size, stratify, candidates):
         return size
     n_classes = np.count_nonzero(available)
     if size < n_classes:
+        groups = ("strata", "stratum") if stratify == "quantile" else ("classes", "class")
         raise ValueError(
             f"coreset_size={coreset_size!r} gives {samples_in_words(size)} for {n_classes} "
-            f"classes, but stratify={stratify!r} selects at least one sample of each class. "
-            f"Give a coreset_size of at least {n_classes} samples, or use stratify=None."
+            f"{groups[0]}, but stratify={stratify!r} selects at least one sample of each "
+            f"{groups[1]}. Give a coreset_size of at least {n_classes} samples, or use "
+            f"stratify=None{_or_quantile(classes)}."
         )
-    shares = candidates.weights if stratify == "proportional" else (available > 0).astype(float)
+    shares = (available > 0).astype(float) if stratify == "balanced" else candidates.weights
     return largest_remainder(size, shares, available)
+
+
+def _or_quantile(classes):
+    """For an error: the way out for numbers that scikit-learn takes as classes."""
+    return ", or stratify='quantile' if y is continuous" if classes.dtype.kind == "f" else ""
 
 
 def resized(groups, shares):

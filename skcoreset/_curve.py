@@ -42,7 +42,7 @@ from skcoreset._classifier import CoresetClassifier, CoresetRegressor
 from skcoreset._coreset import Coreset
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import seeded
-from skcoreset._nested import resampling_steps, rows_kept, select, takes_weight
+from skcoreset._nested import indices_selected, select, takes_weight
 from skcoreset._validation import check_finite_target
 from skcoreset._warnings import warn
 from skcoreset.base import BaseCoreset
@@ -495,7 +495,7 @@ class _Selection(BaseEstimator):
         """Fit `sampler`, which may be any object with the method `fit_resample`."""
         auto = isinstance(run.use_weights, str)
         answer = select(sampler, X, y, sample_weight, run.model.__name__, weighted=auto)
-        return cls(sampler, *answer, rows_kept(resampling_steps(sampler)))
+        return cls(sampler, *answer, indices_selected(sampler))
 
     @classmethod
     def of(cls, sampler, X, y):

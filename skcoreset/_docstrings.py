@@ -74,19 +74,15 @@ PARAGRAPHS = {
             requires class labels `y`, and a `stratify` that is not None.
         """,
     "stratify": """
-        stratify : {"proportional", "balanced"} or None, default="proportional"
+        stratify : {"proportional", "balanced", "quantile"} or None, default="proportional"
             How the budget is divided among the classes. "proportional" keeps class proportions
             (largest remainder, at least one sample per class); "balanced" gives equal counts, as
             far as the classes are large enough; None ignores the classes, as if all samples were
             of one class. Unless it is None, the budget must be at least the number of classes. If
             `y` is None or continuous, there are no classes, and the result is that of None.
-        """,
-    "stratify_labels": """
-        stratify : {"proportional", "balanced"} or None, default="proportional"
-            How the budget is divided among the classes. "proportional" keeps class proportions
-            (largest remainder, at least one sample per class); "balanced" gives equal counts, as
-            far as the classes are large enough; None ignores the classes, as if all samples were
-            of one class. Unless it is None, the budget must be at least the number of classes.
+            "quantile" is for a continuous `y`: five intervals with nearly the same number of
+            samples (or total weight) take the place of classes, fewer if the budget is smaller.
+            Whole numbers are values then. Methods that need class labels do not accept it.
         """,
     "cv": """
         cv : int, cross-validation generator or iterable, default=None
@@ -535,9 +531,57 @@ PARAGRAPHS = {
         that is fitted on random samples, and mislabeled samples are often selected first. The
         weights correct for the class proportions, but not for the distribution within each class.
         """,
+    "labels_in_rounds": """
+        If samples are labeled in rounds, label at most about a tenth of the final number of samples
+        in each round, because the samples with the largest scores of one classifier are similar to
+        each other. After 300 labels of the digits dataset, the accuracy of a logistic regression
+        is 0.96 with 10 or 30 samples in each round of `Margin`, 0.92 with a single round, and 0.94
+        with random samples.
+        """,
     "settles_2009": """
         .. [1] Settles, B. "Active learning literature survey." University of Wisconsin-Madison,
            Computer Sciences Technical Report 1648 (2009).
+        """,
+    # Displays ----------------------------------------------------------------------------------
+    "ax": """
+        ax : matplotlib Axes, default=None
+            Axes of the plot. If None, a new figure is created.
+        """,
+    "axes_of_plot": """
+        ax_ : matplotlib Axes
+            Axes of the plot.
+
+        figure_ : matplotlib Figure
+            Figure of the plot.
+
+        samples_ : matplotlib PathCollection
+            The markers of all samples.
+        """,
+    "name_with_number": """
+        name : str, default=None
+            Title of the plot. If None, it contains the name of the sampler and the number of
+            selected samples.
+        """,
+    "samples_and_selected_kw": """
+        samples_kw, selected_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.scatter` for all samples and for the
+            selected samples.
+        """,
+    "legend": """
+        legend : bool, default=True
+            Whether there is a legend, and a colorbar for a continuous target. More than 20 classes
+            are not listed in the legend.
+
+        legend_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.legend`.
+        """,
+    "regions": """
+        regions : bool, default=True
+            Whether the regions of easy, ambiguous and hard samples are named in the plot.
+        """,
+    "display_plotted": """
+        display : object
+            The display, with the attributes of the plot.
         """,
 }
 PARAGRAPHS = {name: _written(text) for name, text in PARAGRAPHS.items()}

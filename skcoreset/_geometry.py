@@ -35,8 +35,8 @@ class Herding(BaseCoreset):
     space, not only for the features. The method is suited to small budgets (below about 1 % of the
     samples) and to models that depend on the means of the classes. Outliers are not selected early.
     The linear kernel matches only the mean of each class: with few features, or with classes of
-    several clusters, the selected samples concentrate around the class mean, and ``kernel="rbf"``
-    is the better choice.
+    several clusters, the selected samples concentrate around the class mean, and
+    ``kernel="laplacian"`` is the better choice.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Herding(BaseCoreset):
     n_candidates : int, "auto" or None, default="auto"
         Number of candidates per class for the kernels "laplacian" and "rbf". If a class has more
         samples, the selected ones are taken from a random sample of this size, and the mean over
-        all samples is estimated; see Notes. "auto" is 20 times the number of samples to select, but
+        all samples is estimated; see Notes. "auto" is 25 times the number of samples to select, but
         at least 20,000, and at most 100,000 or twice the number of samples to select, whichever is
         larger. None means all samples, with the exact mean. With other kernels all samples are
         candidates.
@@ -108,11 +108,26 @@ class Herding(BaseCoreset):
     others, such as -999 for "unknown", do not increase it. Kernel values are computed in float64; a
     kernel value that is NaN or infinite raises an error that gives the indices of the two samples.
 
+    With "laplacian" and "rbf", a class of more than `n_candidates` samples is treated as follows.
+    `n_candidates` samples are drawn in proportion to their sample weights (priority sampling [4]_);
+    the draw depends on the features of the samples and on `random_state`, not on the order of the
+    samples. The mean over all samples is estimated by a weighted mean over the drawn samples, whose
+    weights are corrected such that the estimate is exact at 1,000 of them, and herding selects from
+    the drawn samples. The selected samples are the same for any number of threads and any
+    `working_memory`, for dense and sparse `X`, unless sparse `X` loses its digits far from the
+    origin. A smaller budget selects a prefix if `n_candidates` is the same: an int, or "auto" with
+    at most 800 selected samples per class. After the first 10,000 samples of a class, samples are
+    selected in rounds of 8 from the eighth of the candidates that was best before the round.
+
     Time for a class of n samples with d features: n d multiplications for each selected sample, in
     one matrix-vector product; samples that are nearly tied are then compared by their differences.
     With a kernel: n kernel values for each selected sample, and :math:`n^2` kernel values once for
-    the mean. Memory: O(n). `X` is not copied, except for the samples of one class at a time if
-    they fit in scikit-learn's `working_memory`. Sparse `X` is not converted to a dense array.
+    the mean (half of them for "laplacian" and "rbf", in threads). With c candidates out of more
+    samples: 1000 n kernel values, :math:`c^2 / 2` kernel values, and c kernel values for each
+    selected sample, in float32 from squared distances in float64. Memory: O(n), and 8 c (d + 2)
+    bytes with candidates. `X` is not copied, except for the samples of one class at a time if
+    they fit in scikit-learn's `working_memory`. Sparse `X` is not converted to a dense array,
+    except for the candidates if these fit in half of `working_memory`.
 
     References
     ----------
@@ -120,6 +135,8 @@ class Herding(BaseCoreset):
     .. [2] Chen, Y., Welling, M., Smola, A. "Super-samples from kernel herding." UAI 2010.
     .. [3] Rebuffi, S.-A., et al. "iCaRL: Incremental classifier and representation learning."
        CVPR 2017 (the form per class).
+    .. [4] Duffield, N., Lund, C., Thorup, M. "Priority sampling for estimation of arbitrary subset
+       sums." Journal of the ACM 54 (2007).
 
     Examples
     --------
@@ -165,8 +182,7 @@ class Herding(BaseCoreset):
 
     @property
     def _not_nested(self):
-        if self._is_random() and isinstance(self.n_candidates, str):
-            return "with n_candidates='auto', the number of candidates depends on the budget"
+        return candidates_are_not_nested(self)
 
     def _check_params(self, table):
         if self.kernel is None and self.kernel_params:
@@ -203,14 +219,22 @@ class Herding(BaseCoreset):
         if self.init is not None:
             check_initial_groups(self.init, groups)
         check_n_candidates(self.n_candidates, groups)
+        self._candidates_by_budget = self._is_random() and depend_on_budget(
+            self.n_candidates, groups
+        )
 
     def _is_random(self):
         return self.n_candidates is not None and self.kernel in ("laplacian", "rbf")
 
     def _device_work(self, X, groups):
-        if self.kernel not in (None, "linear"):
-            return f"kernel={self.kernel!r} is computed by the host only; None can run on a GPU"
-        return product_work(X, groups)
+        if self.kernel in (None, "linear"):
+            return product_work(X, groups)
+        if self.kernel not in ("laplacian", "rbf"):
+            return (
+                f"kernel={self.kernel!r} is computed by the host only; None, 'laplacian' and 'rbf' "
+                "can run on a GPU"
+            )
+        return radial_work(X, groups, self.n_candidates)
 
     def _represent(self, table, groups):
         if self.kernel == "laplacian":
@@ -222,17 +246,42 @@ class Herding(BaseCoreset):
 
     def _pick(self, X, group):
         params = {"length": self.length_} if self.kernel == "laplacian" else self.kernel_params
-        auto = isinstance(self.n_candidates, str)
         picks = herd(
             gram(X, self.kernel, params, rows=group.rows),
             group.size,
             group.sample_weight,
             initial=() if self.init is None else initial_positions(self.init, group),
-            n_candidates=n_candidates_for(group.size) if auto else self.n_candidates,
+            n_candidates=n_candidates_of(group, self.n_candidates),
             seed=group.random_state.randint(2**31 - 1),
             report=group.report,
         )
         return Picks(picks, weight=np.ones(len(picks)))
+
+
+def n_candidates_of(group, n_candidates):
+    """The number of candidates in a group, for a value of the parameter `n_candidates`."""
+    if n_candidates is None:
+        return group.n_samples
+    return n_candidates_for(group.size) if isinstance(n_candidates, str) else n_candidates
+
+
+def radial_work(X, groups, n_candidates):
+    """Number of multiplications of kernel herding, for `_device_work`."""
+    sizes = [min(group.n_samples, n_candidates_of(group, n_candidates)) for group in groups]
+    return sum(size**2 * X.shape[1] for size in sizes)
+
+
+def candidates_are_not_nested(sampler):
+    """`_not_nested` of a method that has the parameter `n_candidates`."""
+    if getattr(sampler, "_candidates_by_budget", False):
+        return "the number of candidates depends on the budget; give an int as n_candidates"
+
+
+def depend_on_budget(n_candidates, groups):
+    """Whether the candidates of a group are fewer for a smaller budget."""
+    return isinstance(n_candidates, str) and any(
+        min(n_candidates_for(group.size), group.n_samples) > n_candidates_for(1) for group in groups
+    )
 
 
 def check_n_candidates(n_candidates, groups):
@@ -361,8 +410,8 @@ class KCenterGreedy(BaseMetricCoreset):
     """
 
     _precomputed = "distances"
-    _not_nested, _truncates_with_data = None, True
     _purposes = ("training", "labeling")
+    _not_nested, _truncates_with_data = None, True
 
     _parameter_constraints = {
         **BaseMetricCoreset._parameter_constraints,

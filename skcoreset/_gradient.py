@@ -17,7 +17,7 @@ from skcoreset._kernels.outer_products import OuterProducts
 from skcoreset._kernels.set_functions import FacilityLocation
 from skcoreset._kernels.similarities import near_similarities, precise_enough
 from skcoreset._submodular import stochastic_is_not_nested
-from skcoreset._validation import check_table, encode
+from skcoreset._validation import check_table, continuous_target, encode
 from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks
 
 __all__ = ["CRAIG", "GradMatch"]
@@ -27,6 +27,7 @@ class _GradientCoreset(BaseModelCoreset):
     """Base of CRAIG and GradMatch: represents each sample by the factors of its gradient."""
 
     _needs_labels = True
+    _takes_regressors = True
 
     def _non_numeric_hint(self):
         other = "" if self.gradient == "logits" else " gradient='logits' does not use the features."
@@ -34,7 +35,7 @@ class _GradientCoreset(BaseModelCoreset):
 
     def _represent(self, table, groups):
         self._fit_estimator(table)
-        return self._factors(table.X, table.classes[table.codes])
+        return self._factors(table.X, table.target)
 
     def _factors(self, X, y):
         if self.gradient == "features":
@@ -60,6 +61,8 @@ class CRAIG(_GradientCoreset):
     Parameters
     ----------
     {estimator}
+        A regressor, or a Pipeline that ends in one, is fitted on a continuous `y`, even if all
+        values of `y` are whole numbers.
 
     {coreset_size}
         With None, the number of selected samples is determined by `epsilon`.
@@ -85,7 +88,7 @@ class CRAIG(_GradientCoreset):
 
     {init_samples}
 
-    {stratify_labels}
+    {stratify}
 
     random_state : int, RandomState instance or None, default=None
         Seed of the stochastic optimizer, and of each parameter ``random_state`` of an unfitted
@@ -131,13 +134,16 @@ class CRAIG(_GradientCoreset):
     With ``decision_function`` only, it is the sum over the decision values f of the logistic loss
     ``log(1 + exp(-t f))``, where t is 1 for the class of the sample and -1 for the other classes.
     The derivatives of the logistic loss with respect to f are continuous, while those of the hinge
-    loss are -1, 0 or 1, so that the gradients of many samples would be equal.
+    loss are -1, 0 or 1, so that the gradients of many samples would be equal. The loss of a
+    regressor is half the squared error, so that a is the prediction minus `y`, whatever loss the
+    regressor minimizes.
 
-    The inputs of the last layer are the last hidden layer of an ``MLPClassifier``, and the features
-    that are passed to any other classifier (the features of `X`, or the output of the previous
-    steps of a Pipeline). The decision values of a kernel ``SVC`` or ``NuSVC`` are linear in the
-    kernel values of the sample with the support vectors, so these kernel values are the inputs of
-    its last layer. If there are more than 1,000 support vectors, only 1,000 of them, at regular
+    The inputs of the last layer are the last hidden layer of an ``MLPClassifier`` or
+    ``MLPRegressor``, and the features that are passed to any other estimator (the features of `X`,
+    or the output of the previous steps of a Pipeline). The decision values of a kernel ``SVC`` or
+    ``NuSVC``, and the predictions of an ``SVR`` or ``NuSVR``, are linear in the kernel values of
+    the sample with the support vectors, so these kernel values are the inputs of its last layer. If
+    there are more than 1,000 support vectors, only 1,000 of them, at regular
     intervals, are used. For ``SVC`` and ``NuSVC`` of any kernel, there is one decision value for
     each pair of classes.
 
@@ -301,6 +307,8 @@ class GradMatch(_GradientCoreset):
     Parameters
     ----------
     {estimator}
+        A regressor, or a Pipeline that ends in one, is fitted on a continuous `y`, even if all
+        values of `y` are whole numbers.
 
     {coreset_size}
 
@@ -322,7 +330,7 @@ class GradMatch(_GradientCoreset):
         Whether the weights are constrained to be positive. If False, some weights can be negative,
         which few classifiers support, and the weights are not scaled to sum to n_samples.
 
-    {stratify_labels}
+    {stratify}
 
     Attributes
     ----------
@@ -359,7 +367,10 @@ class GradMatch(_GradientCoreset):
 
     Notes
     -----
-    The Notes of :class:`CRAIG` describe the gradient of each kind of classifier.
+    The Notes of :class:`CRAIG` describe the gradient of each kind of classifier and of regressors.
+    A regressor that minimizes the squared error of all samples has a total gradient of 0, for which
+    there is nothing to match. Therefore ``stratify="proportional"`` is the same as
+    ``stratify="quantile"`` for a regressor.
 
     The weights before scaling mostly sum to less than n_samples, because the sum of a few large
     gradients approximates that of many small ones. The scaling has the same effect on a
@@ -394,6 +405,11 @@ class GradMatch(_GradientCoreset):
     >>> (sampler.sample_weight_ > 0).all()
     np.True_
     """
+
+    def _stratification(self):
+        # The gradients of all samples sum to 0 where the regressor minimizes the loss.
+        quantile = self.stratify == "proportional" and self._is_regression()
+        return "quantile" if quantile else self.stratify
 
     _stops_early = "they match the gradient as well as more would"
     _not_nested = "its weights are fitted, and samples leave, as further samples are added"
@@ -488,6 +504,8 @@ class GradMatch(_GradientCoreset):
             return {}
         check_consistent_length(X_val, y_val)
         X_val = check_table(self, X_val, reset=False)
+        if self._is_regression():
+            return self._check_continuous_auxiliary(table, X_val, y_val)
         codes, classes = encode(y_val)
         unseen = [] if classes is None else np.setdiff1d(classes, table.classes).tolist()
         if classes is None or unseen:
@@ -495,16 +513,29 @@ class GradMatch(_GradientCoreset):
                 f"y_val contains {unseen or 'no class labels'}, but all labels of y_val must be "
                 "class labels that y contains."
             )
-        return {"X_val": X_val, "y_val": classes[codes]}
+        return {"X_val": X_val, "y_val": classes[codes], "labels_val": classes[codes]}
+
+    def _check_continuous_auxiliary(self, table, X_val, y_val):
+        y_val = continuous_target(y_val)
+        if y_val.shape[1:] != table.target.shape[1:]:
+            raise ValueError(
+                f"y_val has the shape {y_val.shape} and y {table.target.shape}, but both must have "
+                "the same targets."
+            )
+        labels = (
+            np.full(len(y_val), None) if table.strata is None else table.strata.labels_of(y_val)
+        )
+        return {"X_val": X_val, "y_val": y_val, "labels_val": labels}
 
     def _check_groups(self, table, groups):
         if not table.auxiliary:
             return
         for group in groups:
-            if group.label is not None and not (table.auxiliary["y_val"] == group.label).any():
+            if group.label is not None and not (table.auxiliary["labels_val"] == group.label).any():
+                this = group.of_the_class.split()[2]
                 raise ValueError(
-                    f"y_val contains no sample of the class {group.label}. Add validation "
-                    "samples of this class, or set stratify=None."
+                    f"y_val contains no sample{group.of_the_class}. Add validation samples of this "
+                    f"{this}, or set stratify=None."
                 )
 
     def _represent(self, table, groups):
@@ -513,7 +544,8 @@ class GradMatch(_GradientCoreset):
             return *factors, None, None, {}
         X_val, y_val = table.auxiliary["X_val"], table.auxiliary["y_val"]
         a_val, h_val, _ = self._factors(X_val, y_val)
-        rows_of = {group.label: np.flatnonzero(y_val == group.label) for group in groups}
+        labels = table.auxiliary["labels_val"]
+        rows_of = {group.label: np.flatnonzero(labels == group.label) for group in groups}
         return *factors, a_val, h_val, rows_of | {None: None}
 
     def _device_work(self, represented, groups):
@@ -529,6 +561,7 @@ class GradMatch(_GradientCoreset):
         else:
             of = OuterProducts(a_val, h_val, bias, rows=rows_of[group.label])
             target = of.total(np.full(of.n, group.sample_weight.sum() / of.n))
+        self._check_total(target, gradients, group)
         picks, weight, norms = matching_pursuit(
             gradients,
             target,
@@ -545,6 +578,19 @@ class GradMatch(_GradientCoreset):
             norms = np.array([np.linalg.norm(to_numpy(target))])
         per_pick = {"residual_norms_": group.mean_weight * norms}
         return Picks(picks, weight, per_pick, scale="all" if self.positive else None)
+
+    def _check_total(self, target, gradients, group):
+        """Raise if the gradients of a regressor sum to 0 up to rounding."""
+        if not self._is_regression() or group.n_samples == 1:
+            return
+        length = float(np.linalg.norm(to_numpy(target)))
+        norms = to_numpy(gradients.sq) ** 0.5
+        if length <= 1e-10 * float(group.sample_weight @ norms):
+            raise ValueError(
+                f"The gradients of the samples{group.of_the_class} sum to 0, so there is no total "
+                f"gradient to match: {self.estimator_!r} minimizes their loss. Use "
+                "stratify='quantile', or pass X_val and y_val."
+            )
 
 
 def _width(factors):

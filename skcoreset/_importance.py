@@ -71,9 +71,9 @@ class ImportanceSampling(BaseModelCoreset):
         - "logistic" (logistic regression) [5]_: :math:`\sqrt{\ell_i} + 1/n`; for a sample of weight
           w, with W the sum of all weights, :math:`\sqrt{\ell_i / w} + 1/W`;
         - "loss": the log-loss of the sample for the predictions of the classifier, with
-          probabilities clipped at :math:`2^{-52}`;
+          probabilities clipped at :math:`2^{-52}`; for a regressor, the squared error;
         - "gradient": the norm of the gradient of the loss of the sample with respect to the
-          parameters of the last layer of the classifier, as described in the Notes of
+          parameters of the last layer of the classifier or regressor, as described in the Notes of
           :class:`CRAIG`;
         - an array of shape (n_samples,), or a callable with the signature ``callable(X, y)`` that
           returns such an array.
@@ -82,7 +82,8 @@ class ImportanceSampling(BaseModelCoreset):
         Number of clusters. Only for "kmeans".
 
     {estimator}
-        Only for "loss" and "gradient".
+        A regressor, or a Pipeline that ends in one, is fitted on a continuous `y`. Only for "loss"
+        and "gradient".
 
     replace : bool, default=False
         Whether to draw with replacement. If False, exactly k distinct samples are selected; all
@@ -228,6 +229,7 @@ class ImportanceSampling(BaseModelCoreset):
     }
 
     _needs_labels = True
+    _takes_regressors = True
 
     @property
     def _not_nested(self):
@@ -269,7 +271,10 @@ class ImportanceSampling(BaseModelCoreset):
         return self._sensitivity.needs_numbers
 
     def _uses_classes(self):
-        return self._sensitivity.needs_classifier
+        return self._sensitivity.needs_classifier and super()._uses_classes()
+
+    def _is_regression(self):
+        return self._sensitivity.needs_classifier and super()._is_regression()
 
     def _non_numeric_hint(self):
         if self._sensitivity.needs_classifier:

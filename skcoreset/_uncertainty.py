@@ -112,6 +112,8 @@ class LeastConfidence(_Uncertainty):
 
     {near_the_boundary}
 
+    {labels_in_rounds}
+
     References
     ----------
     {settles_2009}
@@ -193,6 +195,8 @@ class Entropy(_Uncertainty):
     {cost_of_prediction}
 
     {near_the_boundary}
+
+    {labels_in_rounds}
 
     References
     ----------
@@ -285,6 +289,8 @@ class Margin(_Uncertainty):
     {cost_of_prediction}
 
     {near_the_boundary}
+
+    {labels_in_rounds}
 
     References
     ----------

@@ -13,7 +13,7 @@ from numbers import Integral
 
 import numpy as np
 from imblearn.base import BaseSampler
-from sklearn.base import _fit_context, clone
+from sklearn.base import _fit_context, clone, is_regressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import PredefinedSplit
 from sklearn.utils import check_consistent_length, check_random_state, get_tags
@@ -32,11 +32,14 @@ from skcoreset._backend import check_device, device_scope, is_lazy, on_device, t
 from skcoreset._budget import (
     Candidates,
     Group,
+    Strata,
     allocate,
     count_candidates,
     divide,
     interleave,
+    of_the_group,
     plain,
+    quantile_strata,
     resized,
     samples_in_words,
 )
@@ -49,6 +52,7 @@ from skcoreset._validation import (
     check_numbers,
     check_sample_weight,
     check_table,
+    continuous_target,
     encode,
     naming_columns,
 )
@@ -63,6 +67,9 @@ __all__ = [
     "SamplerTags",
     "Table",
 ]
+
+# Intervals of a continuous target with stratify="quantile", if the budget is at least as large.
+N_STRATA = 5
 
 
 @dataclass
@@ -90,6 +97,7 @@ class Table:
     auxiliary: dict = field(default_factory=dict)  # further arguments of `fit`, by name, checked
     progress: object = None  # callable, takes the fraction of `_represent` that is done
     excluded: np.ndarray | None = None  # mask of the samples that must not be selected
+    strata: Strata | None = None  # in place of classes, with stratify="quantile"
 
     @property
     def of_positive_weight(self):
@@ -103,7 +111,19 @@ class Table:
         if self.excluded is not None:
             weight = np.where(self.excluded, 0.0, weight)
             which = f"{self.of_positive_weight} that are not excluded"
-        return self.codes, self.classes, weight, which
+        return *self.groups, weight, which
+
+    @property
+    def groups(self):
+        """Codes and labels of the classes or strata among which the budget is divided."""
+        if self.strata is not None:
+            return self.strata.codes, self.strata.labels
+        return self.codes, self.classes
+
+    @property
+    def target(self):
+        """Class labels, or the values of a continuous target as float64."""
+        return continuous_target(self.y) if self.classes is None else self.classes[self.codes]
 
 
 @dataclass(frozen=True)
@@ -151,7 +171,7 @@ class _Part:
 
     @property
     def of_the_class(self):
-        return "" if self.label is None else f" of the class {self.label}"
+        return of_the_group(self.label)
 
 
 @dataclass(frozen=True)
@@ -174,7 +194,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             Interval(RealNotInt, 0, 1, closed="right"),
             dict,
         ],
-        "stratify": [StrOptions({"proportional", "balanced"}), None],
+        "stratify": [StrOptions({"proportional", "balanced", "quantile"}), None],
     }
 
     def __init__(self, coreset_size=0.1, *, stratify="proportional"):
@@ -416,7 +436,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         """The parts of the selection that remain with these sizes of the classes."""
         selected = self._selected
         known = {part.code: part for part in selected.parts}
-        wanted = {None: sizes} if isinstance(sizes, int) else dict(enumerate(sizes.tolist()))
+        wanted = {None: sizes} if isinstance(sizes, int) else dict(enumerate(map(int, sizes)))
         parts = []
         for code, size in wanted.items():
             if not size:
@@ -424,7 +444,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             part = known.get(code)
             n = 0 if part is None else len(part.picks.positions)
             if size > n:
-                label = "" if code is None else f" of the class {selected.candidates.classes[code]}"
+                label = of_the_group(None if code is None else selected.candidates.classes[code])
                 raise ValueError(
                     f"coreset_size={coreset_size!r} is {samples_in_words(size)}{label}, but "
                     f"{n} {'was' if n == 1 else 'were'} selected. Give a smaller coreset_size, or "
@@ -480,7 +500,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
     @_fit_context(prefer_skip_nested_validation=False)
     def _select(self, X, y, sample_weight, auxiliary):
         table = self._checked(X, y, sample_weight, auxiliary)
-        groups = allocate(self.coreset_size, self.stratify, *table.candidates)
+        groups = allocate(self.coreset_size, self._stratification(), *table.candidates)
         self._check_groups(table, groups)
         random_state = check_random_state(self.random_state if self._is_random() else 0)
         progress = Progress(self, sum(group.size for group in groups))
@@ -531,18 +551,53 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         if self.exclude is not None:
             excluded = excluded_samples(self.exclude, table.sample_weight)
             table = replace(table, excluded=excluded)
+        table = replace(table, strata=self._strata(table))
         table = replace(table, auxiliary=self._check_auxiliary(table, **auxiliary))
         self._check_params(table)
         return table
 
     def _encode(self, y):
         """Codes and classes as `encode` has them; None, None if `y` is no target and not used."""
+        if self._stratification() == "quantile":
+            return None, None
         try:
             return encode(y)
         except (TypeError, ValueError):
             if self._uses_classes() or self.stratify is not None or is_lazy(y):
                 raise
             return None, None
+
+    def _stratification(self):
+        """The value of `stratify` that is used."""
+        return self.stratify
+
+    def _check_for_quantiles(self, y):
+        name = type(self).__name__
+        if self._uses_classes():
+            raise ValueError(
+                f"stratify='quantile' treats y as continuous, but {name} needs class labels. Use "
+                "another value of stratify."
+            )
+        if y is None:
+            raise ValueError(
+                "stratify='quantile' divides the samples by the values of y, but y is None. Give "
+                "y, or stratify=None."
+            )
+        shape = continuous_target(y).shape
+        if len(shape) > 1:
+            raise ValueError(
+                f"stratify='quantile' divides the samples by the values of one target, but y has "
+                f"the shape {shape}. Give stratify=None."
+            )
+
+    def _strata(self, table):
+        """The `Strata` of stratify="quantile", else None."""
+        if self._stratification() != "quantile":
+            return None
+        self._check_for_quantiles(table.y)
+        _, _, weight, which = table.candidates
+        size = divide(self.coreset_size, None, count_candidates(None, None, weight, which))
+        return quantile_strata(table.target, weight, min(size, N_STRATA))
 
     def _on_device(self, compute, X):
         """``compute(place)`` as in `on_device`; sets `device_` to the device of the work."""
@@ -584,18 +639,21 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
 
     def _publish(self, table, groups, picked):
         """Set the fitted attributes that follow from the picks of all groups."""
+        codes, _ = table.groups
         parts = [
             _Part(
                 picks,
                 group.label,
-                None if group.label is None else int(table.codes[group.rows[0]]),
-                None if table.classes is None else table.codes[picks.positions],
+                None if group.label is None else int(codes[group.rows[0]]),
+                None if codes is None else codes[picks.positions],
                 group.sample_weight.sum() * group.mean_weight,
                 group.mean_weight,
             )
             for group, picks in zip(groups, picked, strict=True)
         ]
-        self._selected = _Selected(parts, count_candidates(*table.candidates), self.stratify)
+        self._selected = _Selected(
+            parts, count_candidates(*table.candidates), self._stratification()
+        )
         self.n_samples_in_ = len(table.sample_weight)
         if table.classes is not None:
             self.classes_ = table.classes
@@ -663,13 +721,24 @@ class BaseModelCoreset(BaseCoreset):
 
     _defaults = {"estimator": "_classifier"}
 
+    _takes_regressors = False  # whether `estimator` may be a regressor, with a continuous `y`
     _needs = "any"  # or "proba": the classifier must have predict_proba
     _needs_labels = False  # whether `y` is required even if the classifier is already fitted
 
     cv = None
 
+    def _is_regression(self):
+        return self._takes_regressors and is_regressor(self._classifier())
+
     def _uses_classes(self):
-        return True
+        return not self._is_regression()
+
+    def _encode(self, y):
+        if not self._is_regression():
+            return super()._encode(y)
+        if y is not None:
+            continuous_target(y)
+        return None, None
 
     def _non_numeric_hint(self):
         return "A Pipeline given as estimator can begin with such a step."
@@ -682,6 +751,15 @@ class BaseModelCoreset(BaseCoreset):
         fitted = _models.is_fitted(estimator)
         name = type(self).__name__
         check_not_frozen_unfitted(estimator)
+        if self._is_regression():
+            self._check_regression(table, estimator)
+            return
+        if is_regressor(estimator):
+            raise TypeError(
+                f"{name} needs a classifier, but estimator={estimator!r} is a regressor. CRAIG, "
+                "GradMatch, and ImportanceSampling with sensitivity='loss' or 'gradient' accept "
+                "regressors."
+            )
         self._method(estimator)
         if self.cv is not None and fitted:
             raise ValueError(
@@ -693,7 +771,8 @@ class BaseModelCoreset(BaseCoreset):
             if table.y is not None:
                 raise ValueError(
                     f"Unknown label type: {type_of_target(to_numpy(table.y))}. {name} needs the "
-                    "labels of a classification problem."
+                    "labels of a classification problem"
+                    + (", or a regressor as estimator." if self._takes_regressors else ".")
                 )
             if not fitted or self._needs_labels:
                 raise ValueError(
@@ -714,6 +793,19 @@ class BaseModelCoreset(BaseCoreset):
                 f"{only}."
             )
         check_classifier(estimator, table, name)
+
+    def _check_regression(self, table, estimator):
+        name = type(self).__name__
+        if self._stratification() == "balanced":
+            raise ValueError(
+                "stratify='balanced' selects equally many samples of each class, but "
+                f"{name} treats y as continuous, because {estimator!r} is a regressor. Use "
+                "stratify='quantile' or None."
+            )
+        if table.y is None:
+            raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+        if not _models.is_fitted(estimator):
+            check_takes_weight(estimator, table)
 
     def _fit_estimator(self, table):
         """Set `estimator_`: the classifier itself if it is fitted, else a fitted clone of it."""
@@ -809,7 +901,7 @@ def check_takes_weight(estimator, table):
 
 def rows_with_weight(table):
     """(X, y, sample_weight) of the samples of positive weight, to fit a classifier on."""
-    y = table.classes[table.codes]
+    y = table.target
     weight = table.sample_weight if table.weighted else None
     if (table.sample_weight > 0).all():
         return table.X, y, weight

@@ -711,7 +711,7 @@ def test_regressors_refuse_samplers_that_need_classes(sampler, fraction):
         Moderate(30),
         ImportanceSampling(30, random_state=0),
         resampling_pipeline(StandardScaler(), Herding(30)),
-        Margin(LogisticRegression(max_iter=5000), {False: 50, True: 200}),
+        Margin(LogisticRegression(max_iter=5000), {False: 90, True: 260}),
     ],
     ids=name_of,
 )
@@ -896,7 +896,9 @@ def test_a_sampler_that_is_not_for_training_is_said(sampler, blobs):
         assert caught[0].filename == __file__
     with pytest.warns(UserWarning, match=message):
         CoresetClassifier(LOGISTIC, sampler).fit(X, y)
-    CoresetClassifier(LOGISTIC, clone(sampler).set_params(coreset_size=0.5)).fit(X, y)
+    CoresetClassifier(LOGISTIC, clone(sampler).set_params(coreset_size=210)).fit(X, y)
+    with pytest.warns(UserWarning, match=f"for {purpose}"):
+        CoresetClassifier(LOGISTIC, clone(sampler).set_params(coreset_size=209)).fit(X, y)
 
 
 def test_a_regressor_says_it_too(blobs):
@@ -971,8 +973,8 @@ def test_a_bad_parameter_of_the_sampler_is_named(blobs):
 def test_a_record_in_cross_validation_says_what_to_do(blobs):
     X, y = blobs
     record = TrainingDynamics.from_estimator(GaussianNB(), X, y, n_epochs=2, random_state=0)
-    model = CoresetClassifier(SVC(), EL2N(dynamics=record, coreset_size=150))
-    assert len(model.fit(X, y).sampler_.sample_indices_) == 150
+    model = CoresetClassifier(SVC(), EL2N(dynamics=record, coreset_size=210))
+    assert len(model.fit(X, y).sampler_.sample_indices_) == 210
     with pytest.raises(ValueError, match=r"has 300 samples, X has 200.*dynamics=None"):
         cross_validate(model, X, y, cv=3, error_score="raise")
 

@@ -38,8 +38,12 @@ write(
         """
         sklearn.calibration.CalibratedClassifierCV
         sklearn.cluster.KMeans
+        sklearn.compose.ColumnTransformer
+        sklearn.compose.TransformedTargetRegressor
+        sklearn.decomposition.PCA
         sklearn.ensemble.HistGradientBoostingClassifier
         sklearn.ensemble.RandomForestClassifier
+        sklearn.feature_extraction.text.TfidfVectorizer
         sklearn.frozen.FrozenEstimator
         sklearn.gaussian_process.GaussianProcessClassifier
         sklearn.kernel_approximation.Nystroem
@@ -47,6 +51,7 @@ write(
         sklearn.linear_model.LogisticRegression
         sklearn.linear_model.Ridge
         sklearn.linear_model.SGDClassifier
+        sklearn.manifold.TSNE
         sklearn.model_selection.GridSearchCV
         sklearn.model_selection.LearningCurveDisplay
         sklearn.model_selection.StratifiedKFold
@@ -56,10 +61,12 @@ write(
         sklearn.neighbors.NearestNeighbors
         sklearn.neural_network.MLPClassifier
         sklearn.pipeline.Pipeline
+        sklearn.preprocessing.MaxAbsScaler
         sklearn.preprocessing.MinMaxScaler
         sklearn.preprocessing.OneHotEncoder
         sklearn.preprocessing.OrdinalEncoder
         sklearn.preprocessing.PolynomialFeatures
+        sklearn.preprocessing.RobustScaler
         sklearn.preprocessing.StandardScaler
         sklearn.svm.LinearSVC
         sklearn.svm.NuSVC
@@ -139,5 +146,10 @@ write(
         "function",
         "api/_as_gen/{}.html",
         "matplotlib.pyplot.show matplotlib.pyplot.subplots",
+    ),
+    objects(
+        "method",
+        "api/_as_gen/{}.html",
+        "matplotlib.axes.Axes.legend matplotlib.axes.Axes.scatter",
     ),
 )

@@ -9,13 +9,15 @@ from skcoreset._kernels.distances import Euclidean
 from skcoreset._kernels.stored_rows import TIE, StoredRows
 from skcoreset._kernels.top_k import top_k
 
-__all__ = ["KernelSample", "draw", "random_numbers"]
+__all__ = ["KernelSample", "draw", "late_of", "mean_at", "random_numbers", "symmetric_sums"]
 
 LANDMARKS = 1000
 RIDGE = 1e-3  # is added to the diagonal of the kernel matrix of the landmarks
 SIDES = 256, 512  # of a block of kernel values, which stays in the cache
-# The first picks are made one by one, and the later ones in rounds, from a pool of n / POOL rows.
-ONE_BY_ONE, ROUND, POOL = 64, 8, 8
+LONG = 2**14  # of a block with one row
+# The first picks are made one by one. Later a single pick changes the mean of the picks little, and
+# they are made in rounds, from a pool of n / POOL rows.
+ONE_BY_ONE, ROUND, POOL = 10_000, 8, 8
 
 
 class KernelSample:
@@ -32,8 +34,8 @@ class KernelSample:
     rows : ndarray of int or None
         Positions of all rows that are used; None: those of the table.
     radial : object of :class:`skcoreset._kernels.radial.Radial`
-    weight : ndarray of float64
-        Weight of each of them in the mean.
+    weight : ndarray of float64, of shape (n,) or (n, 2)
+        Weight of each of them in the mean: in one, or in those of the late and the early picks.
     size : int
         Number of rows in the sample, less than there are positive weights.
     seed : int
@@ -44,16 +46,19 @@ class KernelSample:
     ----------
     at : ndarray of shape (size,)
         Positions of the sample among the rows that are used, ascending.
-    mean : array of shape (size,), float64
+    mean : array of shape (size,) or (size, 2), float64
         Mean embedding of all rows at each row of the sample.
     """
 
     def __init__(self, X, rows, radial, weight, size, seed, each):
         self.all, self.radial, self.n, self.each = StoredRows(X, rows, False), radial, size, each
         self.xp, self.device = self.all.xp, self.all.device
-        drawn, share = draw(weight, random_numbers(self.all, seed, each), size)
+        drawn, share = draw(late_of(weight), random_numbers(self.all, seed, each), size)
         order = np.argsort(drawn)
-        self.at, share = drawn[order], share[order] / share.sum()
+        self.at, share = drawn[order], share[order]
+        if weight.ndim == 2:
+            share = share[:, None] * weight[self.at] / weight[self.at, :1]
+        share = share / share.sum(axis=0)
         landmarks = np.sort(np.argsort(order)[:LANDMARKS])  # the rows that were drawn first
         memory = sklearn.get_config()["working_memory"] * 2**20
         self.dense = not sparse.issparse(X) or size * X.shape[1] * 8 <= memory / 2
@@ -64,7 +69,8 @@ class KernelSample:
         self.middle = table.middle
         self.least = 16 * table.rounding * table.most_square * radial.unit**2
         self.points = self._points_of(table.fetch(slice(0, size)))
-        self.mean = self._sums(self._calibrated(share, landmarks, weight / weight.sum()))
+        weight = weight / weight.sum(axis=0)
+        self.mean = self._sums(self._calibrated(share, landmarks, weight))
 
     def _dense(self, rows):
         return rows.toarray() if sparse.issparse(rows) and self.dense else rows
@@ -103,10 +109,10 @@ class KernelSample:
         of_sample, of_all = self._on_device(share), self._on_device(weight)
 
         def sums_of_all(block):
-            return of_all[block] @ self._kernel64(self.points_at(block), points)
+            return self._kernel64(self.points_at(block), points).T @ of_all[block]
 
         def sums_of_sample(block):
-            return of_sample[block] @ self._kernel64(self.points[block], points)
+            return self._kernel64(self.points[block, :], points).T @ of_sample[block]
 
         # Blocks of a fixed size, as sums over blocks depend on it.
         most = max(1, min(1024, 2**20 // self.all.terms))
@@ -130,31 +136,33 @@ class KernelSample:
     def _sums(self, weight):
         """``sum_j weight_j k(x_i, x_j)`` of each row of the sample, float64."""
         return symmetric_sums(
-            lambda rows, columns: self._kernel64(self.points[rows], self.points[columns]),
+            lambda rows, columns: self._kernel64(self.points[rows, :], self.points[columns, :]),
             weight,
             self.each,
         )
 
-    def herd(self, size, initial, report=None):
+    def herd(self, size, initial, n_early=0, report=None):
         """Positions of the picks among all rows; those of `initial` come first.
 
         In a round, the sums of kernel values are kept up to date for the rows of the pool only.
         """
         xp, step = self.xp, len(initial)
-        total, every = 0 * self.mean, xp.arange(self.n, device=self.device)
+        total, every = 0 * late_of(self.mean), xp.arange(self.n, device=self.device)
         is_open, picks = self._on_device(~np.isin(self.at, initial)), []
         for block in blocks_of(step, SIDES[0]):
-            total = self._added(total, self.points_at(initial[block]))
+            total = self._added(total, self.points_at(self._on_device(initial[block])))
         while step < size:
             in_round = 1 if step < ONE_BY_ONE else min(ROUND, size - step)
             pool, points = every, self.points
             if in_round > 1:
-                gain = xp.where(is_open, (step + 1) * self.mean - total, -xp.inf)
+                mean = mean_at(self.mean, step, n_early)
+                gain = xp.where(is_open, (step + 1) * mean - total, -xp.inf)
                 pool = xp.sort(top_k(gain, max(ROUND, self.n // POOL)))
                 points = self._some(pool)
-            mean, of_pool, free = (xp.take(x, pool) for x in (self.mean, total, is_open))
+            means, of_pool, free = (xp.take(x, pool, axis=0) for x in (self.mean, total, is_open))
             new = []
             for at in range(step + 1, step + 1 + in_round):
+                mean = mean_at(means, at - 1, n_early)
                 gain = xp.where(free, at * mean - of_pool, -xp.inf)
                 width = TIE * (at * mean + of_pool + 1)
                 best = gain + width >= xp.max(gain - width)
@@ -177,9 +185,11 @@ class KernelSample:
         """`total` plus the kernel of the points `new`."""
 
         def of_block(block):
-            return self.xp.sum(self.kernel(new, self.points[block]), axis=0, dtype=self.xp.float64)
+            return self.xp.sum(
+                self.kernel(new, self.points[block, :]), axis=0, dtype=self.xp.float64
+            )
 
-        return total + self.xp.concat(list(self.each(of_block, blocks_of(self.n, 2048))))
+        return total + self.xp.concat(list(self.each(of_block, blocks_of(self.n, LONG))))
 
 
 def symmetric_sums(block, weight, each):
@@ -189,7 +199,7 @@ def symmetric_sums(block, weight, each):
     ----------
     block : callable
         ``block(rows, columns)`` is a block of the matrix, float64; both are slices.
-    weight : array of shape (n,), float64
+    weight : array of shape (n,) or (n, n_vectors), float64
     each : callable
     """
     n, total = weight.shape[0], 0 * weight
@@ -200,13 +210,34 @@ def symmetric_sums(block, weight, each):
             K = block(rows, columns)
             sums[rows] += K @ weight[columns]
             right = max(columns.start, rows.stop)
-            sums[right : columns.stop] += weight[rows] @ K[:, right - columns.start :]
+            sums[right : columns.stop] += K[:, right - columns.start :].T @ weight[rows]
         return sums[rows.start :]
 
     bands = blocks_of(n, SIDES[0])
     for rows, sums in zip(bands, each(upper, bands), strict=True):
         total[rows.start :] += sums
     return total
+
+
+def late_of(values):
+    """The values themselves, or the first of two columns: those for the late picks."""
+    return values if values.ndim == 1 else values[:, 0]
+
+
+def mean_at(means, step, n_early):
+    """The mean that pick number `step`, from 0, approaches.
+
+    Parameters
+    ----------
+    means : array of shape (n,) or (n, 2)
+        One mean, or that for the late and that for the early picks.
+    step, n_early : int, float
+        The part of the second mean is ``(1 - step / n_early)**2``, and 0 from `n_early` on.
+    """
+    if means.ndim == 1:
+        return means
+    part = max(0.0, 1 - step / n_early) ** 2 if n_early else 0.0
+    return (1 - part) * means[:, 0] + part * means[:, 1]
 
 
 def blocks_of(n, most, start=0):
@@ -219,7 +250,8 @@ def random_numbers(rows, seed, each=map):
 
     A number is a hash of the values that are not zero. Copies of a row get different numbers.
     """
-    columns = _mixed(np.arange(rows.terms, dtype=np.uint64) + _mixed(np.uint64([seed])))
+    seed = _mixed(np.array([seed + 1], dtype=np.uint64))
+    columns = _mixed(np.arange(rows.terms, dtype=np.uint64) + seed)
 
     def of_block(block):
         values = to_numpy(rows.fetch_float64(block))
@@ -230,7 +262,7 @@ def random_numbers(rows, seed, each=map):
         return _hashes(np.ascontiguousarray(values), columns).sum(axis=1, dtype=np.uint64)
 
     blocks = blocks_of(rows.n, max(1, 2**17 // rows.terms))
-    hashes = _mixed(np.concatenate(list(each(of_block, blocks))))
+    hashes = _mixed(np.concatenate(list(each(of_block, blocks))) + seed)
     order = np.argsort(hashes, kind="stable")
     place, ordered = np.arange(rows.n, dtype=np.uint64), hashes[order]
     first = np.concatenate([[True], ordered[1:] != ordered[:-1]])

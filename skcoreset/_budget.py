@@ -113,12 +113,23 @@ def quantile_strata(y, weight, n_strata):
     last = np.append(first[1:], len(codes)) - 1
     labels = np.empty(len(first), dtype=object)
     labels[:] = [
-        Stratum(f"[{low!r}, {high!r}]")
-        for low, high in zip(values[first].tolist(), values[last].tolist(), strict=True)
+        Stratum(f"[{low}, {high}]")
+        for low, high in zip(*_few_digits(values[first], values[last]), strict=True)
     ]
     of_samples = np.zeros(len(y), dtype=np.intp)
     of_samples[present] = codes[at]
     return Strata(of_samples, labels, values[last])
+
+
+def _few_digits(lowest, highest):
+    """The ends of intervals as texts, with as few digits as show that they are different."""
+    for digits in (4, 8, 17):
+        ends = [
+            [f"{value:.{digits}g}" for value in values.tolist()] for values in (lowest, highest)
+        ]
+        if all(high != low for high, low in zip(ends[1], ends[0][1:], strict=False)):
+            break
+    return ends
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,8 @@ class Herding(BaseCoreset):
     n_candidates : int, "auto" or None, default="auto"
         Number of candidates per class for the kernels "laplacian" and "rbf". If a class has more
         samples, the selected ones are taken from a random sample of this size, and the mean over
-        all samples is estimated; see Notes. "auto" is 25 times the number of samples to select, but
-        at least 20,000, and at most 100,000 or twice the number of samples to select, whichever is
+        all samples is estimated; see Notes. "auto" is 30 times the number of samples to select, but
+        at least 20,000, and at most 120,000 or twice the number of samples to select, whichever is
         larger. None means all samples, with the exact mean. With other kernels all samples are
         candidates.
 
@@ -116,7 +116,7 @@ class Herding(BaseCoreset):
     the drawn samples. The selected samples are the same for any number of threads and any
     `working_memory`, for dense and sparse `X`, unless sparse `X` loses its digits far from the
     origin. A smaller budget selects a prefix if `n_candidates` is the same: an int, or "auto" with
-    at most 800 selected samples per class. After the first 10,000 samples of a class, samples are
+    at most 666 selected samples per class. After the first 10,000 samples of a class, samples are
     selected in rounds of 8 from the eighth of the candidates that was best before the round.
 
     Time for a class of n samples with d features: n d multiplications for each selected sample, in
@@ -192,13 +192,21 @@ class Herding(BaseCoreset):
             )
         if self.kernel == "laplacian":
             self._check_length()
-        if isinstance(self.n_candidates, Integral) and self.kernel not in ("laplacian", "rbf"):
+        if isinstance(self.n_candidates, Integral) and not self._takes_candidates():
             raise ValueError(
-                f"n_candidates={self.n_candidates} requires kernel='laplacian' or 'rbf'; with "
-                f"kernel={self.kernel!r}, all samples are candidates. Set n_candidates='auto'."
+                f"n_candidates={self.n_candidates} requires kernel='laplacian', or 'rbf' with a "
+                f"positive gamma; with kernel={self.kernel!r} and kernel_params="
+                f"{self.kernel_params!r}, all samples are candidates. Set n_candidates='auto'."
             )
         if self.init is not None:
             check_initial(self.init, table.sample_weight, "None")
+
+    def _takes_candidates(self):
+        if self.kernel != "rbf":
+            return self.kernel == "laplacian"
+        params = self.kernel_params or {}
+        gamma = params.get("gamma", 1.0)
+        return set(params) <= {"gamma"} and isinstance(gamma, Real | None) and (gamma or 1) > 0
 
     def _check_length(self):
         length = (self.kernel_params or {}).get("length")
@@ -224,7 +232,7 @@ class Herding(BaseCoreset):
         )
 
     def _is_random(self):
-        return self.n_candidates is not None and self.kernel in ("laplacian", "rbf")
+        return self.n_candidates is not None and self._takes_candidates()
 
     def _device_work(self, X, groups):
         if self.kernel in (None, "linear"):

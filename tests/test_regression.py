@@ -79,15 +79,17 @@ def test_strata_are_intervals_of_equal_size():
     y = np.arange(20.0)
     strata = quantile_strata(y, np.ones(20), 5)
     assert np.bincount(strata.codes).tolist() == [4] * 5
-    assert strata.labels[1] == "[4.0, 7.0]"
+    assert strata.labels[1] == "[4, 7]"
     assert strata.labels_of(np.array([-9, 3.0, 3.5, 4.0, 99])).tolist() == [
-        "[0.0, 3.0]",
-        "[0.0, 3.0]",
-        "[4.0, 7.0]",
-        "[4.0, 7.0]",
-        "[16.0, 19.0]",
+        "[0, 3]",
+        "[0, 3]",
+        "[4, 7]",
+        "[4, 7]",
+        "[16, 19]",
     ]
     assert len(quantile_strata(np.ones(20), np.ones(20), 5).labels) == 1
+    near = quantile_strata(1 + np.arange(4) * 1e-6, np.ones(4), 2)
+    assert near.labels.tolist() == ["[1, 1.000001]", "[1.000002, 1.000003]"]
     # A weight of 2 is as two samples.
     weight = np.ones(20)
     weight[3] = 2

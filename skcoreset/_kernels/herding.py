@@ -9,7 +9,7 @@ from skcoreset._kernels.threads import threads
 
 __all__ = ["herd", "n_candidates_for"]
 
-FEWEST, MOST, PER_PICK = 20_000, 100_000, 25
+FEWEST, MOST, PER_PICK = 20_000, 120_000, 30
 
 
 def herd(gram, size, weight, *, initial=(), n_early=0, n_candidates=None, seed=0, report=None):

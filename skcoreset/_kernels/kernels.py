@@ -114,7 +114,8 @@ class KernelGram(StoredRows):
             return self._finite(K, columns, rows, f"kernel={self.kernel!r}")
         if self.radial.gamma is None:
             return self.radial.of_distances(self.euclidean.distances(columns, rows))
-        return self._rbf(columns, rows)
+        K = self._rbf(columns, rows)
+        return K if self.radial.gamma >= 0 else self._finite(K, columns, rows, "kernel='rbf'")
 
     def _rbf(self, columns, rows):
         xp, gamma = self.xp, self.radial.gamma
@@ -192,4 +193,8 @@ def total_deviation(X, weight=None):
     weight = weight / rows.xp.max(weight)
     mean, _ = rows.mean(weight)
     squares = rows.squared_distances_to(slice(0, rows.n), mean)
+    rows.most_square = float(rows.xp.max(squares))
+    if rows.most_square == np.inf:
+        raise ValueError("The variance of X exceeds the range of float64. Scale X.")
+    rows.refuse_small_differences()
     return float(weight @ squares / rows.xp.sum(weight)) ** 0.5 or 1.0

@@ -47,6 +47,14 @@ PARAGRAPHS = {
             classifier is not fitted, a clone of it is fitted on `X` and `y`. If None,
             ``LogisticRegression(max_iter=1000)`` is used.
         """,
+    "estimator_or_regressor": """
+        estimator : classifier or regressor, default=None
+            The model, or a Pipeline that ends in one. A fitted model, or one in a
+            :class:`~sklearn.frozen.FrozenEstimator`, is used without being fitted again. If the
+            model is not fitted, a clone of it is fitted on `X` and `y`. With a regressor, `y` is
+            continuous, even if all of its values are whole numbers. If None,
+            ``LogisticRegression(max_iter=1000)`` is used.
+        """,
     "estimator_probabilities": """
         estimator : classifier, default=None
             A classifier with the method ``predict_proba``, or a Pipeline that ends in one. A fitted

@@ -60,9 +60,7 @@ class CRAIG(_GradientCoreset):
 
     Parameters
     ----------
-    {estimator}
-        A regressor, or a Pipeline that ends in one, is fitted on a continuous `y`, even if all
-        values of `y` are whole numbers.
+    {estimator_or_regressor}
 
     {coreset_size}
         With None, the number of selected samples is determined by `epsilon`.
@@ -306,9 +304,7 @@ class GradMatch(_GradientCoreset):
 
     Parameters
     ----------
-    {estimator}
-        A regressor, or a Pipeline that ends in one, is fitted on a continuous `y`, even if all
-        values of `y` are whole numbers.
+    {estimator_or_regressor}
 
     {coreset_size}
 

@@ -578,8 +578,8 @@ def test_to_frame():
 
 def test_a_frame_needs_pandas(monkeypatch):
     X, y = load_iris(return_X_y=True)
-    monkeypatch.setitem(sys.modules, "pandas", None)
     report = CoresetReport(Uniform(15).fit(X, y), X, y)
+    monkeypatch.setitem(sys.modules, "pandas", None)
     assert report._repr_html_()
     with pytest.raises(ImportError, match="to_frame requires pandas"):
         report.to_frame()

@@ -118,6 +118,10 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     `X_ref` and in `score_samples`, a copy of both arrays. The fitted object stores the samples
     from which neighbors are taken.
 
+    After 300 labels in rounds of 10 to 100 samples, the accuracy of a logistic regression on the
+    digits dataset is 0.95 to 0.96, compared with 0.94 for random samples. On the letter dataset,
+    with 26 classes and a random forest, it is 0.52 to 0.56, far below that of random samples, 0.69.
+
     References
     ----------
     .. [1] Margatina, K., Vernikos, G., Barrault, L., Aletras, N. "Active learning by acquiring
@@ -146,6 +150,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     }
 
     _needs = "proba"
+    _purposes = ("labeling",)
 
     def __init__(
         self,

@@ -1,21 +1,30 @@
 """The sampler for everybody: kernel herding of the samples whose targets can be trusted."""
 
-from numbers import Real
+from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import is_classifier, is_regressor
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skcoreset import _models
 from skcoreset._backend import take, to_numpy
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import seeded
-from skcoreset._features import transform_features
+from skcoreset._features import AutoFeatures, transform_features
+from skcoreset._geometry import (
+    candidates_are_not_nested,
+    check_n_candidates,
+    depend_on_budget,
+    n_candidates_of,
+    radial_work,
+)
+from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.herding import herd
-from skcoreset._kernels.kernels import KernelGram
+from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._kernels.top_k import top_k
 from skcoreset._trust import judge_labels, judge_targets
 from skcoreset._validation import check_finite_target, check_numbers, check_table
@@ -31,38 +40,149 @@ __all__ = ["Coreset"]
 
 N_FOLDS = 3
 MOST_TRAINING_SAMPLES = 20_000  # of the default proxy, in each fold
+# The trust has an influence on the first samples, up to this fraction of those of a class.
+EARLY_FRACTION = 0.2
 # Of a continuous target: its part in the squared distances, in units of that of all features.
 TARGET_VARIANCE = 0.09
 
 
-class _LaplacianGram(KernelGram):
-    """exp(-|x - z| / length)"""
+@dataclass(frozen=True)
+class _OnHost:
+    """What is known of each sample. It is no array, so that it is not moved to a GPU."""
 
-    def __init__(self, X, length, rows):
-        self.length = length
-        super().__init__(X, "rbf", {"gamma": 1.0}, rows)
-
-    def _rbf(self, columns, rows):
-        K = np.asarray(self.euclidean.block(columns, rows), dtype=float)
-        np.maximum(K, 0, out=K)
-        np.sqrt(K, out=K)
-        K /= -self.length
-        return np.exp(K, out=K)
+    trust: np.ndarray  # 1 where there is no proxy, and where the sample weight is 0
+    tilt: np.ndarray | None  # factor of the sample weight in the mean and the quota of the class
 
 
 @fill_docstring
 class Coreset(BaseCoreset):
-    """Select samples that represent each class, without samples whose label is doubtful.
+    r"""Select samples that represent their class, without samples of doubtful label.
+
+    This is the sampler to begin with. It works on a table as it is, for any classifier or
+    regressor that is fitted on the selected samples afterwards, and has no bandwidth or other
+    scale to choose. Per class it is kernel herding [1]_: with the kernel
+    :math:`k(x, z) = \exp(-\|x - z\| / \ell)`, the set :math:`S` of the first :math:`m` selected
+    samples, and the weights :math:`w_j`, which sum to 1, the next sample is
+
+    .. math:: \arg\max_{i \notin S, \; t_i \geq \texttt{min\_trust}}
+        \; (m + 1) \sum_j w_j \, k(x_i, x_j) - \sum_{s \in S} k(x_i, x_s) .
+
+    The sums over j are over the n samples of the class whose trust :math:`t_j` is at least
+    `min_trust`. The weights depend on the trust at first, and from :math:`m = n_c / 5` on they are
+    equal, for a class of :math:`n_c` samples:
+
+    .. math:: w_j = a \, \frac{t_j^{\texttt{trust\_power}}}{\sum_i t_i^{\texttt{trust\_power}}}
+        + (1 - a) \, \frac{1}{n}, \qquad a = \max\Big(0, 1 - \frac{m}{n_c / 5}\Big)^2 .
+
+    The length
+    :math:`\ell` is the root of the sum of the variances of all features. The trust
+    :math:`t_j = p_{y_j}(x_j) / \max_c p_c(x_j)` in the label of a sample compares the probability
+    of its class with that of the most probable class, as a quick classifier predicts them that is
+    fitted on other samples [2]_. It is 1 if the prediction agrees with the label, and near 0 if
+    the label is probably wrong, or the sample is an exception that no small training set can
+    explain.
+
+    In our benchmarks a model that was fitted on this coreset was nearly never significantly worse,
+    in accuracy or log-loss, than one that was fitted on as many stratified random samples. The
+    gain is the largest for small budgets (below 5 % of the samples) and noisy labels. From about
+    30 % on, random samples are nearly as good. If all samples can be used for the fit, use them.
 
     Parameters
     ----------
     {coreset_size}
 
+    proxy : classifier, regressor or None, default=None
+        The model whose predictions show which targets can be trusted. A classifier needs
+        ``predict_proba``; for a continuous target it is a regressor. A model that is already
+        fitted, or is in a :class:`~sklearn.frozen.FrozenEstimator`, is used as it is. Otherwise
+        each sample is predicted by a clone that was fitted without it, in three folds. It gets `X`
+        as it is, not the transformed `features`, so that it may be a
+        :class:`~sklearn.pipeline.Pipeline`. If None, it is a logistic regression (a ridge
+        regression for a continuous target) on the `features` after a
+        :class:`~sklearn.kernel_approximation.Nystroem` approximation [3]_ of a radial basis
+        function kernel. It is fitted on at most 20,000 samples for each fold.
+
+    features : "auto", transformer or None, default="auto"
+        The features whose distances are used. With "auto", numeric columns are standardized in a
+        way that outliers do not determine, missing values are replaced by the median, strings and
+        categories are one-hot encoded, and a sparse matrix stays as it is. A transformer is fitted
+        on `X`, unless it is fitted already. None means `X` itself, which must hold finite numbers.
+        In any case the selected samples of the original `X` are returned.
+
+    min_trust : float, default=0.02
+        Samples of a smaller trust, in [0, 1], are selected only if a class has too few others; then
+        those of the largest trust come first.
+
+    trust_power : float, default=0.5
+        The exponent of the trust in the weights :math:`w_j`. With 0, all candidates have the same
+        weight. Larger values prefer typical samples, which makes the probabilities of a model that
+        is fitted on them too extreme. Therefore the trust has no influence from a fifth of a class
+        on: with weights that do not change, the log-loss was worse than with random samples at
+        20 % and 30 % of the samples. ``trust_power=0, min_trust=0`` is plain kernel herding.
+
+    weight_by_uncertainty : bool, default=False
+        Whether samples near the decision boundary have a larger weight, and classes with many such
+        samples a larger part of the budget. The weight :math:`w_j` is multiplied by
+        :math:`b + (1 - b) u_j / \bar u`, with the uncertainty :math:`u_j` of a sample, one minus
+        the difference of the two largest probabilities, its mean :math:`\bar u`, and
+        :math:`b = \min(0.5 + 3 e, 0.8)` for the error rate e of the proxy. With
+        ``stratify="proportional"``, the budget is divided in proportion to the sums of these
+        factors. Together with ``min_trust=0.2, trust_power=1``, it improves the accuracy on noisy
+        and the balanced accuracy on imbalanced data, and worsens the log-loss for larger budgets;
+        see Notes. It has no effect on a continuous target.
+
+    n_candidates : int, "auto" or None, default="auto"
+        As in :class:`Herding`: if a class has more candidates than this, the selected samples are
+        taken from a random sample of them. "auto" is at least 20,000. None means all, in a time
+        that grows with the square of the number of samples of a class.
+
+    target_type : {"auto", "continuous"}, default="auto"
+        Whether `y` holds class labels or continuous values. "auto" decides like
+        :func:`~sklearn.utils.multiclass.type_of_target`, for which a target of integers is labels.
+
+    init : array-like of int, default=None
+        Indices of samples that are selected first, such as samples that are labeled already: they
+        are part of the coreset and count towards the budget, whatever their trust.
+
     {stratify}
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the folds, of the landmarks of the default proxy, of every ``random_state`` of the
+        proxy and the transformer that is None, and of the random candidates. Pass an int for
+        reproducible results.
 
     Attributes
     ----------
     {sample_indices_prefix}
+
+    {sample_weight_equal}
+
+    trust_ : ndarray of shape (n_samples,)
+        Trust in the target of each sample, in [0, 1], rounded to 4 decimals. NaN for samples of
+        weight 0. Not defined without targets, if there is only one class, and if the parameters
+        do not require it.
+
+    uncertainty_ : ndarray of shape (n_samples,)
+        One minus the difference of the two largest predicted probabilities, rounded to 4 decimals.
+        Defined like `trust_`, and only for classes.
+
+    suspicious_ : ndarray of int
+        Indices of the samples whose trust is below `min_trust`, ascending. Their labels are worth
+        a look. Defined like `trust_`.
+
+    proxy_ : estimator
+        The model that predicted: the fitted `proxy`, or the unfitted model whose clones were fitted
+        on the folds. Defined like `trust_`.
+
+    proxy_error_ : float
+        Error rate of the predictions, weighted by `sample_weight`; for a continuous target their
+        mean squared error divided by the variance of the target. Defined like `trust_`.
+
+    transformer_ : transformer or None
+        The fitted transformer of `features`; None if `features` is None.
+
+    length_ : float
+        The length :math:`\ell` of the kernel.
 
     {sampling_strategy_}
 
@@ -75,6 +195,89 @@ class Coreset(BaseCoreset):
     {feature_names_in_}
 
     {device_}
+
+    See Also
+    --------
+    CoresetClassifier : Fit a classifier on the selected samples.
+    Herding : Kernel herding with any kernel and without a proxy.
+    Uniform : Stratified random samples.
+    TransformedSampler : Any other sampler on transformed features.
+
+    Notes
+    -----
+    **Continuous targets.** The standardized target is one more feature, whose variance is 9 % of
+    the sum of the variances of all features; several outputs share this part. The samples are
+    selected from the whole table by kernel herding, and `stratify` has no effect. The trust is
+    :math:`1 / (1 + (r / 2 s)^2)`, with the out-of-fold residual r (for several outputs, the norm of
+    the standardized residuals) and :math:`s = \mathrm{median}(r) / 0.6745`. On three data
+    sets (California housing, protein, diabetes), with SVR, HistGradientBoosting, ridge regression
+    and nearest neighbors, at 1, 2, 5, 10 and 20 % of up to 4,000 samples, the mean difference in
+    :math:`R^2` to random samples was:
+
+    =============================================  ======  ======================
+    selection                                      as is   10 % of y permuted
+    =============================================  ======  ======================
+    herding of the features only                   +.060   +.064
+    the same in 5 strata of the target             +.074   +.086
+    features and target                            +.118   +.121
+    features and target, with trust (this class)   @T0@   @T1@
+    =============================================  ======  ======================
+
+    **Without y**, or with a single class, it is plain kernel herding with equal weights.
+
+    **Classes with few samples** stay in the coreset as `stratify` says. The only sample of a class
+    has trust 1, because no proxy that has not seen it can judge it.
+
+    **Prefer typical or uncertain samples?** Mean difference to stratified random samples of 8 data
+    sets, 4 classifiers and 7 sizes from 0.5 to 30 % in accuracy (points), and of 4 data sets in
+    log-loss (negative is better):
+
+    ==================================================  =================  ==================
+    \                                                  default            uncertain
+    ==================================================  =================  ==================
+    accuracy                                            @A0@               +3.1
+    accuracy, 10 % of the labels flipped                @A1@               +6.2
+    balanced accuracy, classes of 50 : 1                @A2@               +5.0
+    log-loss at 1 / 5 / 20 %                            -.18 / -.06 / -.01  -.18 / -.05 / +.02
+    log-loss at 1 / 5 / 20 %, 10 % flipped              -.27 / -.14 / -.09  -.27 / -.14 / -.07
+    ==================================================  =================  ==================
+
+    `sample_weight` is used in the proxy, in the class proportions and in the weights :math:`w_j`.
+    {scale_of_sample_weight}
+
+    With the same `random_state`, the selection depends on the order of the samples only by the
+    folds and landmarks of a proxy that is not fitted. A sparse matrix and a dense array of the same
+    values are the same for ``features=None`` only, as "auto" does not standardize sparse matrices.
+
+    Time: that of the proxy (for the default one, O(n (d + C)) for n samples, d features and C
+    classes, besides the fits on samples of fixed size) and that of herding, which is linear in n
+    with ``n_candidates="auto"``, and :math:`n_c^2` kernel values for the classes that have at most
+    20,000 candidates, or if it is None. Memory: the transformed features, the n C probabilities,
+    and blocks within scikit-learn's `working_memory`.
+
+    References
+    ----------
+    .. [1] Chen, Y., Welling, M., Smola, A. "Super-samples from kernel herding." UAI 2010.
+    .. [2] Northcutt, C., Jiang, L., Chuang, I. "Confident learning: estimating uncertainty in
+       dataset labels." Journal of Artificial Intelligence Research 70 (2021).
+    .. [3] Williams, C. K. I., Seeger, M. "Using the Nystroem method to speed up kernel machines."
+       NIPS 2000.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn.svm import SVC
+    >>> from skcoreset import Coreset, Uniform
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> sampler = Coreset(50, random_state=0)
+    >>> X_small, y_small = sampler.fit_resample(X_train, y_train)
+    >>> round(SVC().fit(X_small, y_small).score(X_test, y_test), 2)
+    0.9
+    >>> X_small, y_small = Uniform(50, random_state=0).fit_resample(X_train, y_train)
+    >>> round(SVC().fit(X_small, y_small).score(X_test, y_test), 2)
+    0.8
     """
 
     _parameter_constraints = {
@@ -84,7 +287,9 @@ class Coreset(BaseCoreset):
         "min_trust": [Interval(Real, 0, 1, closed="both")],
         "trust_power": [Interval(Real, 0, None, closed="left")],
         "weight_by_uncertainty": ["boolean"],
+        "n_candidates": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
         "target_type": [StrOptions({"auto", "continuous"})],
+        "init": ["array-like", None],
         "random_state": ["random_state"],
     }
 
@@ -94,10 +299,12 @@ class Coreset(BaseCoreset):
         *,
         proxy=None,
         features="auto",
-        min_trust=0.05,
+        min_trust=0.02,
         trust_power=0.5,
         weight_by_uncertainty=False,
+        n_candidates="auto",
         target_type="auto",
+        init=None,
         stratify="proportional",
         random_state=None,
     ):
@@ -107,7 +314,9 @@ class Coreset(BaseCoreset):
         self.min_trust = min_trust
         self.trust_power = trust_power
         self.weight_by_uncertainty = weight_by_uncertainty
+        self.n_candidates = n_candidates
         self.target_type = target_type
+        self.init = init
         self.stratify = stratify
         self.random_state = random_state
 
@@ -115,6 +324,9 @@ class Coreset(BaseCoreset):
 
     def _check_X(self, X):
         return check_numbers(self, X) if self.features is None else check_table(self, X)
+
+    def _uses_classes(self):
+        return True
 
     def _encode(self, y):
         if self.target_type == "continuous" and y is not None:
@@ -128,8 +340,28 @@ class Coreset(BaseCoreset):
         return {"target": _numbers_of(table.y)}
 
     def _check_params(self, table):
-        if self.proxy is None:
-            return
+        if self.init is not None:
+            check_initial(self.init, table.sample_weight, "None")
+        if self.proxy is not None:
+            self._check_proxy(table)
+
+    def _check_groups(self, table, groups):
+        if self.init is not None:
+            check_initial_groups(self.init, groups)
+        check_n_candidates(self.n_candidates, groups)
+        self._candidates_by_budget = depend_on_budget(self.n_candidates, groups)
+
+    @property
+    def _not_nested(self):
+        if self.weight_by_uncertainty and self.stratify == "proportional":
+            return "the budget of each class depends on the uncertainty of its samples"
+        return candidates_are_not_nested(self)
+
+    def _device_work(self, represented, groups):
+        X = None if represented is None else represented[0]
+        return radial_work(X, groups, self.n_candidates)
+
+    def _check_proxy(self, table):
         name = type(self).__name__
         check_not_frozen_unfitted(self.proxy)
         if table.y is None:
@@ -162,28 +394,30 @@ class Coreset(BaseCoreset):
     def _represent(self, table, groups):
         rng = check_random_state(self.random_state)
         n_samples = len(table.sample_weight)
-        X, self.transformer_ = transform_features(
-            self.features, table.X, table.y, table.sample_weight, rng
-        )
+        X, self.transformer_ = table.X, None  # checked already
+        if self.features is not None:
+            X, self.transformer_ = transform_features(
+                self.features, table.X, table.y, table.sample_weight, rng
+            )
         # Weights with any factor give the same selection.
         weight = table.sample_weight / table.sample_weight.max()
         present = np.flatnonzero(weight)
         weight = weight / weight[present].mean()
         X = to_numpy(X)
-        variance = _total_variance(X, weight) or 1.0
+        length = total_deviation(X, weight)
         trust, tilt = np.ones(n_samples), None
         if self._needs_proxy(table, present):
-            judgment = self._judge(table, X, present, weight, variance, rng)
+            judgment = self._judge(table, X, present, weight, length**2, rng)
             trust[present] = judgment.trust
             self._publish_judgment(judgment, present, n_samples)
             if self.weight_by_uncertainty and judgment.uncertainty is not None:
                 tilt = np.ones(n_samples)
                 tilt[present] = _tilt(judgment, weight[present])
-        importance = trust**self.trust_power * (1 if tilt is None else tilt)
         if "target" in table.auxiliary:
-            X = _with_target(X, table.auxiliary["target"], weight, variance)
-            variance = _total_variance(X, weight) or 1.0
-        return X, variance**0.5, trust, importance, tilt
+            X = _with_target(X, table.auxiliary["target"], weight, length**2)
+            length = total_deviation(X, weight)
+        self.length_ = length
+        return X, _OnHost(trust, tilt)
 
     def _needs_proxy(self, table, present):
         used = self.min_trust > 0 or self.trust_power > 0 or self.weight_by_uncertainty
@@ -237,34 +471,58 @@ class Coreset(BaseCoreset):
             self.uncertainty_[present] = judgment.uncertainty
 
     def _shares(self, represented, groups):
-        tilt = represented[-1]
-        if tilt is not None:
-            return [g.mean_weight * (g.sample_weight @ g.rows_of(tilt)) for g in groups]
+        tilt = represented[1].tilt
+        if tilt is None:
+            return None
+        return [g.mean_weight * (g.sample_weight @ g.rows_of(tilt)) for g in groups]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        read = [] if self.features is None else [self._transformer()]
+        read += [] if self.proxy is None else [self.proxy]
+        for name in ("sparse", "allow_nan", "string", "categorical"):
+            # Without a transformer, X are numbers.
+            every = all(getattr(get_tags(one).input_tags, name) for one in read)
+            setattr(
+                tags.input_tags, name, every and (name == "sparse" or self.features is not None)
+            )
+        return tags
+
+    def _transformer(self):
+        return AutoFeatures() if isinstance(self.features, str) else self.features
 
     # Pick ----------------------------------------------------------------------------------------
 
     def _pick(self, represented, group):
-        X, length, trust, importance, _ = represented
-        trust = group.rows_of(trust)
-        candidates = np.flatnonzero(trust >= self.min_trust)
-        if not len(candidates):
-            candidates = np.arange(group.n_samples)
-        weight = (group.sample_weight * group.rows_of(importance))[candidates]
-        if not weight.any():
-            weight = group.sample_weight[candidates]
-        size = min(group.size, len(candidates))
-        rows = candidates if group.rows is None else group.rows[candidates]
-        gram = _LaplacianGram(X, length, rows)
-        picks = candidates[herd(gram, size, weight, report=group.report)]
+        X, on_host = represented
+        trust, tilt = group.rows_of(on_host.trust), on_host.tilt
+        weight = group.sample_weight * (1 if tilt is None else group.rows_of(tilt))
+        if (trust >= self.min_trust).any():
+            weight = np.where(trust >= self.min_trust, weight, 0.0)
+        early = weight * trust**self.trust_power
+        differ = early.any() and not np.array_equal(early, weight)
+        initial = () if self.init is None else initial_positions(self.init, group)
+        n_open = np.count_nonzero(weight) + np.count_nonzero(weight[list(initial)] == 0)
+        size = min(group.size, n_open)
+        picks = herd(
+            gram(X, "laplacian", {"length": self.length_}, rows=group.rows),
+            size,
+            np.stack([weight, early], axis=1) if differ else weight,
+            initial=initial,
+            n_early=EARLY_FRACTION * group.n_samples,
+            n_candidates=n_candidates_of(group, self.n_candidates),
+            seed=group.random_state.randint(2**31 - 1),
+            report=group.report,
+        )
         if size < group.size:
-            others = np.setdiff1d(np.arange(group.n_samples), candidates)
-            picks = np.r_[picks, others[top_k(trust[others], group.size - size)]]
+            others = np.setdiff1d(np.arange(group.n_samples), picks)
+            picks = np.concatenate([picks, others[top_k(trust[others], group.size - size)]])
         return Picks(picks, weight=np.ones(len(picks)))
 
 
 def _tilt(judgment, weight):
     """Importance of each sample by its uncertainty, of mean 1."""
-    base = float(np.clip(0.3 + 3 * judgment.error, 0.3, 0.8))
+    base = min(0.5 + 3 * judgment.error, 0.8)
     mean = np.average(judgment.uncertainty, weights=weight)
     relative = judgment.uncertainty / mean if mean > 0 else np.ones(len(weight))
     return base + (1 - base) * relative
@@ -275,16 +533,6 @@ def _numbers_of(y):
     y = to_numpy(y)
     y = y.toarray() if sparse.issparse(y) else np.asarray(y)
     return y.astype(np.float64).reshape(len(y), -1)
-
-
-def _total_variance(X, weight):
-    """Sum of the weighted variances of the features."""
-    weight = weight / weight.sum()
-    if sparse.issparse(X):
-        mean = X.T @ weight
-        return float((X.multiply(X).T @ weight).sum() - mean @ mean)
-    mean = weight @ X
-    return float(sum(weight @ (X[:, j] - mean[j]) ** 2 for j in range(X.shape[1])))
 
 
 def _with_target(X, target, weight, variance):

@@ -42,7 +42,7 @@ from skcoreset._classifier import CoresetClassifier, CoresetRegressor
 from skcoreset._coreset import Coreset
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import seeded
-from skcoreset._nested import resampling_steps, rows_kept, select, takes_weight
+from skcoreset._nested import indices_selected, select, takes_weight
 from skcoreset._validation import check_finite_target
 from skcoreset._warnings import warn
 from skcoreset.base import BaseCoreset
@@ -117,6 +117,7 @@ def columns(values, kind="test"):
         "cv": ["cv_object"],
         "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, dict, None],
         "use_weights": [StrOptions({"auto"}), "boolean"],
+        "weight_scale": [StrOptions({"mean", "total"})],
         "full": ["boolean"],
         "return_train_score": ["boolean"],
         "return_indices": ["boolean"],
@@ -142,6 +143,7 @@ def coreset_curve(
     cv=None,
     scoring=None,
     use_weights="auto",
+    weight_scale="mean",
     full=True,
     return_train_score=False,
     return_indices=False,
@@ -173,7 +175,7 @@ def coreset_curve(
         The samples.
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        The targets.
+        The targets that the estimator predicts.
 
     {curve_parameters}
 
@@ -245,8 +247,8 @@ def coreset_curve(
     >>> results.sampler_names
     ['Herding', 'Uniform']
     >>> results.test_scores.mean(axis=2).round(2)
-    array([[0.91, 0.93],
-           [0.88, 0.92]])
+    array([[0.89, 0.91],
+           [0.85, 0.91]])
     >>> print(results.full_test_scores.mean().round(2))
     0.97
     """
@@ -270,6 +272,7 @@ def coreset_curve(
         last=last,
         model=model,
         use_weights=use_weights,
+        weight_scale=weight_scale,
         sizes=sizes,
         X=X,
         y=y,
@@ -341,6 +344,7 @@ class _Run:
     last: object
     model: type  # CoresetClassifier or CoresetRegressor
     use_weights: object
+    weight_scale: str
     sizes: np.ndarray
     X: object
     y: object
@@ -416,7 +420,12 @@ class _Run:
             if selection is not None:
                 done.n_rows = _num_samples(selection.X)
                 done.selected = selection.indices
-                estimator = self.model(self.last, selection, use_weights=self.use_weights)
+                estimator = self.model(
+                    self.last,
+                    selection,
+                    use_weights=self.use_weights,
+                    weight_scale=self.weight_scale,
+                )
 
                 def fit(estimator=estimator):
                     return estimator.fit(X, y, sample_weight=weight).estimator_
@@ -486,7 +495,7 @@ class _Selection(BaseEstimator):
         """Fit `sampler`, which may be any object with the method `fit_resample`."""
         auto = isinstance(run.use_weights, str)
         answer = select(sampler, X, y, sample_weight, run.model.__name__, weighted=auto)
-        return cls(sampler, *answer, rows_kept(resampling_steps(sampler)))
+        return cls(sampler, *answer, indices_selected(sampler))
 
     @classmethod
     def of(cls, sampler, X, y):
@@ -498,7 +507,12 @@ class _Selection(BaseEstimator):
         return self
 
     def __sklearn_tags__(self):
-        return get_tags(self.sampler)
+        tags = super().__sklearn_tags__()  # without purposes: the scores show what it is good for
+        tags.input_tags = get_tags(self.sampler).input_tags
+        return tags
+
+    def __repr__(self):
+        return repr(self.sampler)  # for errors
 
     def fit_resample(self, X, y, sample_weight=None):
         return self.X, self.y
@@ -650,6 +664,7 @@ def _fit_params(pipeline, last, params):
         of_last = get_routing_for_object(last).consumes("fit", params)
         head = set()
         if pipeline is not None:
+            process_routing(pipeline, "fit", **params)  # an error if a step requests nothing
             head = get_routing_for_object(pipeline[:-1]).consumes("fit_transform", params)
         of_head, of_last = {key: params[key] for key in head}, {key: key for key in of_last}
     elif pipeline is None:

@@ -16,6 +16,7 @@ _LABELS = {
 _BASELINE, _REFERENCE = "0.5", "0.2"  # gray values of Uniform and of all samples
 
 
+@fill_docstring
 class CoresetCurveDisplay:
     """Coreset curve visualization.
 
@@ -24,8 +25,7 @@ class CoresetCurveDisplay:
 
     Parameters
     ----------
-    results : :class:`~sklearn.utils.Bunch`
-        The result of :func:`coreset_curve`.
+    {curve_results}
 
     Attributes
     ----------
@@ -36,10 +36,9 @@ class CoresetCurveDisplay:
         The figure.
 
     lines_ : list of matplotlib Artist or None
-        The :class:`~matplotlib.lines.Line2D` of the mean scores of each sampler; with
-        ``score_type="both"``, first those of the training scores. None if `std_display_style` is
-        "errorbar". For several scorers, this attribute and the following ones are dicts with one
-        such value for each scorer.
+        The lines of the mean scores of each sampler; with ``score_type="both"``, first those of
+        the training scores. None if `std_display_style` is "errorbar". For several scorers, this
+        attribute and the following ones are dicts with one such value for each scorer.
 
     fill_between_ : list of matplotlib Artist or None
         The bands of one standard deviation around the lines. None if `std_display_style` is not
@@ -69,10 +68,10 @@ class CoresetCurveDisplay:
     >>> display = CoresetCurveDisplay.from_results(results)
     >>> display.frame()[["sampler", "rows", "test_score", "test_score_std"]].round(2)
            sampler    rows  test_score  test_score_std
-    0      Herding    60.0        0.91            0.01
-    1      Herding   120.0        0.93            0.01
-    2      Uniform    60.0        0.88            0.02
-    3      Uniform   120.0        0.92            0.01
+    0      Herding    60.0        0.89            0.00
+    1      Herding   120.0        0.91            0.01
+    2      Uniform    60.0        0.85            0.03
+    3      Uniform   120.0        0.91            0.01
     4  All samples  1198.0        0.97            0.01
     """
 
@@ -93,6 +92,7 @@ class CoresetCurveDisplay:
         cv=None,
         scoring=None,
         use_weights="auto",
+        weight_scale="mean",
         full=True,
         return_train_score=False,
         return_indices=False,
@@ -148,6 +148,7 @@ class CoresetCurveDisplay:
             cv=cv,
             scoring=scoring,
             use_weights=use_weights,
+            weight_scale=weight_scale,
             full=full,
             return_train_score=return_train_score or score_type != "test",
             return_indices=return_indices,
@@ -195,8 +196,7 @@ class CoresetCurveDisplay:
 
         Parameters
         ----------
-        results : :class:`~sklearn.utils.Bunch`
-            The result of :func:`coreset_curve`.
+        {curve_results}
 
         {plot_parameters}
 

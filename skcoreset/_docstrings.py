@@ -183,9 +183,22 @@ PARAGRAPHS = {
     "use_weights": """
         use_weights : "auto" or bool, default="auto"
             Whether `estimator` is fitted with the weights of the coreset. "auto" passes them if
-            the `fit` method of `estimator` supports `sample_weight`; otherwise the estimator is
-            fitted without weights, with a warning if the weights are not all equal. True raises
-            an error if the weights cannot be passed. False never passes them.
+            the `fit` method of `estimator` supports `sample_weight`, unless all weights are 1.
+            Otherwise the estimator is fitted without weights, with a warning if the weights
+            differ: if more than 5 % of their sum would have to be moved from some samples to
+            others to make them equal, or, if `sample_weight` is given, if they differ at all.
+            True passes the weights also if all are 1, and raises an error if they cannot be
+            passed. False never passes them.
+        """,
+    "weight_scale": """
+        weight_scale : {"mean", "total"}, default="mean"
+            Scale of the weights that are passed to `estimator`. "mean" divides the weights of the
+            coreset by their mean, so that they average 1: `estimator` is regularized as without
+            weights. "total" passes ``sampler_.sample_weight_`` as it is: with most samplers, these
+            weights sum to the number (or the total `sample_weight`) of all samples. For n samples
+            and a coreset of k, this is like "mean" with C multiplied by n / k in
+            :class:`~sklearn.svm.SVC` and :class:`~sklearn.linear_model.LogisticRegression`. Include
+            both values in a parameter search, see :doc:`/user_guide/weights`.
         """,
     # Parameters of curves ---------------------------------------------------------------------
     "curve_parameters": """
@@ -217,6 +230,9 @@ PARAGRAPHS = {
             Whether the weights of the coresets are passed to the estimator, see
             :class:`CoresetClassifier`.
 
+        weight_scale : {"mean", "total"}, default="mean"
+            Scale of these weights, see :class:`CoresetClassifier`.
+
         full : bool, default=True
             Whether the estimator is also fitted on all samples of each training fold.
 
@@ -234,11 +250,11 @@ PARAGRAPHS = {
 
         n_jobs : int, default=None
             Number of jobs that run in parallel, over the splits and the samplers. None means 1
-            unless in a :func:`joblib.parallel_backend` context. -1 means using all processors.
+            unless in a ``joblib.parallel_backend`` context. -1 means using all processors.
             Times are comparable only if there are enough processors for the jobs and their threads.
 
         pre_dispatch : int or str, default="all"
-            Number of jobs that are dispatched in advance, see :class:`joblib.Parallel`.
+            Number of jobs that are dispatched in advance, see ``joblib.Parallel``.
 
         verbose : int, default=0
             The verbosity. Values above 1 print one line per fitted estimator.
@@ -259,6 +275,10 @@ PARAGRAPHS = {
             Seed of the draws of :class:`Uniform`, and of each parameter `random_state` of the
             samplers that is None. Pass an int for reproducible results. The splits and the
             estimator have their own `random_state`.
+        """,
+    "curve_results": """
+        results : :class:`~sklearn.utils.Bunch`
+            The result of :func:`coreset_curve`.
         """,
     "plot_parameters": """
         ax : matplotlib Axes or array of Axes, default=None
@@ -288,16 +308,16 @@ PARAGRAPHS = {
             contain it. With ``x="time"``, a star on this line marks the time of its fit.
 
         line_kw : dict, default=None
-            Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the mean scores.
+            Keyword arguments of ``Axes.plot`` of matplotlib for the mean scores.
 
         fill_between_kw : dict, default=None
-            Keyword arguments of :meth:`matplotlib.axes.Axes.fill_between` for the bands.
+            Keyword arguments of ``Axes.fill_between`` of matplotlib for the bands.
 
         errorbar_kw : dict, default=None
-            Keyword arguments of :meth:`matplotlib.axes.Axes.errorbar`.
+            Keyword arguments of ``Axes.errorbar`` of matplotlib.
 
         full_kw : dict, default=None
-            Keyword arguments of :meth:`matplotlib.axes.Axes.axhline` for the score with all
+            Keyword arguments of ``Axes.axhline`` of matplotlib for the score with all
             samples.
         """,
     "tolerance": """
@@ -328,6 +348,14 @@ PARAGRAPHS = {
             `sample_weight` of the class. If `coreset_size` is 0 for some classes, the weights of
             the other classes are multiplied by a factor, so that all weights sum to n_samples, or
             to the total `sample_weight`.
+        """,
+    "sample_weight_equal": """
+        sample_weight_ : ndarray of shape (n_coreset,)
+            Weight of each selected sample: the number (or the total `sample_weight`) of the samples
+            of its class divided by the number of selected samples of its class. The weights are
+            equal within a class, also with `sample_weight`, because the method matches the
+            unweighted mean of the selected samples. They sum to n_samples, or to the total
+            `sample_weight`.
         """,
     "sample_weight_cells": """
         sample_weight_ : ndarray of shape (n_coreset,)
@@ -510,6 +538,13 @@ PARAGRAPHS = {
         data: a classifier that is fitted on a small coreset of them is often less accurate than one
         that is fitted on random samples, and mislabeled samples are often selected first. The
         weights correct for the class proportions, but not for the distribution within each class.
+        """,
+    "labels_in_rounds": """
+        If samples are labeled in rounds, label at most about a tenth of the final number of samples
+        in each round, because the samples with the largest scores of one classifier are similar to
+        each other. After 300 labels of the digits dataset, the accuracy of a logistic regression
+        is 0.96 with 10 or 30 samples in each round of `Margin`, 0.92 with a single round, and 0.94
+        with random samples.
         """,
     "settles_2009": """
         .. [1] Settles, B. "Active learning literature survey." University of Wisconsin-Madison,

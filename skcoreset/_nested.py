@@ -14,7 +14,15 @@ from skcoreset._backend import take, to_numpy
 from skcoreset._warnings import warn
 from skcoreset.base import BaseCoreset
 
-__all__ = ["needs_classes", "resampling_steps", "rows_kept", "select", "takes_weight"]
+__all__ = [
+    "indices_selected",
+    "innermost",
+    "needs_classes",
+    "purposes",
+    "resampling_steps",
+    "select",
+    "takes_weight",
+]
 
 
 def select(sampler, X, y, sample_weight, caller, weighted=False):
@@ -50,7 +58,8 @@ def select(sampler, X, y, sample_weight, caller, weighted=False):
             "the selected samples."
         )
     if isinstance(sampler, BaseCoreset):
-        return *answer, sampler.sample_weight_
+        # A TransformedSampler has none if the sampler inside has none.
+        return *answer, getattr(sampler, "sample_weight_", None)
     steps = resampling_steps(sampler)
     weights = [getattr(step, "sample_weight_", None) for step in steps]
     weight = weights[0] if len(steps) == 1 else None
@@ -60,7 +69,7 @@ def select(sampler, X, y, sample_weight, caller, weighted=False):
             "weights of samples of X and are not used. Use a single sampler with the final budget "
             "to obtain weights."
         )
-    kept = rows_kept(steps)
+    kept = _rows_kept(steps)
     if kept is not None:
         return take(X, kept), None if y is None else take(y, kept), weight
     foreign = _first_foreign_row(X, answer[0])
@@ -96,6 +105,28 @@ def needs_classes(sampler):
     return getattr(sampler, "_sampling_type", "bypass") != "bypass"
 
 
+def purposes(sampler):
+    """Return what the selected samples are for, see `SamplerTags`; None for foreign samplers.
+
+    The last step of a Pipeline that resamples decides.
+    """
+    steps = resampling_steps(sampler)
+    if not steps or not hasattr(steps[-1], "__sklearn_tags__"):
+        return None
+    tags = getattr(get_tags(steps[-1]), "sampler_tags", None)
+    return getattr(tags, "purposes", None)
+
+
+def indices_selected(sampler):
+    """Return the indices of the selected samples; None if a step has no `sample_indices_`."""
+    return _rows_kept(resampling_steps(sampler))
+
+
+def innermost(sampler):
+    """Return the sampler whose parameters define the selection: that in a TransformedSampler."""
+    return innermost(sampler._selecting()) if hasattr(sampler, "_selecting") else sampler
+
+
 def resampling_steps(sampler):
     """Return the sampler in a list, or the steps of a Pipeline that resample, in order."""
     if not isinstance(sampler, Pipeline):
@@ -103,7 +134,7 @@ def resampling_steps(sampler):
     return [step for _, step in sampler.steps if hasattr(step, "fit_resample")]
 
 
-def rows_kept(steps):
+def _rows_kept(steps):
     """Indices of the samples that all steps select; None if a step has no `sample_indices_`."""
     kept = None
     for step in steps:

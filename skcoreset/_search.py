@@ -95,7 +95,7 @@ def smallest_coreset(results, *, tolerance="one_standard_error", scorer=None):
     >>> from skcoreset import Herding, coreset_curve, smallest_coreset
     >>> X, y = load_digits(return_X_y=True)
     >>> results = coreset_curve(SVC(), X, y, samplers=Herding(), cv=3, random_state=0)
-    >>> found = smallest_coreset(results, tolerance=0.03)
+    >>> found = smallest_coreset(results, tolerance=0.05)
     >>> found.sampler_name, found.coreset_size
     ('Herding', 0.2)
     """
@@ -208,6 +208,8 @@ class CoresetSearchCV(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
 
     {use_weights}
 
+    {weight_scale}
+
     n_jobs : int, default=None
         Number of splits that are processed in parallel, see :func:`coreset_curve`.
 
@@ -291,6 +293,7 @@ class CoresetSearchCV(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
         "cv": ["cv_object"],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "use_weights": [StrOptions({"auto"}), "boolean"],
+        "weight_scale": [StrOptions({"mean", "total"})],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
@@ -308,6 +311,7 @@ class CoresetSearchCV(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
         cv=None,
         scoring=None,
         use_weights="auto",
+        weight_scale="mean",
         n_jobs=None,
         random_state=None,
     ):
@@ -319,6 +323,7 @@ class CoresetSearchCV(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
         self.cv = cv
         self.scoring = scoring
         self.use_weights = use_weights
+        self.weight_scale = weight_scale
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -371,6 +376,7 @@ class CoresetSearchCV(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
                 cv=splits,
                 scoring=self.scoring,
                 use_weights=self.use_weights,
+                weight_scale=self.weight_scale,
                 full=full,
                 n_uniform=0,
                 n_jobs=self.n_jobs,
@@ -443,7 +449,9 @@ class CoresetSearchCV(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
         whole = clone(self.estimator)
         last = whole.steps[-1][1] if isinstance(whole, Pipeline) else whole
         sampler = clone(sampler).set_params(**{size_parameter(sampler): self.coreset_size_})
-        small = self._kind()(last, sampler, use_weights=self.use_weights)
+        small = self._kind()(
+            last, sampler, use_weights=self.use_weights, weight_scale=self.weight_scale
+        )
         if not isinstance(whole, Pipeline):
             return small
         return whole.set_params(**{whole.steps[-1][0]: small})

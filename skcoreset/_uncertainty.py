@@ -15,6 +15,8 @@ __all__ = ["Entropy", "LeastConfidence", "Margin"]
 class _Uncertainty(BaseScoreCoreset, BaseModelCoreset):
     """Base of the three methods. Subclasses define ``_score(outputs)``."""
 
+    _purposes = ("labeling",)
+
     _parameter_constraints = {
         **BaseModelCoreset._parameter_constraints,
         "cv": ["cv_object"],
@@ -110,6 +112,8 @@ class LeastConfidence(_Uncertainty):
 
     {near_the_boundary}
 
+    {labels_in_rounds}
+
     References
     ----------
     {settles_2009}
@@ -191,6 +195,8 @@ class Entropy(_Uncertainty):
     {cost_of_prediction}
 
     {near_the_boundary}
+
+    {labels_in_rounds}
 
     References
     ----------
@@ -283,6 +289,8 @@ class Margin(_Uncertainty):
     {cost_of_prediction}
 
     {near_the_boundary}
+
+    {labels_in_rounds}
 
     References
     ----------

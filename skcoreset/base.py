@@ -64,11 +64,23 @@ __all__ = [
     "BaseScoreCoreset",
     "Group",
     "Picks",
+    "SamplerTags",
     "Table",
 ]
 
 # Intervals of a continuous target with stratify="quantile", if the budget is at least as large.
 N_STRATA = 5
+
+
+@dataclass
+class SamplerTags:
+    """Tags of a sampler: those of imbalanced-learn, and the purposes of the selection."""
+
+    sample_indices: bool = True  # whether the sampler has `sample_indices_`
+    # What the selected samples are for, one or several of: "training", to fit an estimator on them
+    # in place of all samples; "labeling", to have them labeled; "cleaning", to exclude or to check
+    # samples that are mislabeled or redundant
+    purposes: tuple = ("training",)
 
 
 @dataclass(frozen=True)
@@ -215,6 +227,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
     # Why fewer samples than the budget may be selected, as the end of the sentence "3 samples were
     # selected, fewer than the budget of 10: <reason>."; None: the budget is always used up
     _stops_early = None
+    _purposes = ("training",)  # what the selected samples are for, see `SamplerTags`
 
     # Why the samples that are selected first, of each class, are not those of a smaller budget, as
     # the end of the sentence "It cannot be truncated, because <reason>."; None: they are
@@ -423,7 +436,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         """The parts of the selection that remain with these sizes of the classes."""
         selected = self._selected
         known = {part.code: part for part in selected.parts}
-        wanted = {None: sizes} if isinstance(sizes, int) else dict(enumerate(sizes.tolist()))
+        wanted = {None: sizes} if isinstance(sizes, int) else dict(enumerate(map(int, sizes)))
         parts = []
         for code, size in wanted.items():
             if not size:
@@ -478,7 +491,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.sampler_tags.sample_indices = True
+        tags.sampler_tags = SamplerTags(purposes=self._purposes)
         tags.target_tags.required = False
         return tags
 
@@ -496,6 +509,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             represented = self._represent(replace(table, progress=progress.share), groups)
         if self.stratify == "proportional" and not isinstance(self.coreset_size, dict):
             groups = resized(groups, self._shares(represented, groups))
+            self._check_groups(table, groups)
         seeds = [random_state.randint(2**31 - 1) for _ in groups]
 
         def pick_all(place):

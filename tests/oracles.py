@@ -55,16 +55,72 @@ def herding(X, k, weight=None):
     return np.array(picks)
 
 
-def kernel_herding(K, k, weight=None):
-    """Chen et al. 2010 on the whole kernel matrix, without repeats."""
+def laplacian(X, length):
+    """exp(-|x - z| / length), Euclidean, in extended precision."""
+    X = np.asarray(X, dtype=np.longdouble)
+    distances = np.sqrt(((X[:, None, :] - X[None, :, :]) ** 2).sum(axis=2))
+    return np.exp(-distances / length).astype(float)
+
+
+def kernel_herding(K, k, weight=None, initial=(), candidates=None, early=None, n_early=0):
+    """Chen et al. 2010 on the whole kernel matrix, without repeats, after the picks `initial`.
+
+    With weights `early`, their mean is approached first; after `n_early` picks, that of `weight`.
+    """
     weight = np.ones(len(K)) if weight is None else weight
-    mean = K @ weight / weight.sum()
-    picks = []
-    for t in range(k):
+    late = K @ weight / weight.sum()
+    picks = list(initial)
+    for t in range(len(picks), k):
+        part = 0 if early is None or t >= n_early else (1 - t / n_early) ** 2
+        mean = late if part == 0 else (1 - part) * late + part * (K @ early / early.sum())
         value = 2 * (t + 1) * mean - 2 * K[:, picks].sum(axis=1) - np.diag(K)
         value[picks] = -np.inf
+        if candidates is not None:
+            value[np.setdiff1d(np.arange(len(K)), candidates)] = -np.inf
         picks.append(int(value.argmax()))
     return np.array(picks)
+
+
+def coreset_loop(X, y, size, proba, min_trust=0.02, power=0.5, tilted=False):
+    """Coreset of the classes 0, 1, ...: for each class its samples, in order of selection.
+
+    `proba` are the probabilities that a proxy predicts.
+    """
+    n, classes = len(y), range(max(y) + 1)
+    best = [sorted(row)[::-1] for row in proba.tolist()]
+    trust = np.array([round(proba[i, y[i]] / best[i][0], 4) for i in range(n)])
+    unsure = np.array([round(1 - (best[i][0] - best[i][1]), 4) for i in range(n)])
+    tilt = np.ones(n)
+    if tilted:
+        base = min(0.5 + 3 * np.mean([proba[i].argmax() != y[i] for i in range(n)]), 0.8)
+        tilt = base + (1 - base) * unsure / unsure.mean()
+    sizes = largest_remainder(size, [tilt[y == c].sum() for c in classes])
+    length = sum(X[:, j].var() for j in range(X.shape[1])) ** 0.5
+    selected = []
+    for c in classes:
+        mine = [i for i in range(n) if y[i] == c]
+        trusted = [i for i in mine if trust[i] >= min_trust] or mine
+        K = np.array(
+            [[np.exp(-np.linalg.norm(X[i] - X[j]) / length) for j in trusted] for i in trusted]
+        )
+        herded = kernel_herding(
+            K,
+            min(sizes[c], len(trusted)),
+            tilt[trusted],
+            early=trust[trusted] ** power * tilt[trusted],
+            n_early=0.2 * len(mine),
+        )
+        others = sorted(set(mine) - set(trusted), key=lambda i: (-trust[i], i))
+        selected.append([trusted[i] for i in herded] + others[: sizes[c] - len(herded)])
+    return selected
+
+
+def squared_mmd(K, picks, weight=None):
+    """Squared distance of the (weighted) mean of all feature vectors and that of the picks."""
+    weight = np.ones(len(K)) if weight is None else weight
+    difference = weight / weight.sum()
+    difference[picks] -= 1 / len(picks)
+    return difference @ K @ difference
 
 
 def welling(X, k):
@@ -167,8 +223,8 @@ def largest_remainder(size, counts):
     return seats
 
 
-def facility_location(S, k, weight=None):
-    """Naive greedy on a similarity matrix: try every candidate at every step."""
+def facility_location(S, k, weight=None, init=()):
+    """Naive greedy on a similarity matrix: try every candidate at every step, after `init`."""
     weight = np.ones(len(S)) if weight is None else weight
     picks, gains, value = [], [], 0.0
     for _ in range(k):
@@ -176,13 +232,13 @@ def facility_location(S, k, weight=None):
         for j in range(len(S)):
             if j not in picks:
                 values[j] = weight @ S[:, [*picks, j]].max(axis=1)
-        picks.append(_lowest_of_largest(values))
+        picks.append(init[len(picks)] if len(picks) < len(init) else _lowest_of_largest(values))
         gains.append(values[picks[-1]] - value)
         value = values[picks[-1]]
     return np.array(picks), np.array(gains)
 
 
-def graph_cut(S, k, redundancy, weight=None):
+def graph_cut(S, k, redundancy, weight=None, init=()):
     """Naive greedy on ``sum_{V, S} s - redundancy sum_{S, S} s``."""
     weight = np.ones(len(S)) if weight is None else weight
     picks, gains, value = [], [], 0.0
@@ -192,7 +248,7 @@ def graph_cut(S, k, redundancy, weight=None):
             if j not in picks:
                 T = [*picks, j]
                 values[j] = (weight @ S[:, T]).sum() - redundancy * S[np.ix_(T, T)].sum()
-        picks.append(_lowest_of_largest(values))
+        picks.append(init[len(picks)] if len(picks) < len(init) else _lowest_of_largest(values))
         gains.append(values[picks[-1]] - value)
         value = values[picks[-1]]
     return np.array(picks), np.array(gains)
@@ -318,7 +374,18 @@ def graph_cut_of_distances(D, k, redundancy, weight=None):
     return np.array(picks), np.array(gains)
 
 
-def prob_cover(D, k, delta, weight=None):
+def cells(S, picks, weight=None):
+    """Weight of the rows most similar to each pick, the first of a tie; a pick is its own."""
+    weight, out = np.ones(len(S)) if weight is None else weight, np.zeros(len(picks))
+    picks = [int(pick) for pick in picks]
+    for row, w in enumerate(weight):
+        near = S[row, picks]
+        first = int(np.flatnonzero(near >= near.max() - 1e-12 * abs(near.max()))[0])
+        out[picks.index(row) if row in picks else first] += w
+    return out
+
+
+def prob_cover(D, k, delta, weight=None, init=()):
     """Yehuda et al. 2022: the ball with the largest weight of rows in no ball so far."""
     weight = np.ones(len(D)) if weight is None else weight
     covered, picks, fractions, cell = np.zeros(len(D), dtype=bool), [], [], np.full(len(D), -1)
@@ -327,6 +394,7 @@ def prob_cover(D, k, delta, weight=None):
     while len(picks) < k:
         gains = [-1 if j in picks else weight[inside[j] & ~covered].sum() for j in range(len(D))]
         pick = int(np.flatnonzero(np.isclose(gains, max(gains), rtol=1e-9, atol=1e-9))[0])
+        pick = init[len(picks)] if len(picks) < len(init) else pick
         cell[inside[pick] & ~covered] = len(picks)
         covered |= inside[pick]
         picks.append(pick)
@@ -341,7 +409,27 @@ def fraction_of_pure_balls(D, labels, delta):
     return np.mean([(labels[D[i] < delta] == labels[i]).all() for i in range(len(D))])
 
 
-def curve(pipeline, X, y, samplers, sizes, splits, weight=None):
+def standardized_robustly(X):
+    """`features="auto"` for columns of numbers, in loops."""
+    n, columns = len(X), []
+    for j in range(len(X[0])):
+        held = sorted(row[j] for row in X if row[j] == row[j])
+        median = held[(len(held) - 1) // 2]
+        far = sorted(abs(value - median) for value in held if value != median)
+        unit = far[len(far) // 2]
+        scaled = [max(-8, min(8, (value - median) / unit)) for value in held]
+        mean = sum(scaled) / len(scaled)
+        variance = sum((value - mean) ** 2 for value in scaled) / len(scaled)
+        column = []
+        for i in range(n):
+            value = X[i][j] if X[i][j] == X[i][j] else median
+            value = max(-8, min(8, (value - median) / unit))
+            column.append((value - mean) / max(variance, 0.01) ** 0.5)
+        columns.append(column)
+    return np.array(columns).T
+
+
+def curve(pipeline, X, y, samplers, sizes, splits, weight=None, scale="mean"):
     """Scores on coresets: arrays (samplers, sizes, splits) for test and train, and of all samples.
 
     Every sampler and every estimator is fitted anew, on the transformed samples of one fold.
@@ -360,6 +448,7 @@ def curve(pipeline, X, y, samplers, sizes, splits, weight=None):
                 one = clone(sampler).set_params(coreset_size=size)
                 one.fit(X_train, y_train, sample_weight=weight_train)
                 at, weights = one.sample_indices_, one.sample_weight_
+                weights = weights / weights.mean() if scale == "mean" else weights
                 last = clone(pipeline[-1]).fit(X_train[at], y_train[at], sample_weight=weights)
                 test_scores[s, k, f] = last.score(X_test, y[test])
                 train_scores[s, k, f] = last.score(X_train[at], y_train[at])

@@ -16,7 +16,6 @@ from sklearn.svm import SVC
 from skcoreset import Coreset, Uniform
 
 
-
 def make_data(seed):
     """1,000 samples with wrong labels, and which labels are wrong."""
     X, y = make_moons(1000, noise=0.25, random_state=seed)

@@ -16,11 +16,10 @@ from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import seeded
 from skcoreset._features import AutoFeatures, transform_features
 from skcoreset._geometry import (
-    candidates_are_not_nested,
     check_n_candidates,
-    depend_on_budget,
     n_candidates_of,
     radial_work,
+    why_herding_differs,
 )
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.herding import herd
@@ -40,10 +39,9 @@ __all__ = ["Coreset"]
 
 N_FOLDS = 3
 MOST_TRAINING_SAMPLES = 20_000  # of the default proxy, in each fold
-# The trust has an influence on the first samples, up to this fraction of those of a class.
-EARLY_FRACTION = 0.2
 # Of a continuous target: its part in the squared distances, in units of that of all features.
 TARGET_VARIANCE = 0.09
+FADE = 600  # number of selected samples of a class from which on the trust has no part in the mean
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,8 @@ class _OnHost:
     """What is known of each sample. It is no array, so that it is not moved to a GPU."""
 
     trust: np.ndarray  # 1 where there is no proxy, and where the sample weight is 0
-    tilt: np.ndarray | None  # factor of the sample weight in the mean and the quota of the class
+    importance: np.ndarray  # factor of the sample weight in the mean of the class
+    tilt: np.ndarray | None  # factor of the sample weight in the quota of the class
 
 
 @fill_docstring
@@ -61,20 +60,17 @@ class Coreset(BaseCoreset):
     This is the sampler to begin with. It works on a table as it is, for any classifier or
     regressor that is fitted on the selected samples afterwards, and has no bandwidth or other
     scale to choose. Per class it is kernel herding [1]_: with the kernel
-    :math:`k(x, z) = \exp(-\|x - z\| / \ell)`, the set :math:`S` of the first :math:`m` selected
-    samples, and the weights :math:`w_j`, which sum to 1, the next sample is
+    :math:`k(x, z) = \exp(-\|x - z\| / \ell)`, the set :math:`S` of the first :math:`t` selected
+    samples, and weights :math:`w_j`, the next sample is
 
     .. math:: \arg\max_{i \notin S, \; t_i \geq \texttt{min\_trust}}
-        \; (m + 1) \sum_j w_j \, k(x_i, x_j) - \sum_{s \in S} k(x_i, x_s) .
+        \; (|S| + 1) \sum_j w_j \, k(x_i, x_j) - \sum_{s \in S} k(x_i, x_s),
+        \qquad w_j = (1 - a) \frac{1}{m} + a \frac{t_j^p}{\sum_l t_l^p} .
 
-    The sums over j are over the n samples of the class whose trust :math:`t_j` is at least
-    `min_trust`. The weights depend on the trust at first, and from :math:`m = n_c / 5` on they are
-    equal, for a class of :math:`n_c` samples:
-
-    .. math:: w_j = a \, \frac{t_j^{\texttt{trust\_power}}}{\sum_i t_i^{\texttt{trust\_power}}}
-        + (1 - a) \, \frac{1}{n}, \qquad a = \max\Big(0, 1 - \frac{m}{n_c / 5}\Big)^2 .
-
-    The length
+    The sums over j and l are over the m samples of the class that are candidates, p is
+    `trust_power`, and :math:`a = (1 - (|S| + 1) / 600)^2`, or 0 from 600 selected samples of the
+    class on. So the first selected samples represent those of a clear label, and many selected
+    samples represent all candidates. The length
     :math:`\ell` is the root of the sum of the variances of all features. The trust
     :math:`t_j = p_{y_j}(x_j) / \max_c p_c(x_j)` in the label of a sample compares the probability
     of its class with that of the most probable class, as a quick classifier predicts them that is
@@ -114,11 +110,9 @@ class Coreset(BaseCoreset):
         those of the largest trust come first.
 
     trust_power : float, default=0.5
-        The exponent of the trust in the weights :math:`w_j`. With 0, all candidates have the same
-        weight. Larger values prefer typical samples, which makes the probabilities of a model that
-        is fitted on them too extreme. Therefore the trust has no influence from a fifth of a class
-        on: with weights that do not change, the log-loss was worse than with random samples at
-        20 % and 30 % of the samples. ``trust_power=0, min_trust=0`` is plain kernel herding.
+        The exponent p of the trust in the weight of a sample. With 0, all candidates have the same
+        weight. Larger values prefer typical samples in small coresets.
+        ``trust_power=0, min_trust=0`` is plain kernel herding.
 
     weight_by_uncertainty : bool, default=False
         Whether samples near the decision boundary have a larger weight, and classes with many such
@@ -320,6 +314,11 @@ class Coreset(BaseCoreset):
         self.stratify = stratify
         self.random_state = random_state
 
+    _not_nested = None
+
+    def _differs_from(self, size, n_selected, n):
+        return why_herding_differs(self.n_candidates, size, n_selected, n)
+
     # Checks ------------------------------------------------------------------------------------
 
     def _check_X(self, X):
@@ -349,13 +348,6 @@ class Coreset(BaseCoreset):
         if self.init is not None:
             check_initial_groups(self.init, groups)
         check_n_candidates(self.n_candidates, groups)
-        self._candidates_by_budget = depend_on_budget(self.n_candidates, groups)
-
-    @property
-    def _not_nested(self):
-        if self.weight_by_uncertainty and self.stratify == "proportional":
-            return "the budget of each class depends on the uncertainty of its samples"
-        return candidates_are_not_nested(self)
 
     def _device_work(self, represented, groups):
         X = None if represented is None else represented[0]
@@ -413,11 +405,12 @@ class Coreset(BaseCoreset):
             if self.weight_by_uncertainty and judgment.uncertainty is not None:
                 tilt = np.ones(n_samples)
                 tilt[present] = _tilt(judgment, weight[present])
+        importance = np.ones(n_samples) if tilt is None else tilt
         if "target" in table.auxiliary:
             X = _with_target(X, table.auxiliary["target"], weight, length**2)
             length = total_deviation(X, weight)
         self.length_ = length
-        return X, _OnHost(trust, tilt)
+        return X, _OnHost(trust, importance, tilt)
 
     def _needs_proxy(self, table, present):
         used = self.min_trust > 0 or self.trust_power > 0 or self.weight_by_uncertainty
@@ -495,21 +488,25 @@ class Coreset(BaseCoreset):
 
     def _pick(self, represented, group):
         X, on_host = represented
-        trust, tilt = group.rows_of(on_host.trust), on_host.tilt
-        weight = group.sample_weight * (1 if tilt is None else group.rows_of(tilt))
+        trust = group.rows_of(on_host.trust)
+        weight = group.sample_weight * group.rows_of(on_host.importance)
         if (trust >= self.min_trust).any():
             weight = np.where(trust >= self.min_trust, weight, 0.0)
+        if not weight.any():
+            weight = group.sample_weight
         early = weight * trust**self.trust_power
-        differ = early.any() and not np.array_equal(early, weight)
+        if not early.any() or np.array_equal(early, weight):
+            early = None
         initial = () if self.init is None else initial_positions(self.init, group)
         n_open = np.count_nonzero(weight) + np.count_nonzero(weight[list(initial)] == 0)
         size = min(group.size, n_open)
         picks = herd(
             gram(X, "laplacian", {"length": self.length_}, rows=group.rows),
             size,
-            np.stack([weight, early], axis=1) if differ else weight,
+            weight,
+            early=early,
+            fade=FADE,
             initial=initial,
-            n_early=EARLY_FRACTION * group.n_samples,
             n_candidates=n_candidates_of(group, self.n_candidates),
             seed=group.random_state.randint(2**31 - 1),
             report=group.report,

@@ -445,6 +445,14 @@ PARAGRAPHS = {
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             The samples.
         """,
+    "y_of_fit": """
+        y : array-like of shape (n_samples,), default=None
+            The targets that were passed to `fit`, with `X`.
+        """,
+    "sample_weight_of_fit": """
+        sample_weight : array-like of shape (n_samples,), default=None
+            The sample weights that were passed to `fit`, with `X`.
+        """,
     "y_optional": """
         y : array-like of shape (n_samples,), default=None
             The targets.
@@ -453,6 +461,13 @@ PARAGRAPHS = {
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights. Samples of weight 0 are ignored: they are never selected, and are not
             counted where `coreset_size` is a fraction.
+        """,
+    "y_and_weight_of_fit": """
+        y : array-like of shape (n_samples,), default=None
+            The targets that were passed to `fit`, with `X`.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            The sample weights that were passed to `fit`, with `X`.
         """,
     "X_ref": """
         X_ref : {array-like, sparse matrix, dataframe} of shape (n_ref, n_features), default=None

@@ -11,6 +11,7 @@ from skcoreset._initial import check_initial, check_initial_groups, initial_posi
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.farthest_first import farthest_first, nearest_picks
 from skcoreset._kernels.herding import herd, n_candidates_for
+from skcoreset._kernels.kernel_sample import ONE_BY_ONE
 from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._metrics import METRICS, BaseMetricCoreset, metric_on_host, product_work
 from skcoreset.base import BaseCoreset, Picks
@@ -58,8 +59,8 @@ class Herding(BaseCoreset):
     n_candidates : int, "auto" or None, default="auto"
         Number of candidates per class for the kernels "laplacian" and "rbf". If a class has more
         samples, the selected ones are taken from a random sample of this size, and the mean over
-        all samples is estimated; see Notes. "auto" is 25 times the number of samples to select, but
-        at least 20,000, and at most 100,000 or twice the number of samples to select, whichever is
+        all samples is estimated; see Notes. "auto" is 30 times the number of samples to select, but
+        at least 20,000, and at most 120,000 or twice the number of samples to select, whichever is
         larger. None means all samples, with the exact mean. With other kernels all samples are
         candidates.
 
@@ -116,7 +117,7 @@ class Herding(BaseCoreset):
     the drawn samples. The selected samples are the same for any number of threads and any
     `working_memory`, for dense and sparse `X`, unless sparse `X` loses its digits far from the
     origin. A smaller budget selects a prefix if `n_candidates` is the same: an int, or "auto" with
-    at most 800 selected samples per class. After the first 10,000 samples of a class, samples are
+    at most 666 selected samples per class. After the first 10,000 samples of a class, samples are
     selected in rounds of 8 from the eighth of the candidates that was best before the round.
 
     Time for a class of n samples with d features: n d multiplications for each selected sample, in
@@ -180,9 +181,7 @@ class Herding(BaseCoreset):
         self.stratify = stratify
         self.random_state = random_state
 
-    @property
-    def _not_nested(self):
-        return candidates_are_not_nested(self)
+    _not_nested = None
 
     def _check_params(self, table):
         if self.kernel is None and self.kernel_params:
@@ -192,13 +191,21 @@ class Herding(BaseCoreset):
             )
         if self.kernel == "laplacian":
             self._check_length()
-        if isinstance(self.n_candidates, Integral) and self.kernel not in ("laplacian", "rbf"):
+        if isinstance(self.n_candidates, Integral) and not self._takes_candidates():
             raise ValueError(
-                f"n_candidates={self.n_candidates} requires kernel='laplacian' or 'rbf'; with "
-                f"kernel={self.kernel!r}, all samples are candidates. Set n_candidates='auto'."
+                f"n_candidates={self.n_candidates} requires kernel='laplacian', or 'rbf' with a "
+                f"positive gamma; with kernel={self.kernel!r} and kernel_params="
+                f"{self.kernel_params!r}, all samples are candidates. Set n_candidates='auto'."
             )
         if self.init is not None:
             check_initial(self.init, table.sample_weight, "None")
+
+    def _takes_candidates(self):
+        if self.kernel != "rbf":
+            return self.kernel == "laplacian"
+        params = self.kernel_params or {}
+        gamma = params.get("gamma", 1.0)
+        return set(params) <= {"gamma"} and isinstance(gamma, Real | None) and (gamma or 1) > 0
 
     def _check_length(self):
         length = (self.kernel_params or {}).get("length")
@@ -219,12 +226,14 @@ class Herding(BaseCoreset):
         if self.init is not None:
             check_initial_groups(self.init, groups)
         check_n_candidates(self.n_candidates, groups)
-        self._candidates_by_budget = self._is_random() and depend_on_budget(
-            self.n_candidates, groups
-        )
 
     def _is_random(self):
-        return self.n_candidates is not None and self.kernel in ("laplacian", "rbf")
+        return self.n_candidates is not None and self._takes_candidates()
+
+    def _differs_from(self, size, n_selected, n):
+        if self.kernel in ("laplacian", "rbf"):
+            return why_herding_differs(self.n_candidates, size, n_selected, n)
+        return None
 
     def _device_work(self, X, groups):
         if self.kernel in (None, "linear"):
@@ -265,23 +274,23 @@ def n_candidates_of(group, n_candidates):
     return n_candidates_for(group.size) if isinstance(n_candidates, str) else n_candidates
 
 
+def why_herding_differs(n_candidates, size, n_selected, n):
+    """`_differs_from` of kernel herding with this parameter `n_candidates`."""
+    if size > ONE_BY_ONE:
+        return f"samples after the first {ONE_BY_ONE} are selected in rounds"
+    few, many = (min(n, n_candidates_for(k)) for k in (size, n_selected))
+    if n_candidates == "auto" and few != many:
+        return (
+            f"n_candidates='auto' selects {n_selected} samples among {many} candidates, but {size} "
+            f"samples among {few}"
+        )
+    return None
+
+
 def radial_work(X, groups, n_candidates):
     """Number of multiplications of kernel herding, for `_device_work`."""
     sizes = [min(group.n_samples, n_candidates_of(group, n_candidates)) for group in groups]
     return sum(size**2 * X.shape[1] for size in sizes)
-
-
-def candidates_are_not_nested(sampler):
-    """`_not_nested` of a method that has the parameter `n_candidates`."""
-    if getattr(sampler, "_candidates_by_budget", False):
-        return "the number of candidates depends on the budget; give an int as n_candidates"
-
-
-def depend_on_budget(n_candidates, groups):
-    """Whether the candidates of a group are fewer for a smaller budget."""
-    return isinstance(n_candidates, str) and any(
-        min(n_candidates_for(group.size), group.n_samples) > n_candidates_for(1) for group in groups
-    )
 
 
 def check_n_candidates(n_candidates, groups):

@@ -196,6 +196,7 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
         self.device_ = getattr(self, "device_", "cpu")
 
     @available_if(_sampler_has("truncate"))
+    @fill_docstring
     def truncate(self, coreset_size, X=None, y=None, sample_weight=None):
         """Get a fitted sampler of a smaller budget, by the method `truncate` of the sampler.
 
@@ -208,11 +209,7 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
             The samples that were passed to `fit`, if the sampler requires them; it is given the
             transformed ones.
 
-        y : array-like of shape (n_samples,), default=None
-            The targets that were passed to `fit`, with `X`.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            The sample weights that were passed to `fit`, with `X`.
+        {y_and_weight_of_fit}
 
         Returns
         -------

@@ -37,6 +37,7 @@ from skcoreset._budget import (
     count_candidates,
     divide,
     interleave,
+    largest_remainder,
     of_the_group,
     plain,
     quantile_strata,
@@ -181,6 +182,22 @@ class _Selected:
     parts: list
     candidates: Candidates
     stratify: str | None
+    shares: object  # of the parts, as `_shares` returned them
+
+    def divide(self, coreset_size):
+        """The number of samples of each class, or an int, as the fit with this budget has them."""
+        sizes = divide(coreset_size, self.stratify, self.candidates)
+        proportional = self.stratify == "proportional" and not isinstance(coreset_size, dict)
+        if self.shares is None or not proportional or isinstance(sizes, int):
+            return sizes
+        counts, shares = self.candidates.counts, np.zeros(len(sizes))
+        for part, share in zip(self.parts, self.shares, strict=True):
+            shares[part.code] = share
+        return largest_remainder(sum(sizes), shares, counts)
+
+    def n_candidates_of(self, part):
+        """The number of candidates in the group of a part."""
+        return self.candidates.n if part.code is None else int(self.candidates.counts[part.code])
 
 
 class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
@@ -237,6 +254,13 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
     _truncates_with_data = False
 
     exclude = None  # a subclass may have this parameter: indices of samples never to select
+
+    def _differs_from(self, size, n_selected, n_candidates):
+        """As `_not_nested`, for the first `size` samples of a group of which more are selected.
+
+        `n_selected` samples of `n_candidates` are selected. None: they are those of a budget of
+        `size` samples.
+        """
 
     def _is_nested(self):
         """Whether, within each class, a smaller budget selects the same samples first."""
@@ -363,6 +387,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         mask[self.sample_indices_] = True
         return mask
 
+    @fill_docstring
     def truncate(self, coreset_size, X=None, y=None, sample_weight=None):
         """Get a fitted sampler of a smaller budget, without selecting again.
 
@@ -382,11 +407,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             assigns all samples to the nearest of the first selected samples again. The other
             methods do not use `X`, `y` and `sample_weight`.
 
-        y : array-like of shape (n_samples,), default=None
-            The targets that were passed to `fit`, with `X`.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            The sample weights that were passed to `fit`, with `X`.
+        {y_and_weight_of_fit}
 
         Returns
         -------
@@ -412,7 +433,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
                 f"{self._not_nested}. Fit a clone of it with this coreset_size."
             )
         selected = self._selected
-        sizes = divide(coreset_size, selected.stratify, selected.candidates)
+        sizes = selected.divide(coreset_size)
         parts = self._first_of_parts(coreset_size, sizes)
         fitted = copy(self).set_params(**self._params_of_budget(coreset_size))
         if self._truncates_with_data:
@@ -449,6 +470,12 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
                     f"coreset_size={coreset_size!r} is {samples_in_words(size)}{label}, but "
                     f"{n} {'was' if n == 1 else 'were'} selected. Give a smaller coreset_size, or "
                     "fit with a larger one."
+                )
+            why = self._differs_from(size, n, selected.n_candidates_of(part))
+            if why is not None and size < n:
+                raise ValueError(
+                    f"{type(self).__name__} cannot be truncated to coreset_size={coreset_size!r}, "
+                    f"because {why}. Fit a clone of it with this coreset_size."
                 )
             check_initial_picks(
                 getattr(self, "init", None), part.picks.positions, size, part.of_the_class
@@ -507,8 +534,9 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         self.device_ = "cpu"
         with naming_columns(table.X, self):
             represented = self._represent(replace(table, progress=progress.share), groups)
-        if self.stratify == "proportional" and not isinstance(self.coreset_size, dict):
-            groups = resized(groups, self._shares(represented, groups))
+        shares = self._shares(represented, groups) if self.stratify == "proportional" else None
+        if shares is not None and not isinstance(self.coreset_size, dict):
+            groups = resized(groups, shares)
             self._check_groups(table, groups)
         seeds = [random_state.randint(2**31 - 1) for _ in groups]
 
@@ -525,6 +553,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         picked = self._on_device(pick_all, table.X)
         self._warn_if_fewer(groups, picked)
         self._publish(table, groups, picked)
+        self._selected = replace(self._selected, shares=shares)
         progress.close()
 
     def _checked(self, X, y, sample_weight, auxiliary):
@@ -652,7 +681,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             for group, picks in zip(groups, picked, strict=True)
         ]
         self._selected = _Selected(
-            parts, count_candidates(*table.candidates), self._stratification()
+            parts, count_candidates(*table.candidates), self._stratification(), None
         )
         self.n_samples_in_ = len(table.sample_weight)
         if table.classes is not None:

@@ -62,23 +62,31 @@ def laplacian(X, length):
     return np.exp(-distances / length).astype(float)
 
 
-def kernel_herding(K, k, weight=None, initial=(), candidates=None, early=None, n_early=0):
-    """Chen et al. 2010 on the whole kernel matrix, without repeats, after the picks `initial`.
-
-    With weights `early`, their mean is approached first; after `n_early` picks, that of `weight`.
-    """
+def kernel_herding(K, k, weight=None, initial=(), candidates=None):
+    """Chen et al. 2010 on the whole kernel matrix, without repeats, after the picks `initial`."""
     weight = np.ones(len(K)) if weight is None else weight
-    late = K @ weight / weight.sum()
+    mean = K @ weight / weight.sum()
     picks = list(initial)
     for t in range(len(picks), k):
-        part = 0 if early is None or t >= n_early else (1 - t / n_early) ** 2
-        mean = late if part == 0 else (1 - part) * late + part * (K @ early / early.sum())
         value = 2 * (t + 1) * mean - 2 * K[:, picks].sum(axis=1) - np.diag(K)
         value[picks] = -np.inf
         if candidates is not None:
             value[np.setdiff1d(np.arange(len(K)), candidates)] = -np.inf
         picks.append(int(value.argmax()))
     return np.array(picks)
+
+
+def faded_herding(K, k, early, late=None):
+    """Kernel herding towards a mean that changes from the weights `early` to `late` in 600 picks"""
+    late = np.ones(len(K)) if late is None else late
+    picks = []
+    for t in range(1, k + 1):
+        a = (1 - t / 600) ** 2 if t < 600 else 0
+        gain = t * K @ (a * early / early.sum() + (1 - a) * late / late.sum())
+        gain -= K[:, picks].sum(axis=1)
+        gain[picks] = -np.inf
+        picks.append(int(gain.argmax()))
+    return picks
 
 
 def coreset_loop(X, y, size, proba, min_trust=0.02, power=0.5, tilted=False):
@@ -103,13 +111,8 @@ def coreset_loop(X, y, size, proba, min_trust=0.02, power=0.5, tilted=False):
         K = np.array(
             [[np.exp(-np.linalg.norm(X[i] - X[j]) / length) for j in trusted] for i in trusted]
         )
-        herded = kernel_herding(
-            K,
-            min(sizes[c], len(trusted)),
-            tilt[trusted],
-            early=trust[trusted] ** power * tilt[trusted],
-            n_early=0.2 * len(mine),
-        )
+        early = tilt[trusted] * trust[trusted] ** power
+        herded = faded_herding(K, min(sizes[c], len(trusted)), early, tilt[trusted])
         others = sorted(set(mine) - set(trusted), key=lambda i: (-trust[i], i))
         selected.append([trusted[i] for i in herded] + others[: sizes[c] - len(herded)])
     return selected

@@ -75,7 +75,7 @@ SAMPLERS = LABEL_FREE + WITH_MODEL + DYNAMIC
 VARIANTS = [
     Herding(kernel="rbf", random_state=0),
     Herding(kernel="laplacian", random_state=0),
-    Herding(kernel="laplacian", n_candidates=50, coreset_size=20, random_state=0),
+    Herding(kernel="laplacian", n_candidates=400, random_state=0),
     KCenterGreedy(metric="cosine"),
     KCenterGreedy(init="random", random_state=0),
     FacilityLocation(n_neighbors=10),

@@ -81,7 +81,7 @@ def test_picks_equal_the_loop(name, params, digits):
 
 def test_the_loop_differs_by_every_parameter(digits):
     """The test above would not notice a parameter that changes nothing."""
-    X, y = small_tables(digits)["breast cancer"]
+    X, y = small_tables(digits)["wine"]
     X = scale(X)
     proxy = GaussianNB(var_smoothing=0.5).fit(X, y)
     picks = {
@@ -122,14 +122,16 @@ def test_candidates_estimate_both_means(rng):
     late = rng.integers(1, 4, 3000) * (rng.random(3000) < 0.9)
     early = late * np.exp(X[:, 0])
     features = gram(X, "laplacian")
-    weight = np.stack([late, early], axis=1).astype(float)
-    sample = features.sample(weight, 2000, 0, map)
-    exact, _ = features.mean_feature(weight)
+    weight = late.astype(float)
+    sample = features.sample(weight, 2000, 0, map, early)
+    mean, first = (features.mean_feature(w)[0] for w in (weight, early))
     assert np.all(late[sample.at] > 0)
-    for column in range(2):
-        np.testing.assert_allclose(sample.mean[:, column], exact[sample.at, column], atol=2e-3)
-    assert np.abs(exact[:, 0] - exact[:, 1]).max() > 0.05
-    few, all_ = (herd(features, 100, weight, n_early=600, n_candidates=n) for n in (2000, None))
+    np.testing.assert_allclose(sample.mean, mean[sample.at], atol=2e-3)
+    np.testing.assert_allclose(sample.first, first[sample.at], atol=2e-3)
+    assert np.abs(mean - first).max() > 0.05
+    few, all_ = (
+        herd(features, 100, weight, early=early, fade=600, n_candidates=n) for n in (2000, None)
+    )
     np.testing.assert_allclose(X[few].mean(axis=0), X[all_].mean(axis=0), atol=0.05)
 
 
@@ -365,8 +367,7 @@ def test_a_continuous_target_equals_the_loop(kind, outputs):
     Z, length = joined(X, y)
     K = np.exp(-cdist(Z, Z) / length)
     open_ = np.flatnonzero(trust >= 0.3)
-    early = {"early": trust[open_] ** 0.5, "n_early": 0.2 * len(X)}
-    expected = open_[oracles.kernel_herding(K[np.ix_(open_, open_)], 60, **early)]
+    expected = open_[oracles.faded_herding(K[np.ix_(open_, open_)], 60, trust[open_] ** 0.5)]
     table = X if kind == "dense" else sparse.csr_array(X)
     got = Coreset(60, proxy=proxy, min_trust=0.3, features=None).fit(table, y)
     np.testing.assert_array_equal(got.sample_indices_, expected)
@@ -482,15 +483,12 @@ def test_a_fitted_transformer_is_used_as_it_is(blobs):
 
 
 def test_integer_weights_are_repeated_samples(blobs, rng):
-    """With a fitted proxy, as folds and landmarks of another one are drawn by sample.
-
-    Without influence of the trust, which ends at a fraction of the samples of a class.
-    """
+    """With a fitted proxy, as folds and landmarks of another one are drawn by sample."""
     X, y = blobs
     weight = rng.integers(0, 4, 300)
     rows = np.repeat(np.arange(300), weight)
     proxy = LogisticRegression(max_iter=1000).fit(X, y)
-    sampler = Coreset(15, proxy=proxy, features=None, trust_power=0, weight_by_uncertainty=True)
+    sampler = Coreset(15, proxy=proxy, features=None, weight_by_uncertainty=True)
     weighted, repeated = clone(sampler).set_params(proxy=proxy), clone(sampler)
     repeated.set_params(proxy=proxy).fit(X[rows], y[rows])
     weighted.fit(X, y, sample_weight=weight)

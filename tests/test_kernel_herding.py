@@ -65,6 +65,9 @@ def test_length_is_the_root_of_the_total_variance(container, rng):
     X[::50, 0] = -999
     assert total_deviation(container(X)) == pytest.approx(X.var(axis=0).sum() ** 0.5, rel=1e-12)
     assert total_deviation(container(np.ones((4, 3)))) == 1.0
+    for scale, message in ((1e200, "exceeds the range"), (1e-170, "below the range")):
+        with pytest.raises(ValueError, match=message):
+            total_deviation(container(X * scale))
 
 
 def test_length_may_be_given(rng):
@@ -91,6 +94,10 @@ def test_scikit_learns_laplacian_is_a_callable(rng):
         ({"kernel": "laplacian", "kernel_params": {"length": "a"}}, "must be a positive number"),
         ({"kernel": "poly", "n_candidates": 50}, "n_candidates=50 requires kernel='laplacian'"),
         ({"n_candidates": 50}, "n_candidates=50 requires kernel='laplacian'"),
+        (
+            {"kernel": "rbf", "kernel_params": {"gamma": -1.0}, "n_candidates": 50},
+            "'rbf' with a positive gamma; with kernel='rbf' and kernel_params={'gamma': -1.0}",
+        ),
         ({"kernel": "rbf", "n_candidates": 5}, "n_candidates=5 is smaller than .* which is 10"),
         ({"init": [3, 3]}, "the same sample index twice"),
         ({"init": [60]}, "outside 0 to 59"),
@@ -147,8 +154,9 @@ def fast(size, n_candidates, **params):
     return Herding(size, n_candidates=n_candidates, **params)
 
 
-@pytest.mark.parametrize(("kernel", "most"), [("laplacian", 1.02), ("rbf", 1.05)])
-def test_mean_is_almost_as_close_as_with_all_samples(kernel, most):
+@pytest.mark.parametrize("kernel", ["laplacian", "rbf"])
+def test_mean_is_almost_as_close_as_with_all_samples(kernel):
+    """Averaged over sizes, as herding with another candidate may be better or worse by chance."""
     ratios = []
     for seed in range(3):
         X = clusters(3000, seed).astype("float32")
@@ -157,13 +165,14 @@ def test_mean_is_almost_as_close_as_with_all_samples(kernel, most):
         K = np.exp(-gamma * square) if kernel == "rbf" else np.exp(-np.sqrt(gamma * square))
         params = {"gamma": gamma} if kernel == "rbf" else None
         exact = Herding(100, kernel=kernel, kernel_params=params).fit(X)
-        some = fast(100, 2250, kernel=kernel, kernel_params=params, random_state=seed).fit(X)
+        some = fast(100, 2000, kernel=kernel, kernel_params=params, random_state=seed).fit(X)
         assert not np.array_equal(some.sample_indices_, exact.sample_indices_)
-        ours, best = (oracles.squared_mmd(K, s.sample_indices_) for s in (some, exact))
         drawn = np.mean([oracles.squared_mmd(K, np.arange(100) + a) for a in range(0, 1000, 100)])
-        assert best < 0.5 * drawn
-        ratios.append(ours / best)
-    assert np.mean(ratios) <= most
+        assert oracles.squared_mmd(K, exact.sample_indices_) < 0.5 * drawn
+        for size in range(40, 101, 10):
+            ours, best = (oracles.squared_mmd(K, s.sample_indices_[:size]) for s in (some, exact))
+            ratios.append(ours / best)
+    assert np.mean(ratios) <= 1.02
 
 
 def test_sample_weight_counts_in_the_sample():
@@ -223,8 +232,8 @@ def test_fewer_are_a_prefix(rng):
 
 
 def test_automatic_number_of_candidates(monkeypatch):
-    assert [n_candidates_for(k) for k in (1, 800, 1000, 4000, 50_000, 10**6)] == [
-        *(20_000, 20_000, 25_000, 100_000, 100_000, 2_000_000)
+    assert [n_candidates_for(k) for k in (1, 666, 1000, 4000, 50_000, 10**6)] == [
+        *(20_000, 20_000, 30_000, 120_000, 120_000, 2_000_000)
     ]
     X = clusters(600)
     exact = Herding(20, kernel="laplacian").fit(X).sample_indices_

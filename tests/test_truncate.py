@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from skcoreset import (
     CRAIG,
+    Coreset,
     CoverageCentric,
     Entropy,
     FacilityLocation,
@@ -104,7 +105,7 @@ def test_equals_the_fit_with_the_smaller_budget(sampler, stratify, weighted, siz
         again = clone(sampler).set_params(coreset_size=size, stratify=stratify)
         return again.fit(X, y, sample_weight=weight)
 
-    large = fit(60)
+    large = fit(50)
     large = pickle.loads(pickle.dumps(large))  # what it needs is stored with it
     for size in sizes:
         assert_same_fit(large.truncate(size, X, y, weight), fit(size))
@@ -175,6 +176,32 @@ def test_craig_with_epsilon(optimizer, blobs):
     got = cover.truncate(9)
     assert got.epsilon is None
     assert_same_fit(got, CRAIG(model, 9, optimizer=optimizer).fit(X, y))
+
+
+def test_quotas_by_uncertainty(blobs):
+    """They do not follow from the classes alone."""
+    X, y = blobs
+    params = {"features": None, "weight_by_uncertainty": True, "random_state": 0}
+    large = Coreset(90, **params).fit(X, y)
+    assert large.sampling_strategy_ != Coreset(90, random_state=0).fit(X, y).sampling_strategy_
+    for size in (7, 0.1):
+        assert_same_fit(large.truncate(size), Coreset(size, **params).fit(X, y))
+
+
+def test_candidates_of_herding_depend_on_the_budget(blobs, monkeypatch):
+    X, _ = blobs
+    herding = Herding(60, kernel="laplacian", random_state=0).fit(X)
+    assert herding.truncate(12).get_support().sum() == 12  # all samples are candidates
+    monkeypatch.setattr("skcoreset._kernels.herding.FEWEST", 20)
+    monkeypatch.setattr("skcoreset._kernels.herding.MOST", 40)
+    for n_candidates, fails in (("auto", True), (150, False)):
+        params = {"kernel": "laplacian", "n_candidates": n_candidates, "random_state": 0}
+        large = Herding(60, **params).fit(X)
+        if fails:
+            with pytest.raises(ValueError, match="60 samples among 120 candidates, but 12 samples"):
+                large.truncate(12)
+            continue
+        assert_same_fit(large.truncate(12), Herding(12, **params).fit(X))
 
 
 def test_excluded_samples_stay_out(blobs):

@@ -12,6 +12,7 @@ import platform
 import resource
 import sys
 import time
+from importlib.metadata import version
 
 import numpy as np
 import scipy
@@ -40,7 +41,7 @@ random samples. The time of the default is that of the fastest of 3 runs, that o
 method of one.
 """
 
-OF_PEERS = """The same kernel, ``exp(-gamma |x - z|^2)`` with gamma = 1 / (2 total variance), on 16,384
+OF_PEERS = """The same kernel, ``exp(-gamma |x - z|^2)`` with gamma = 1 / (2 total variance), 16,384
 samples of 50 features, without class labels. The time is that of the fastest of 2 runs, so
 that it does not contain the compilation by JAX. Compress++ selects as many samples as the
 root of their number.
@@ -69,113 +70,103 @@ def squared_mmd_of(X, sampler):
     return of, mean.mean()
 
 
-def timed(function, repeats):
+def timed(sampler, X, repeats):
     best = np.inf
     for _ in range(repeats):
         start = time.perf_counter()
-        result = function()
+        sampler.fit(X)
         best = min(best, time.perf_counter() - start)
-    return result, best
+    return sampler, best
 
 
 def against_exact(k, sizes, repeats):
-    rows = []
+    rows, parts = [], (k // 20, k // 4, k)
     for n in sizes:
         X = mixture(n)
-        row = [f"{n:,}"]
-        exact, seconds = timed(lambda: Herding(k, kernel="laplacian", n_candidates=None).fit(X), 1)
+        exact, seconds = timed(Herding(k, kernel="laplacian", n_candidates=None), X, 1)
+        fast, fast_seconds = timed(Herding(k, kernel="laplacian", random_state=0), X, repeats)
         squared_mmd, mean = squared_mmd_of(X, exact)
-        base = squared_mmd(exact.sample_indices_)
-        fast = Herding(k, kernel="laplacian", random_state=0)
-        fast, fast_seconds = timed(lambda: fast.fit(X), repeats)
-        row += [f"{seconds:.1f}", f"{fast_seconds:.1f}"]
-        for part in (k // 20, k // 4, k):
-            ours = squared_mmd(fast.sample_indices_[:part])
-            row.append(f"{ours / squared_mmd(exact.sample_indices_[:part]):.3f}")
-        row.append(f"{(1 - mean) / k / base:.2f}")
-        rows.append(row)
-        print(row, file=sys.stderr, flush=True)
-    return table(
-        ["n", "exact, s", "default, s"]
-        + [f"MMD², {part:,} picks" for part in (k // 20, k // 4, k)]
-        + [f"random, {k:,}"],
-        rows,
-    )
+        best = [squared_mmd(exact.sample_indices_[:part]) for part in parts]
+        ours = [squared_mmd(fast.sample_indices_[:part]) for part in parts]
+        ratios = [f"{a / b:.3f}" for a, b in zip(ours, best, strict=True)]
+        random = f"{(1 - mean) / k / best[-1]:.2f}"
+        rows.append([f"{n:,}", f"{seconds:.1f}", f"{fast_seconds:.1f}", *ratios, random])
+        print(rows[-1], file=sys.stderr, flush=True)
+    head = [f"MMD², {part:,} picks" for part in parts]
+    return table(["n", "exact, s", "default, s", *head, f"random, {k:,}"], rows)
 
 
-def alone(n, k, repeats):
-    """Without the exact method, which would take minutes."""
+def alone(n, sizes):
     X, rows = mixture(n), []
-    for size in k:
-        sampler = Herding(size, kernel="laplacian", random_state=0)
-        _, seconds = timed(lambda sampler=sampler: sampler.fit(X), repeats)
-        rows.append([f"{n:,}", f"{size:,}", f"{seconds:.1f}"])
+    for k in sizes:
+        _, seconds = timed(Herding(k, kernel="laplacian", random_state=0), X, 1)
+        rows.append([f"{n:,}", f"{k:,}", f"{seconds:.1f}"])
         print(rows[-1], file=sys.stderr, flush=True)
     return table(["n", "k", "default, s"], rows)
 
 
+class Random:
+    def __init__(self, k):
+        self.k = k
+
+    def fit(self, X):
+        self.sample_indices_ = np.random.default_rng(0).permutation(len(X))[: self.k]
+
+
 def peers(n, k, repeats):
-    """Everything with the same kernel, ``exp(-gamma |x - z|^2)``, as not all have others."""
     X = mixture(n)
     gamma = 1 / (2 * X.astype("float64").var(axis=0).sum())
     params = {"kernel": "rbf", "kernel_params": {"gamma": gamma}, "random_state": 0}
-    exact = Herding(k, n_candidates=None, **params)
-    few = Herding(k, n_candidates=n // 4, **params)
     methods = {
-        "Herding(n_candidates=None)": lambda: exact.fit(X).sample_indices_,
-        f"Herding(n_candidates={n // 4})": lambda: few.fit(X).sample_indices_,
-        "k random samples": lambda: np.random.default_rng(0).permutation(n)[:k],
+        "Herding(n_candidates=None)": Herding(k, n_candidates=None, **params),
+        f"Herding(n_candidates={n // 4})": Herding(k, n_candidates=n // 4, **params),
+        "random samples": Random(k),
     }
-    methods |= coreax_methods(X, k, gamma) | goodpoints_methods(X, k, gamma)
-    squared_mmd, base, rows = None, None, []
+    methods |= coreax_methods(k, gamma) | goodpoints_methods(gamma)
+    squared_mmd, best, rows = None, None, []
     for name, method in methods.items():
-        try:
-            selected, seconds = timed(method, repeats)
-        except Exception as error:
-            rows.append([name, "failed", type(error).__name__])
-            print(name, repr(error)[:500], file=sys.stderr, flush=True)
-            continue
-        if base is None:
-            squared_mmd, _ = squared_mmd_of(X, exact)
-            base = squared_mmd(selected)
-        assert len(selected) == k, (name, len(selected))
-        rows.append([name, f"{seconds:.2f}", f"{squared_mmd(selected) / base:.3f}"])
+        _, seconds = timed(method, X, repeats)
+        selected = method.sample_indices_
+        if squared_mmd is None:
+            squared_mmd, _ = squared_mmd_of(X, method)
+            best = squared_mmd(selected)
+        assert len(np.unique(selected)) == k, (name, len(np.unique(selected)))
+        rows.append([name, f"{seconds:.2f}", f"{squared_mmd(selected) / best:.3f}"])
         print(rows[-1], file=sys.stderr, flush=True)
     return table(["method", "s", "MMD²"], rows)
 
 
-def coreax_methods(X, k, gamma):
+def coreax_methods(k, gamma):
     try:
         import coreax
-        from coreax.kernels import SquaredExponentialKernel
-        from coreax.solvers import KernelHerding
     except ImportError:
         return {}
-    kernel = SquaredExponentialKernel(length_scale=float((2 * gamma) ** -0.5))
 
-    def select():
-        solver = KernelHerding(coreset_size=k, kernel=kernel, unique=True)
-        coreset, _ = solver.reduce(coreax.Data(X))
-        indices = getattr(coreset, "unweighted_indices", None)
-        return np.asarray(coreset.nodes.data if indices is None else indices).ravel()
+    class Coreax:
+        def fit(self, X):
+            kernel = coreax.SquaredExponentialKernel(length_scale=float((2 * gamma) ** -0.5))
+            solver = coreax.solvers.KernelHerding(coreset_size=k, kernel=kernel, unique=True)
+            coreset, _ = solver.reduce(coreax.Data(X))
+            self.sample_indices_ = np.asarray(coreset.unweighted_indices)
 
-    return {f"coreax {coreax.__version__}: KernelHerding": select}
+    return {f"coreax {coreax.__version__}, KernelHerding": Coreax()}
 
 
-def goodpoints_methods(X, k, gamma):
+def goodpoints_methods(gamma):
     try:
         from goodpoints import compress
     except ImportError:
         return {}
-    wide = X.astype("float64")
 
-    def select():
-        # exp(-|x - y|^2 / (2 s)) with s = 1 / (2 gamma); 4**m samples to 2**m
-        return compress.compresspp_kt(
-            wide, kernel_type=b"gaussian", k_params=np.array([1 / (2 * gamma)]), g=4, seed=0
-        )
+    class Goodpoints:
+        def fit(self, X):
+            # exp(-|x - z|^2 / (2 s)) with s = 1 / (2 gamma)
+            self.sample_indices_ = compress.compresspp_kt(
+                *(X.astype("float64"), b"gaussian"),
+                **{"k_params": np.array([1 / (2 * gamma)]), "g": 4, "seed": 0},
+            )
 
-    return {"goodpoints: compresspp_kt": select} if k * k == len(X) else {}
+    return {f"goodpoints {version('goodpoints')}, compresspp_kt": Goodpoints()}
 
 
 def table(head, rows):
@@ -208,7 +199,7 @@ def main():
         parts.append(OF_SIZES)
         parts.append(against_exact(2000 // scale, sizes, 3))
         parts.append("More samples, for which the exact method would take too long:\n")
-        parts.append(alone(1_000_000 // scale, [1000 // scale, 5000 // scale], 1))
+        parts.append(alone(1_000_000 // scale, [1000 // scale, 5000 // scale]))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     parts.append(f"Peak memory of the process: {memory:.1f} GiB.\n")
     text = "\n".join(parts)

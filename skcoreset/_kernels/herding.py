@@ -4,15 +4,17 @@ import numpy as np
 
 from skcoreset._backend import put, to_numpy
 from skcoreset._kernels.cuda.herding import herding_on
-from skcoreset._kernels.kernel_sample import late_of, mean_at
+from skcoreset._kernels.kernel_sample import faded
 from skcoreset._kernels.threads import threads
 
 __all__ = ["herd", "n_candidates_for"]
 
-FEWEST, MOST, PER_PICK = 20_000, 100_000, 25
+FEWEST, MOST, PER_PICK = 20_000, 120_000, 30
 
 
-def herd(gram, size, weight, *, initial=(), n_early=0, n_candidates=None, seed=0, report=None):
+def herd(
+    gram, size, weight, *, early=None, fade=0, initial=(), n_candidates=None, seed=0, report=None
+):
     """Select rows whose mean feature vector approximates the weighted mean of all.
 
     With feature vectors phi and their mean mu, pick t + 1 is the row nearest to
@@ -24,15 +26,14 @@ def herd(gram, size, weight, *, initial=(), n_early=0, n_candidates=None, seed=0
     gram : object of :func:`skcoreset._kernels.kernels.gram`
     size : int
         Number of picks, including those of `initial`.
-    weight : array of shape (n,) or (n, 2), float64
-        Weight of each row in the mean. Rows of weight 0 are not picked, except by `initial`. With
-        two columns, which require a kernel that is not linear, the first has the weights for the
-        late picks, and the second those for the early ones; its weights are 0 where the others are.
+    weight : array of shape (n,), float64
+        Weight of each row in the mean. Rows of weight 0 are not picked, except by `initial`.
+    early : array of shape (n,), float64, optional
+        Weight of each row in the mean of the first picks, 0 where `weight` is 0; see `faded`.
+    fade : float
+        The number of picks until only `weight` counts, if there is `early`.
     initial : sequence of int
         Positions of the first picks, in order.
-    n_early : float, default=0
-        With two columns, pick t + 1 approaches ``(1 - a)`` times the late mean and `a` times the
-        early one, ``a = (1 - t / n_early)**2``, or 0 from ``t = n_early`` on.
     n_candidates : int, optional
         If there are more rows of positive weight, and the kernel is a function of the distance,
         the rows are picked from a random sample of so many rows, which also estimates the mean; see
@@ -55,23 +56,24 @@ def herd(gram, size, weight, *, initial=(), n_early=0, n_candidates=None, seed=0
     """
     initial = np.asarray(initial, dtype=np.int64)
     some = n_candidates is not None and gram.can_sample
-    if some and n_candidates < np.count_nonzero(late_of(to_numpy(weight))):
+    if some and n_candidates < np.count_nonzero(to_numpy(weight)):
         with threads(gram.device == "cpu") as each:
-            sample = gram.sample(weight, n_candidates, seed, each)
-            return sample.herd(size, initial, n_early, report)
+            sample = gram.sample(weight, n_candidates, seed, each, early)
+            return sample.herd(size, initial, report, fade)
     xp = gram.xp
     mean, scale = gram.mean_feature(weight)
-    total, cost = _start(gram, late_of(weight), initial, mean)
+    total, cost = _start(gram, weight, initial, mean)
     if len(initial) and report is not None:
         report(len(initial))
+    first = mean if early is None else gram.mean_feature(early)[0]
     on_gpu = herding_on(gram)
-    if on_gpu is not None:
+    if on_gpu is not None and early is None:
         return on_gpu.herd(size, initial, mean, scale, total, cost, report)
     picks = [xp.asarray(initial, device=gram.device)]
     # Positions stay arrays, as an int would synchronize the host with a GPU for each pick.
     for step in range(len(initial), size):
-        target, size_of_terms = (mean_at(x, step, n_early) for x in (mean, scale))
-        pick = gram.best(step, target, size_of_terms, total, cost)
+        target = mean if early is None else faded(mean, first, step + 1, fade)
+        pick = gram.best(step, target, scale, total, cost)
         total = total + gram.feature(pick)
         put(cost, pick, xp.inf)
         picks.append(pick)
@@ -82,7 +84,7 @@ def herd(gram, size, weight, *, initial=(), n_early=0, n_candidates=None, seed=0
 
 def _start(gram, weight, initial, mean):
     """Sum of the features of the `initial` picks; diagonal of the kernel, infinite if excluded."""
-    xp, total = gram.xp, 0 * late_of(mean)
+    xp, total = gram.xp, 0 * mean
     weight = xp.asarray(weight, device=gram.device)
     cost = xp.where(weight > 0, gram.diagonal, xp.inf)
     for position in initial:

@@ -9,7 +9,7 @@ from skcoreset._kernels.distances import Euclidean
 from skcoreset._kernels.stored_rows import TIE, StoredRows
 from skcoreset._kernels.top_k import top_k
 
-__all__ = ["KernelSample", "draw", "late_of", "mean_at", "random_numbers", "symmetric_sums"]
+__all__ = ["KernelSample", "draw", "faded", "random_numbers"]
 
 LANDMARKS = 1000
 RIDGE = 1e-3  # is added to the diagonal of the kernel matrix of the landmarks
@@ -34,31 +34,32 @@ class KernelSample:
     rows : ndarray of int or None
         Positions of all rows that are used; None: those of the table.
     radial : object of :class:`skcoreset._kernels.radial.Radial`
-    weight : ndarray of float64, of shape (n,) or (n, 2)
-        Weight of each of them in the mean: in one, or in those of the late and the early picks.
+    weight : ndarray of float64
+        Weight of each of them in the mean.
     size : int
         Number of rows in the sample, less than there are positive weights.
     seed : int
     each : callable
         As of :func:`skcoreset._kernels.threads.threads`.
+    early : ndarray of float64, optional
+        Weight of each row in the mean of the first picks, 0 where `weight` is 0.
 
     Attributes
     ----------
     at : ndarray of shape (size,)
         Positions of the sample among the rows that are used, ascending.
-    mean : array of shape (size,) or (size, 2), float64
+    mean : array of shape (size,), float64
         Mean embedding of all rows at each row of the sample.
+    first : array of shape (size,), float64
+        The same with the weights `early`.
     """
 
-    def __init__(self, X, rows, radial, weight, size, seed, each):
+    def __init__(self, X, rows, radial, weight, size, seed, each, early=None):
         self.all, self.radial, self.n, self.each = StoredRows(X, rows, False), radial, size, each
         self.xp, self.device = self.all.xp, self.all.device
-        drawn, share = draw(late_of(weight), random_numbers(self.all, seed, each), size)
+        drawn, share = draw(weight, random_numbers(self.all, seed, each), size)
         order = np.argsort(drawn)
-        self.at, share = drawn[order], share[order]
-        if weight.ndim == 2:
-            share = share[:, None] * weight[self.at] / weight[self.at, :1]
-        share = share / share.sum(axis=0)
+        self.at, share = drawn[order], share[order] / share.sum()
         landmarks = np.sort(np.argsort(order)[:LANDMARKS])  # the rows that were drawn first
         memory = sklearn.get_config()["working_memory"] * 2**20
         self.dense = not sparse.issparse(X) or size * X.shape[1] * 8 <= memory / 2
@@ -69,8 +70,12 @@ class KernelSample:
         self.middle = table.middle
         self.least = 16 * table.rounding * table.most_square * radial.unit**2
         self.points = self._points_of(table.fetch(slice(0, size)))
-        weight = weight / weight.sum(axis=0)
-        self.mean = self._sums(self._calibrated(share, landmarks, weight))
+        self.mean = self._sums(self._calibrated(share, landmarks, weight / weight.sum()))
+        self.first = self.mean
+        if early is not None:
+            share = share * early[self.at] / weight[self.at]
+            share, early = share / share.sum(), early / early.sum()
+            self.first = self._sums(self._calibrated(share, landmarks, early))
 
     def _dense(self, rows):
         return rows.toarray() if sparse.issparse(rows) and self.dense else rows
@@ -109,10 +114,10 @@ class KernelSample:
         of_sample, of_all = self._on_device(share), self._on_device(weight)
 
         def sums_of_all(block):
-            return self._kernel64(self.points_at(block), points).T @ of_all[block]
+            return of_all[block] @ self._kernel64(self.points_at(block), points)
 
         def sums_of_sample(block):
-            return self._kernel64(self.points[block, :], points).T @ of_sample[block]
+            return of_sample[block] @ self._kernel64(self.points[block, :], points)
 
         # Blocks of a fixed size, as sums over blocks depend on it.
         most = max(1, min(1024, 2**20 // self.all.terms))
@@ -141,13 +146,13 @@ class KernelSample:
             self.each,
         )
 
-    def herd(self, size, initial, n_early=0, report=None):
+    def herd(self, size, initial, report=None, fade=0):
         """Positions of the picks among all rows; those of `initial` come first.
 
         In a round, the sums of kernel values are kept up to date for the rows of the pool only.
         """
         xp, step = self.xp, len(initial)
-        total, every = 0 * late_of(self.mean), xp.arange(self.n, device=self.device)
+        total, every = 0 * self.mean, xp.arange(self.n, device=self.device)
         is_open, picks = self._on_device(~np.isin(self.at, initial)), []
         for block in blocks_of(step, SIDES[0]):
             total = self._added(total, self.points_at(self._on_device(initial[block])))
@@ -155,14 +160,14 @@ class KernelSample:
             in_round = 1 if step < ONE_BY_ONE else min(ROUND, size - step)
             pool, points = every, self.points
             if in_round > 1:
-                mean = mean_at(self.mean, step, n_early)
+                mean = self._target(step + 1, fade)
                 gain = xp.where(is_open, (step + 1) * mean - total, -xp.inf)
                 pool = xp.sort(top_k(gain, max(ROUND, self.n // POOL)))
                 points = self._some(pool)
-            means, of_pool, free = (xp.take(x, pool, axis=0) for x in (self.mean, total, is_open))
+            of_pool, free = (xp.take(x, pool) for x in (total, is_open))
             new = []
             for at in range(step + 1, step + 1 + in_round):
-                mean = mean_at(means, at - 1, n_early)
+                mean = self._target(at, fade, pool)
                 gain = xp.where(free, at * mean - of_pool, -xp.inf)
                 width = TIE * (at * mean + of_pool + 1)
                 best = gain + width >= xp.max(gain - width)
@@ -181,6 +186,14 @@ class KernelSample:
         new = to_numpy(xp.concat(picks)) if picks else np.empty(0, dtype=np.int64)
         return np.concatenate([initial, self.at[new]])
 
+    def _target(self, n_picks, fade, at=None):
+        """Mean that `n_picks` picks are to have, at the positions `at` of the sample."""
+        if self.first is self.mean:
+            return self.mean if at is None else self.xp.take(self.mean, at)
+        both = (self.mean, self.first)
+        both = both if at is None else (self.xp.take(x, at) for x in both)
+        return faded(*both, n_picks, fade)
+
     def _added(self, total, new):
         """`total` plus the kernel of the points `new`."""
 
@@ -192,6 +205,15 @@ class KernelSample:
         return total + self.xp.concat(list(self.each(of_block, blocks_of(self.n, LONG))))
 
 
+def faded(mean, first, n_picks, fade):
+    """The mean that `n_picks` picks are to have: from `first` to `mean`, reached at `fade` picks.
+
+    It depends on the number of picks alone, so that fewer picks are a prefix of more.
+    """
+    share = max(0.0, 1 - n_picks / fade) ** 2
+    return mean + share * (first - mean) if share else mean
+
+
 def symmetric_sums(block, weight, each):
     """Product of a symmetric matrix and `weight`, of which `block` gives the upper blocks.
 
@@ -199,7 +221,7 @@ def symmetric_sums(block, weight, each):
     ----------
     block : callable
         ``block(rows, columns)`` is a block of the matrix, float64; both are slices.
-    weight : array of shape (n,) or (n, n_vectors), float64
+    weight : array of shape (n,), float64
     each : callable
     """
     n, total = weight.shape[0], 0 * weight
@@ -210,34 +232,13 @@ def symmetric_sums(block, weight, each):
             K = block(rows, columns)
             sums[rows] += K @ weight[columns]
             right = max(columns.start, rows.stop)
-            sums[right : columns.stop] += K[:, right - columns.start :].T @ weight[rows]
+            sums[right : columns.stop] += weight[rows] @ K[:, right - columns.start :]
         return sums[rows.start :]
 
     bands = blocks_of(n, SIDES[0])
     for rows, sums in zip(bands, each(upper, bands), strict=True):
         total[rows.start :] += sums
     return total
-
-
-def late_of(values):
-    """The values themselves, or the first of two columns: those for the late picks."""
-    return values if values.ndim == 1 else values[:, 0]
-
-
-def mean_at(means, step, n_early):
-    """The mean that pick number `step`, from 0, approaches.
-
-    Parameters
-    ----------
-    means : array of shape (n,) or (n, 2)
-        One mean, or that for the late and that for the early picks.
-    step, n_early : int, float
-        The part of the second mean is ``(1 - step / n_early)**2``, and 0 from `n_early` on.
-    """
-    if means.ndim == 1:
-        return means
-    part = max(0.0, 1 - step / n_early) ** 2 if n_early else 0.0
-    return (1 - part) * means[:, 0] + part * means[:, 1]
 
 
 def blocks_of(n, most, start=0):

@@ -445,14 +445,6 @@ PARAGRAPHS = {
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             The samples.
         """,
-    "y_of_fit": """
-        y : array-like of shape (n_samples,), default=None
-            The targets that were passed to `fit`, with `X`.
-        """,
-    "sample_weight_of_fit": """
-        sample_weight : array-like of shape (n_samples,), default=None
-            The sample weights that were passed to `fit`, with `X`.
-        """,
     "y_optional": """
         y : array-like of shape (n_samples,), default=None
             The targets.

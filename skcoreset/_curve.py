@@ -45,7 +45,6 @@ from skcoreset._estimator import seeded
 from skcoreset._nested import indices_selected, select, takes_weight
 from skcoreset._validation import check_finite_target
 from skcoreset._warnings import warn
-from skcoreset.base import BaseCoreset
 
 __all__ = ["ALL_SAMPLES", "CurveResults", "PerScorer", "coreset_curve", "size_parameter"]
 
@@ -207,7 +206,8 @@ def coreset_curve(
         select_times : ndarray of shape (S, K, F)
             Seconds of the selection. A sampler whose smaller coresets are prefixes of the larger
             ones selects only the largest coreset; the time of this selection is given for all
-            sizes and is an upper bound for the smaller ones.
+            sizes and is an upper bound for the smaller ones. For :class:`Uniform`, this and the
+            following times are means over the draws.
         fit_times : ndarray of shape (S, K, F)
             Seconds of fitting the estimator, including the transformers of a Pipeline.
         score_times : ndarray of shape (S, K, F)
@@ -227,7 +227,7 @@ def coreset_curve(
     --------
     CoresetCurveDisplay : Plot the curves.
     smallest_coreset : The smallest coreset whose score is close to the score with all samples.
-    sklearn.model_selection.learning_curve : The same for random subsets of one size each.
+    sklearn.model_selection.learning_curve : Scores on training sets of several sizes.
 
     Notes
     -----
@@ -461,7 +461,9 @@ class _Run:
 
     def _score(self, estimator, rows):
         params = _check_method_params(self.X, params=self.score_params, indices=rows)
-        X, y = take(self.X, rows), take(self.y, rows)
+        # Scorers and estimators of scikit-learn work on the host.
+        X = _models.classifier_input(take(self.X, rows))
+        y = _models.classifier_input(take(self.y, rows))
         return _score(estimator, X, y, self.scorer, params, self.error_score)
 
     def _print(self, fold, name, size, done):
@@ -727,7 +729,7 @@ def _draws(run, samplers, n_splits, n_uniform, random_state):
 
 
 def _is_nested(sampler):
-    return isinstance(sampler, BaseCoreset) and sampler._is_nested()
+    return hasattr(sampler, "truncate") and sampler._is_nested()
 
 
 def _truncated(largest, size, X, y, sample_weight):

@@ -268,7 +268,8 @@ class CoresetSearchCV(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
     the prediction is faster with fewer samples, or if the size is used again: for similar data, or
     for the fits of a parameter search.
 
-    The score of the chosen size is a maximum over noisy scores, and is slightly too optimistic.
+    The search stops at the first score that is high enough, which may be so by chance.
+    `best_score_` is therefore slightly too optimistic.
 
     Examples
     --------

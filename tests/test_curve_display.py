@@ -2,6 +2,7 @@
 
 import sys
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
@@ -9,8 +10,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import LearningCurveDisplay
 
 from skcoreset import CoresetCurveDisplay, Herding, KCenterGreedy, coreset_curve
-
-plt = pytest.importorskip("matplotlib.pyplot")
 
 SIZES = [0.05, 0.1, 0.5]
 GIVEN = {

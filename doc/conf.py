@@ -56,7 +56,10 @@ intersphinx_mapping = {
 }
 # A cross-reference without a target is an error.
 nitpicky = True
-nitpick_ignore = [("py:obj", "classes_")]  # described in the docstring of its class
+nitpick_ignore = [
+    ("py:obj", "classes_"),  # described in the docstring of its class
+    ("py:class", "skcoreset._budget.Strata"),  # the type of an attribute of Table, private
+]
 
 
 def linkcode_resolve(domain, info):

@@ -63,7 +63,7 @@ class Coreset(BaseCoreset):
     :math:`k(x, z) = \exp(-\|x - z\| / \ell)`, the set :math:`S` of the first :math:`t` selected
     samples, and weights :math:`w_j`, the next sample is
 
-    .. math:: \arg\max_{i \notin S, \; t_i \geq \texttt{min\_trust}}
+    .. math:: \arg\max_{i \notin S, \; t_i \geq \text{min_trust}}
         \; (|S| + 1) \sum_j w_j \, k(x_i, x_j) - \sum_{s \in S} k(x_i, x_s),
         \qquad w_j = (1 - a) \frac{1}{m} + a \frac{t_j^p}{\sum_l t_l^p} .
 

@@ -403,9 +403,10 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             samples of the fit, not of the selected ones.
 
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features), default=None
-            The samples that were passed to `fit`. Required by :class:`KCenterGreedy` only, which
-            assigns all samples to the nearest of the first selected samples again. The other
-            methods do not use `X`, `y` and `sample_weight`.
+            The samples that were passed to `fit`. Required by
+            :class:`~skcoreset.KCenterGreedy` only, which assigns all samples to the nearest of the
+            first selected samples again. The other methods do not use `X`, `y` and
+            `sample_weight`.
 
         {y_and_weight_of_fit}
 

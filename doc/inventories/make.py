@@ -57,6 +57,7 @@ write(
         sklearn.model_selection.StratifiedKFold
         sklearn.multiclass.OneVsOneClassifier
         sklearn.multioutput.MultiOutputRegressor
+        sklearn.naive_bayes.GaussianNB
         sklearn.neighbors.KNeighborsClassifier
         sklearn.neighbors.NearestNeighbors
         sklearn.neural_network.MLPClassifier
@@ -98,6 +99,7 @@ write(
         sklearn.model_selection.cross_val_score
         sklearn.model_selection.cross_validate
         sklearn.model_selection.learning_curve
+        sklearn.utils.multiclass.type_of_target
         sklearn.model_selection.train_test_split
         sklearn.pipeline.make_pipeline
         sklearn.set_config

@@ -89,7 +89,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"plot_",
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery_order.GalleryOrder",
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("skcoreset",),
     "reference_url": {"skcoreset": None},

@@ -137,7 +137,7 @@ plot(
 # samples, the easiest ones, or a mixture.
 
 network = MLPClassifier((20,), learning_rate_init=0.01)
-dynamics = TrainingDynamics.from_estimator(network, X, y, n_epochs=20, random_state=0)
+dynamics = TrainingDynamics.from_estimator(network, X, y, n_epochs=60, random_state=0)
 plot(
     {
         "Forgetting": Forgetting(dynamics=dynamics),

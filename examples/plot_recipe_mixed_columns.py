@@ -64,9 +64,8 @@ display = CoresetCurveDisplay.from_results(results)
 plt.show()
 
 # %%
-# Both methods have a higher accuracy than random samples at each size: ``FacilityLocation`` with
-# the two smallest coresets, ``Coreset`` with the two largest, where the difference between them is
-# small.
+# Both methods have a higher accuracy than random samples at each size. ``FacilityLocation`` is the
+# best for the three smaller sizes. With 10 % and 20 %, the two methods hardly differ.
 #
 # The model with the coreset is a Pipeline again. ``Coreset`` alone takes the table as it is, and
 # returns the selected samples as a dataframe.

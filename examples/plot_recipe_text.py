@@ -45,6 +45,6 @@ display = CoresetCurveDisplay.from_results(results)
 plt.show()
 
 # %%
-# From 5 % on, both methods have a higher accuracy than random samples; ``Coreset`` is the best with
-# 20 % and 40 %. With 2 %, all methods are equally bad: four texts of each class are too few. The
-# accuracy still rises at the largest size, so that more samples are worth their time.
+# With 5 to 20 %, both methods have a higher accuracy than random samples. With 40 %, only ``Coreset``
+# does. With 2 %, all methods are equally bad: four texts of each class are too few. The accuracy
+# still rises at the largest size, so that more samples are worth their time.

@@ -45,6 +45,6 @@ display = CoresetCurveDisplay.from_results(results)
 plt.show()
 
 # %%
-# With 5 to 20 %, both methods have a higher accuracy than random samples. With 40 %, only ``Coreset``
-# does. With 2 %, all methods are equally bad: four texts of each class are too few. The accuracy
-# still rises at the largest size, so that more samples are worth their time.
+# With 5 to 20 %, both methods have a higher accuracy than random samples, and with 40 % only
+# ``Coreset`` does. With 2 %, all methods are equally bad: four texts of each class are too few. The
+# accuracy still rises at the largest size, so that more samples are worth their time.

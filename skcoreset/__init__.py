@@ -5,6 +5,7 @@ from skcoreset._boundary import DeepFool
 from skcoreset._classifier import CoresetClassifier, CoresetRegressor
 from skcoreset._config import config_context, get_config, set_config
 from skcoreset._contrastive import ContrastiveActiveLearning
+from skcoreset._coreset import Coreset
 from skcoreset._coverage import CoverageCentric, Moderate
 from skcoreset._dynamics import EL2N, Forgetting, GraNd
 from skcoreset._geometry import Herding, KCenterGreedy
@@ -14,6 +15,7 @@ from skcoreset._margins import AreaUnderMargin, DataMap
 from skcoreset._submodular import FacilityLocation, GraphCut, ProbCover
 from skcoreset._teaching import BlackBoxTeaching
 from skcoreset._training_dynamics import TrainingDynamics
+from skcoreset._transformed import TransformedSampler
 from skcoreset._transformers import CoresetNystroem, GradientEmbedding
 from skcoreset._uncertainty import Entropy, LeastConfidence, Margin
 
@@ -25,6 +27,7 @@ __all__ = [
     "AreaUnderMargin",
     "BlackBoxTeaching",
     "ContrastiveActiveLearning",
+    "Coreset",
     "CoresetClassifier",
     "CoresetNystroem",
     "CoresetRegressor",
@@ -46,6 +49,7 @@ __all__ = [
     "Moderate",
     "ProbCover",
     "TrainingDynamics",
+    "TransformedSampler",
     "Uniform",
     "config_context",
     "get_config",

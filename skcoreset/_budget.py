@@ -1,7 +1,7 @@
 """How many samples of which class: the budget is divided into groups, and picks are merged."""
 
 import numbers
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ __all__ = [
     "interleave",
     "largest_remainder",
     "plain",
+    "resized",
     "samples_in_words",
 ]
 
@@ -110,6 +111,18 @@ def allocate(coreset_size, stratify, codes, classes, weight):
         for code, (label, size) in enumerate(zip(classes, sizes, strict=True))
         if size > 0
     ]
+
+
+def resized(groups, shares):
+    """The groups with their budget divided in proportion to `shares`; as they are if None."""
+    if shares is None:
+        return groups
+    sizes = largest_remainder(
+        sum(group.size for group in groups),
+        np.asarray(shares),
+        np.array([group.n_samples for group in groups]),
+    )
+    return [replace(group, size=int(size)) for group, size in zip(groups, sizes, strict=True)]
 
 
 def _by_mean(weight):

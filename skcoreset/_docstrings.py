@@ -197,6 +197,14 @@ PARAGRAPHS = {
             the other classes are multiplied by a factor, so that all weights sum to n_samples, or
             to the total `sample_weight`.
         """,
+    "sample_weight_equal": """
+        sample_weight_ : ndarray of shape (n_coreset,)
+            Weight of each selected sample: the number (or the total `sample_weight`) of the samples
+            of its class divided by the number of selected samples of its class. The weights are
+            equal within a class, also with `sample_weight`, because the method matches the
+            unweighted mean of the selected samples. They sum to n_samples, or to the total
+            `sample_weight`.
+        """,
     "sample_weight_cells": """
         sample_weight_ : ndarray of shape (n_coreset,)
             Weight of each selected sample. Each sample is assigned to the nearest selected sample

@@ -1,15 +1,17 @@
 """Selection by the features of the samples: herding and k-center. Labels only stratify."""
 
+from numbers import Integral, Real
+
 import numpy as np
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skcoreset._docstrings import fill_docstring
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.farthest_first import farthest_first
-from skcoreset._kernels.herding import herd
-from skcoreset._kernels.kernels import gram
+from skcoreset._kernels.herding import herd, n_candidates_for
+from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._metrics import METRICS, BaseMetricCoreset, metric_on_host, product_work
 from skcoreset.base import BaseCoreset, Picks
 
@@ -41,24 +43,41 @@ class Herding(BaseCoreset):
     {coreset_size}
 
     kernel : str, callable or None, default=None
-        A kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`, or a callable that takes two
-        samples. If None, the linear kernel is used, whose features are those of `X`.
+        "laplacian" is :math:`\exp(-\|x - z\|_2 / \ell)` with the Euclidean distance and the length
+        :math:`\ell`. Any other name is that of a kernel of
+        :func:`sklearn.metrics.pairwise.pairwise_kernels`, whose "laplacian" has the Manhattan
+        distance and is available as the callable ``lambda x, z: np.exp(-gamma * abs(x -
+        z).sum())``. A callable takes two samples. If None, the linear kernel is used, whose
+        features are those of `X`.
 
     kernel_params : dict, default=None
         Parameters of the kernel, such as ``{"gamma": 0.1}``. They require a `kernel` that is not
-        None.
+        None. "laplacian" has the parameter "length"; by default, it is the root of the sum of the
+        variances of the features, over all samples, weighted by `sample_weight`.
+
+    n_candidates : int, "auto" or None, default="auto"
+        Number of candidates per class for the kernels "laplacian" and "rbf". If a class has more
+        samples, the selected ones are taken from a random sample of this size, and the mean over
+        all samples is estimated; see Notes. "auto" is 20 times the number of samples to select, but
+        at least 20,000, and at most 100,000 or twice the number of samples to select, whichever is
+        larger. None means all samples, with the exact mean. With other kernels all samples are
+        candidates.
+
+    init : array-like of int, default=None
+        Indices of samples that are selected first: they are part of the coreset and count towards
+        the budget.
 
     {stratify}
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the random candidates. Pass an int for reproducible results. It has no effect if all
+        samples are candidates.
 
     Attributes
     ----------
     {sample_indices_prefix}
 
-    sample_weight_ : ndarray of shape (n_coreset,)
-        Weight of each selected sample: the number (or the total `sample_weight`) of the samples of
-        its class divided by the number of selected samples of its class. The weights are equal
-        within a class, also with `sample_weight`, because the method matches the unweighted mean of
-        the selected samples. They sum to n_samples, or to the total `sample_weight`.
+    {sample_weight_equal}
 
     {sampling_strategy_}
 
@@ -120,15 +139,29 @@ class Herding(BaseCoreset):
         **BaseCoreset._parameter_constraints,
         "kernel": [StrOptions(set(PAIRWISE_KERNEL_FUNCTIONS) - {"precomputed"}), callable, None],
         "kernel_params": [dict, None],
+        "n_candidates": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
+        "init": ["array-like", None],
+        "random_state": ["random_state"],
     }
 
     def __init__(
-        self, coreset_size=0.1, *, kernel=None, kernel_params=None, stratify="proportional"
+        self,
+        coreset_size=0.1,
+        *,
+        kernel=None,
+        kernel_params=None,
+        n_candidates="auto",
+        init=None,
+        stratify="proportional",
+        random_state=None,
     ):
         self.coreset_size = coreset_size
         self.kernel = kernel
         self.kernel_params = kernel_params
+        self.n_candidates = n_candidates
+        self.init = init
         self.stratify = stratify
+        self.random_state = random_state
 
     def _check_params(self, table):
         if self.kernel is None and self.kernel_params:
@@ -136,16 +169,76 @@ class Herding(BaseCoreset):
                 f"kernel_params={self.kernel_params!r} requires a kernel that is not None; the "
                 "linear kernel, kernel=None, has no parameters. Set kernel, or kernel_params=None."
             )
+        if self.kernel == "laplacian":
+            self._check_length()
+        if isinstance(self.n_candidates, Integral) and self.kernel not in ("laplacian", "rbf"):
+            raise ValueError(
+                f"n_candidates={self.n_candidates} requires kernel='laplacian' or 'rbf'; with "
+                f"kernel={self.kernel!r}, all samples are candidates. Set n_candidates='auto'."
+            )
+        if self.init is not None:
+            check_initial(self.init, table.sample_weight, "None")
+
+    def _check_length(self):
+        length = (self.kernel_params or {}).get("length")
+        if set(self.kernel_params or {}) - {"length"}:
+            raise ValueError(
+                f"kernel_params={self.kernel_params!r}, but kernel='laplacian' is "
+                "exp(-|x - z| / length) with Euclidean distances and takes the parameter 'length' "
+                "only. For the kernel exp(-gamma |x - z|_1) of scikit-learn, give the callable "
+                "kernel=lambda x, z: np.exp(-gamma * abs(x - z).sum())."
+            )
+        if length is not None and not (isinstance(length, Real) and 0 < length < np.inf):
+            raise ValueError(
+                f"kernel_params={self.kernel_params!r}, but 'length' must be a positive number, or "
+                "None for the root of the total variance of X."
+            )
+
+    def _check_groups(self, table, groups):
+        if self.init is not None:
+            check_initial_groups(self.init, groups)
+        check_n_candidates(self.n_candidates, groups)
+
+    def _is_random(self):
+        return self.n_candidates is not None and self.kernel in ("laplacian", "rbf")
 
     def _device_work(self, X, groups):
         if self.kernel not in (None, "linear"):
             return f"kernel={self.kernel!r} is computed by the host only; None can run on a GPU"
         return product_work(X, groups)
 
+    def _represent(self, table, groups):
+        if self.kernel == "laplacian":
+            length = (self.kernel_params or {}).get("length")
+            if length is None:
+                length = total_deviation(table.X, table.sample_weight)
+            self.length_ = float(length)
+        return table.X
+
     def _pick(self, X, group):
-        features = gram(X, self.kernel, self.kernel_params, rows=group.rows)
-        picks = herd(features, group.size, group.sample_weight, report=group.report)
+        params = {"length": self.length_} if self.kernel == "laplacian" else self.kernel_params
+        auto = isinstance(self.n_candidates, str)
+        picks = herd(
+            gram(X, self.kernel, params, rows=group.rows),
+            group.size,
+            group.sample_weight,
+            initial=() if self.init is None else initial_positions(self.init, group),
+            n_candidates=n_candidates_for(group.size) if auto else self.n_candidates,
+            seed=group.random_state.randint(2**31 - 1),
+            report=group.report,
+        )
         return Picks(picks, weight=np.ones(len(picks)))
+
+
+def check_n_candidates(n_candidates, groups):
+    """Raise if a group has a budget that is larger than the number of its candidates."""
+    for group in groups:
+        if isinstance(n_candidates, Integral) and n_candidates < group.size:
+            raise ValueError(
+                f"n_candidates={n_candidates} is smaller than the number of samples to "
+                f"select{group.of_the_class}, which is {group.size}. Give a larger number, "
+                "'auto', or None for all samples."
+            )
 
 
 @fill_docstring

@@ -22,7 +22,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset import _models
 from skcoreset._backend import check_device, device_scope, is_lazy, on_device, take, to_numpy
-from skcoreset._budget import Group, allocate, interleave, plain, samples_in_words
+from skcoreset._budget import Group, allocate, interleave, plain, resized, samples_in_words
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import EstimatorMixin, replace_when_fitted, seeded
 from skcoreset._kernels.top_k import top_k
@@ -110,6 +110,12 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
     def _pick(self, represented, group):
         """Select ``group.size`` samples of `group`: `Picks`, or an array of positions in it."""
         raise NotImplementedError
+
+    def _shares(self, represented, groups):
+        """The parts of the budget, in any unit, if they depend on what is represented; else None.
+
+        They replace those of ``stratify="proportional"``, and nothing else.
+        """
 
     # Properties of the method ----------------------------------------------------------------
 
@@ -259,6 +265,9 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         self.device_ = "cpu"
         with naming_columns(table.X, self):
             represented = self._represent(replace(table, progress=progress.share), groups)
+        if self.stratify == "proportional" and not isinstance(self.coreset_size, dict):
+            groups = resized(groups, self._shares(represented, groups))
+            self._check_groups(table, groups)
         seeds = [random_state.randint(2**31 - 1) for _ in groups]
 
         def pick_all(place):
@@ -413,8 +422,7 @@ class BaseModelCoreset(BaseCoreset):
         estimator = self._classifier()
         fitted = _models.is_fitted(estimator)
         name = type(self).__name__
-        if isinstance(estimator, FrozenEstimator) and not fitted:
-            raise ValueError(f"{estimator!r} was frozen before it was fitted. Fit it first.")
+        check_not_frozen_unfitted(estimator)
         self._method(estimator)
         if self.cv is not None and fitted:
             raise ValueError(
@@ -446,23 +454,7 @@ class BaseModelCoreset(BaseCoreset):
                 f"{table.of_positive_weight and ' with samples' + table.of_positive_weight}: "
                 f"{only}."
             )
-        if fitted:
-            if len(estimator.classes_) < 2:
-                raise ValueError(
-                    f"{estimator!r} was fitted with one class, {estimator.classes_[0]!r}; {name} "
-                    "needs at least 2."
-                )
-            unseen = np.setdiff1d(table.classes, estimator.classes_)
-            if len(unseen):
-                raise ValueError(
-                    f"y has labels that the classifier was not fitted with: {unseen.tolist()}. Its "
-                    f"classes are {np.asarray(estimator.classes_).tolist()}."
-                )
-        elif table.weighted and _models.weight_keyword(estimator) is None:
-            raise ValueError(
-                f"sample_weight was given, but {estimator!r} takes no sample_weight in fit. Give "
-                "an estimator that does, or one that is already fitted."
-            )
+        check_classifier(estimator, table, name)
 
     def _fit_estimator(self, table):
         """Set `estimator_`: the classifier itself if it is fitted, else a fitted clone of it."""
@@ -518,6 +510,42 @@ def _folds_of_rows(cv, rows, n_samples):
     position[rows] = np.arange(len(rows))
     folds = [[position[np.asarray(fold)] for fold in split] for split in splits]
     return [tuple(fold[fold >= 0] for fold in split) for split in folds]
+
+
+def check_not_frozen_unfitted(estimator):
+    """Raise if `estimator` is a FrozenEstimator that can be neither used nor fitted."""
+    if isinstance(estimator, FrozenEstimator) and not _models.is_fitted(estimator):
+        raise ValueError(f"{estimator!r} was frozen before it was fitted. Fit it first.")
+
+
+def check_classifier(classifier, table, name):
+    """Raise unless a fitted classifier knows the classes, or another one takes the weights.
+
+    `name` is the class of the sampler, for the error.
+    """
+    if _models.is_fitted(classifier):
+        if len(classifier.classes_) < 2:
+            raise ValueError(
+                f"{classifier!r} was fitted with one class, {classifier.classes_[0]!r}; {name} "
+                "needs at least 2."
+            )
+        unseen = np.setdiff1d(table.classes, classifier.classes_)
+        if len(unseen):
+            raise ValueError(
+                f"y has labels that the classifier was not fitted with: {unseen.tolist()}. Its "
+                f"classes are {np.asarray(classifier.classes_).tolist()}."
+            )
+    else:
+        check_takes_weight(classifier, table)
+
+
+def check_takes_weight(estimator, table):
+    """Raise if sample weights were given, and an unfitted `estimator` takes none."""
+    if table.weighted and _models.weight_keyword(estimator) is None:
+        raise ValueError(
+            f"sample_weight was given, but {estimator!r} takes no sample_weight in fit. Give "
+            "an estimator that does, or one that is already fitted."
+        )
 
 
 def rows_with_weight(table):

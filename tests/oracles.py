@@ -54,16 +54,53 @@ def herding(X, k, weight=None):
     return np.array(picks)
 
 
-def kernel_herding(K, k, weight=None):
-    """Chen et al. 2010 on the whole kernel matrix, without repeats."""
+def laplacian(X, length):
+    """exp(-|x - z| / length), Euclidean, in extended precision."""
+    X = np.asarray(X, dtype=np.longdouble)
+    distances = np.sqrt(((X[:, None, :] - X[None, :, :]) ** 2).sum(axis=2))
+    return np.exp(-distances / length).astype(float)
+
+
+def kernel_herding(K, k, weight=None, initial=()):
+    """Chen et al. 2010 on the whole kernel matrix, without repeats, after the picks `initial`."""
     weight = np.ones(len(K)) if weight is None else weight
     mean = K @ weight / weight.sum()
-    picks = []
-    for t in range(k):
+    picks = list(initial)
+    for t in range(len(picks), k):
         value = 2 * (t + 1) * mean - 2 * K[:, picks].sum(axis=1) - np.diag(K)
         value[picks] = -np.inf
         picks.append(int(value.argmax()))
     return np.array(picks)
+
+
+def coreset_loop(X, y, size, proba, min_trust=0.05, power=0.5, tilted=False):
+    """Coreset of the classes 0, 1, ...: for each class its samples, in order of selection.
+
+    `proba` are the probabilities that a proxy predicts.
+    """
+    n, classes = len(y), range(max(y) + 1)
+    best = [sorted(row)[::-1] for row in proba.tolist()]
+    trust = np.array([round(proba[i, y[i]] / best[i][0], 4) for i in range(n)])
+    unsure = np.array([round(1 - (best[i][0] - best[i][1]), 4) for i in range(n)])
+    tilt = np.ones(n)
+    if tilted:
+        base = min(0.5 + 3 * np.mean([proba[i].argmax() != y[i] for i in range(n)]), 0.8)
+        tilt = base + (1 - base) * unsure / unsure.mean()
+    sizes = largest_remainder(size, [tilt[y == c].sum() for c in classes])
+    length = sum(X[:, j].var() for j in range(X.shape[1])) ** 0.5
+    selected = []
+    for c in classes:
+        mine = [i for i in range(n) if y[i] == c]
+        trusted = [i for i in mine if trust[i] >= min_trust] or mine
+        K = np.array(
+            [[np.exp(-np.linalg.norm(X[i] - X[j]) / length) for j in trusted] for i in trusted]
+        )
+        herded = kernel_herding(
+            K, min(sizes[c], len(trusted)), trust[trusted] ** power * tilt[trusted]
+        )
+        others = sorted(set(mine) - set(trusted), key=lambda i: (-trust[i], i))
+        selected.append([trusted[i] for i in herded] + others[: sizes[c] - len(herded)])
+    return selected
 
 
 def welling(X, k):

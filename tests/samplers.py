@@ -12,6 +12,7 @@ from skcoreset import (
     AreaUnderMargin,
     BlackBoxTeaching,
     ContrastiveActiveLearning,
+    Coreset,
     CoresetClassifier,
     CoresetNystroem,
     CoresetRegressor,
@@ -32,6 +33,7 @@ from skcoreset import (
     Margin,
     Moderate,
     ProbCover,
+    TransformedSampler,
     Uniform,
 )
 
@@ -45,6 +47,8 @@ LABEL_FREE = [
     Moderate(),
     ImportanceSampling(random_state=0),
     ProbCover(n_clusters=2, random_state=0),
+    # Sparse tables are not standardized: the same samples for all containers without "auto" only.
+    Coreset(features=None, random_state=0),
 ]
 WITH_MODEL = [
     LeastConfidence(),
@@ -88,12 +92,18 @@ VARIANTS = [
     CRAIG(gradient="features"),
     GradMatch(regularization=1.0),
     Margin(LogisticRegression(max_iter=1000, C=0.1)),
+    Coreset(
+        min_trust=0.2, trust_power=1, weight_by_uncertainty=True, features=None, random_state=0
+    ),
 ]
 
 META = [
     CoresetClassifier(LogisticRegression(), KCenterGreedy(0.6)),
     CoresetRegressor(sampler=KCenterGreedy(0.6, stratify=None)),
 ]
+
+# Samplers around a sampler, which have no coreset_size of their own.
+META_SAMPLERS = [TransformedSampler("auto", KCenterGreedy(0.6))]
 
 TRANSFORMERS = [GradientEmbedding(), CoresetNystroem(KCenterGreedy(0.5, stratify=None))]
 

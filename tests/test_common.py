@@ -7,6 +7,7 @@ from samplers import (
     HONESTLY_FEWER,
     LABEL_FREE,
     META,
+    META_SAMPLERS,
     SAMPLERS,
     SHORT,
     TRANSFORMERS,
@@ -23,9 +24,11 @@ CHECKED = [clone(s).set_params(coreset_size=0.5) for s in SAMPLERS]
 def expected_failures(estimator):
     """Checks that forbid what is supported on purpose, with the reason."""
     reasons = {}
-    if name_of(estimator) in {name_of(s) for s in LABEL_FREE}:
+    if name_of(estimator) in {name_of(s) for s in LABEL_FREE + META_SAMPLERS}:
         reasons["check_target_type"] = "selects with a continuous y on purpose (regression)"
         reasons["check_samplers_one_label"] = "one class is one group to select from, no error"
+    if name_of(estimator) in {name_of(s) for s in META_SAMPLERS}:
+        reasons["check_samplers_sparse"] = "'auto' standardizes dense features, not sparse ones"
     if name_of(estimator) in {name_of(s) for s in META}:
         why = (
             "a fraction of repeated rows is more rows than that of weighted ones; with a number "
@@ -56,16 +59,17 @@ def collect(generator, estimators):
 
 
 @pytest.mark.parametrize(
-    ("estimator", "check"), collect(sklearn_checks, CHECKED + META + TRANSFORMERS)
+    ("estimator", "check"),
+    collect(sklearn_checks, CHECKED + META_SAMPLERS + META + TRANSFORMERS),
 )
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize(("sampler", "check"), collect(imblearn_checks, CHECKED))
+@pytest.mark.parametrize(("sampler", "check"), collect(imblearn_checks, CHECKED + META_SAMPLERS))
 def test_checks_of_imbalanced_learn(sampler, check):
     check(sampler)
 
 
 def test_nothing_is_left_out():
-    assert {name_of(s) for s in SAMPLERS + META + TRANSFORMERS} == ALL_NAMES
+    assert {name_of(s) for s in SAMPLERS + META_SAMPLERS + META + TRANSFORMERS} == ALL_NAMES

@@ -324,7 +324,8 @@ def test_without_labels_and_with_a_continuous_target(sampler, blobs):
     target = X[:, 0] * 1.5 + 0.1
     got = clone(sampler)
     X_same, target_small = got.fit_resample(X, target)
-    np.testing.assert_array_equal(X_small, X_same)
+    if name_of(sampler) != "Coreset":  # it joins a continuous target to the features
+        np.testing.assert_array_equal(X_small, X_same)
     np.testing.assert_array_equal(target_small, target[got.sample_indices_])
     assert not hasattr(got, "classes_")
     both = np.column_stack([target, -target])

@@ -220,8 +220,11 @@ def test_herding_equals_brute_force(rng):
 def test_kernel_herding_equals_the_loop(kernel, rng):
     X = rng.standard_normal((90, 4))
     w = rng.random(90) + 0.1
-    params = {} if kernel == "linear" else {"gamma": 0.3}
-    K = pairwise_kernels(X, metric=kernel, **params)
+    if kernel == "laplacian":
+        params, K = {"length": 2.5}, oracles.laplacian(X, 2.5)
+    else:
+        params = {} if kernel == "linear" else {"gamma": 0.3}
+        K = pairwise_kernels(X, metric=kernel, **params)
     for weight in (None, w):
         got = Herding(30, kernel=kernel, kernel_params=params).fit(X, sample_weight=weight)
         np.testing.assert_array_equal(got.sample_indices_, oracles.kernel_herding(K, 30, weight))

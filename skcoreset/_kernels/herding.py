@@ -1,12 +1,17 @@
 """Herding (Welling 2009; Chen, Welling & Smola 2010) without repeats."""
 
+import numpy as np
+
 from skcoreset._backend import put, to_numpy
 from skcoreset._kernels.cuda.herding import herding_on
+from skcoreset._kernels.threads import threads
 
-__all__ = ["herd"]
+__all__ = ["herd", "n_candidates_for"]
+
+FEWEST, MOST, PER_PICK = 20_000, 100_000, 20
 
 
-def herd(gram, size, weight, *, report=None):
+def herd(gram, size, weight, *, initial=(), n_candidates=None, seed=0, report=None):
     """Select rows whose mean feature vector approximates the weighted mean of all.
 
     With feature vectors phi and their mean mu, pick t + 1 is the row nearest to
@@ -17,8 +22,17 @@ def herd(gram, size, weight, *, report=None):
     ----------
     gram : object of :func:`skcoreset._kernels.kernels.gram`
     size : int
+        Number of picks, including those of `initial`.
     weight : array of shape (n,), float64
-        Weight of each row in the mean.
+        Weight of each row in the mean. Rows of weight 0 are not picked, except by `initial`.
+    initial : sequence of int
+        Positions of the first picks, in order.
+    n_candidates : int, optional
+        If there are more rows of positive weight, and the kernel is a function of the distance,
+        the rows are picked from a random sample of so many rows, which also estimates the mean; see
+        :class:`skcoreset._kernels.kernel_sample.KernelSample`. It is at least `size`.
+    seed : int
+        Of that sample. The sample depends on the values of the rows, not on their order.
     report : callable, optional
         Called with the number of picks after each pick.
 
@@ -33,20 +47,44 @@ def herd(gram, size, weight, *, report=None):
     matrix), and differences for the rows that tie up to the rounding of the product. With a kernel,
     the whole kernel matrix once for the mean. Memory: a few vectors of n.
     """
-    on_gpu = herding_on(gram)
-    if on_gpu is not None:
-        return on_gpu.herd(size, weight, report)
+    initial = np.asarray(initial, dtype=np.int64)
+    some = n_candidates is not None and gram.can_sample
+    if some and n_candidates < np.count_nonzero(to_numpy(weight)):
+        with threads(gram.device == "cpu") as each:
+            sample = gram.sample(weight, n_candidates, seed, each)
+            return sample.herd(size, initial, report)
     xp = gram.xp
     mean, scale = gram.mean_feature(weight)
-    total = 0 * mean
-    cost = xp.asarray(gram.diagonal, copy=True)  # picked rows: inf
-    picks = []
+    total, cost = _start(gram, weight, initial, mean)
+    if len(initial) and report is not None:
+        report(len(initial))
+    on_gpu = herding_on(gram)
+    if on_gpu is not None:
+        return on_gpu.herd(size, initial, mean, scale, total, cost, report)
+    picks = [xp.asarray(initial, device=gram.device)]
     # Positions stay arrays, as an int would synchronize the host with a GPU for each pick.
-    for step in range(size):
+    for step in range(len(initial), size):
         pick = gram.best(step, mean, scale, total, cost)
         total = total + gram.feature(pick)
         put(cost, pick, xp.inf)
         picks.append(pick)
         if report is not None:
-            report(len(picks))
+            report(step + 1)
     return to_numpy(xp.concat(picks))
+
+
+def _start(gram, weight, initial, mean):
+    """Sum of the features of the `initial` picks; diagonal of the kernel, infinite if excluded."""
+    xp, total = gram.xp, 0 * mean
+    weight = xp.asarray(weight, device=gram.device)
+    cost = xp.where(weight > 0, gram.diagonal, xp.inf)
+    for position in initial:
+        pick = xp.asarray([position], device=gram.device)
+        total = total + gram.feature(pick)
+        put(cost, pick, xp.inf)
+    return total, cost
+
+
+def n_candidates_for(size):
+    """The number of candidates for `size` picks with which herding is fast and nearly exact."""
+    return max(FEWEST, min(MOST, PER_PICK * size), 2 * size)

@@ -1,19 +1,24 @@
 """Kernels between the rows of one table, and means in their feature space, for herding."""
 
+from functools import cached_property
 from numbers import Real
 
 import numpy as np
 from scipy import sparse
 from sklearn.metrics.pairwise import pairwise_kernels
 
-from skcoreset._backend import block_slices, is_foreign
+from skcoreset._backend import block_slices, is_foreign, to_numpy
 from skcoreset._kernels.distances import Euclidean
+from skcoreset._kernels.kernel_sample import KernelSample, symmetric_sums
+from skcoreset._kernels.radial import Radial
 from skcoreset._kernels.stored_rows import TIE, StoredRows
+from skcoreset._kernels.threads import threads
 
-__all__ = ["gram"]
+__all__ = ["gram", "total_deviation"]
 
 # Values of the RBF kernel with a larger error are computed from differences of rows.
 KERNEL_ERROR = 2.0**-45
+SMALL = 2000  # fewer rows are not worth a thread
 
 
 class Gram(StoredRows):
@@ -21,6 +26,8 @@ class Gram(StoredRows):
 
     The shift changes no pick of herding.
     """
+
+    can_sample = False
 
     def __init__(self, X, rows=None):
         super().__init__(X, rows)
@@ -60,64 +67,84 @@ class Gram(StoredRows):
 
 
 class KernelGram(StoredRows):
-    """A kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`, or a callable.
+    """A kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`, "laplacian", or a callable.
 
-    Only for NumPy arrays and scipy.sparse. A feature vector is represented by its kernel values
+    "laplacian" is ``exp(-d / length)`` with the Euclidean distance d. This kernel and "rbf" are
+    `radial`, and work on arrays of a device. A feature vector is represented by its kernel values
     with all rows, so sums and means of feature vectors are those of columns of the kernel matrix.
-    Values are computed in float64. The value of a pair does not depend on the block: "rbf" computes
-    distances from differences of rows if products would lose their digits.
+    Values are computed in float64. The value of a pair does not depend on the block: distances are
+    computed from differences of rows if products would lose their digits.
     """
 
     def __init__(self, X, kernel, params, rows=None):
         super().__init__(X, rows, may_copy=False)
-        if is_foreign(X):
+        self.kernel, self.params = kernel, params or {}
+        self.radial = _radial(X, kernel, self.params)
+        if is_foreign(X) and self.radial is None:
             raise TypeError(
                 f"kernel={kernel!r} works on NumPy arrays, data frames and scipy.sparse; "
-                f"on {self.xp.__name__} arrays use kernel=None."
+                f"on {self.xp.__name__} arrays use None, 'laplacian' or 'rbf'."
             )
-        self.kernel, self.params = kernel, params or {}
-        self.euclidean = None
-        gamma = self.params.get("gamma")
-        if kernel == "rbf" and isinstance(gamma, Real | None) and set(self.params) <= {"gamma"}:
-            self.gamma = 1 / self.terms if gamma is None else float(gamma)
-            self.euclidean = Euclidean(X, rows, in_float64=True)
-        self.diagonal = np.concatenate(
-            [np.diagonal(self.block(b, b)) for b in block_slices(self.n, 2**15)]
-        )
+
+    @property
+    def can_sample(self):
+        """Whether `sample` takes this kernel."""
+        return self.radial is not None and (self.radial.gamma is None or self.radial.gamma > 0)
+
+    def sample(self, weight, size, seed, each):
+        """`KernelSample` of `size` rows."""
+        weight = to_numpy(weight)
+        return KernelSample(*self.created_from, self.radial, weight, size, seed, each)
+
+    @cached_property
+    def euclidean(self):
+        return Euclidean(*self.created_from, in_float64=True)
+
+    @cached_property
+    def diagonal(self):
+        if self.radial is not None:
+            return self.vector(1.0, self.xp.float64)
+        return np.concatenate([np.diagonal(self.block(b, b)) for b in block_slices(self.n, 2**15)])
 
     def block(self, columns, rows):
-        if self.euclidean is not None:
-            K = self._rbf(columns, rows)
-        else:
+        if self.radial is None:
             left, right = self.fetch_float64(columns), self.fetch_float64(rows)
             K = pairwise_kernels(left, right, metric=self.kernel, **self.params)
             K = np.asarray(K.toarray() if sparse.issparse(K) else K, dtype=np.float64)
-        return self._finite(K, columns, rows, f"kernel={self.kernel!r}")
+            return self._finite(K, columns, rows, f"kernel={self.kernel!r}")
+        if self.radial.gamma is None:
+            return self.radial.of_distances(self.euclidean.distances(columns, rows))
+        return self._rbf(columns, rows)
 
     def _rbf(self, columns, rows):
+        xp, gamma = self.xp, self.radial.gamma
         squares = self.euclidean.approximate_block(columns, rows)
         largest = 2 * self.euclidean.rounding * self.euclidean.most_square
-        if abs(self.gamma) * largest > KERNEL_ERROR:
+        if abs(gamma) * largest > KERNEL_ERROR:
             # The bound is that of the largest kernel value within the error of the squared
             # distance, as the error may exceed the squared distance.
             error = self.euclidean.pair_error_bounds(columns, rows)
-            most = np.clip(squares - np.sign(self.gamma) * error, 0, None)
-            most *= -self.gamma
-            error *= abs(self.gamma)
-            inexact = error * np.exp(most, out=most) > KERNEL_ERROR
-            left, right = np.nonzero(inexact)
-            every = np.arange(self.n)
+            most = xp.clip(squares - np.sign(gamma) * error, min=0)
+            error *= abs(gamma)
+            inexact = error * self.radial.of_squares(most) > KERNEL_ERROR
+            left, right = xp.nonzero(inexact)
+            every = xp.arange(self.n, device=self.device)
             exact = self.euclidean.exact_pairs(every[columns][left], every[rows][right])
             squares[inexact] = exact
-        squares *= -self.gamma
-        return np.exp(squares, out=squares)
+        return self.radial.of_squares(squares)
 
     def feature(self, at):
-        return self.block(at, slice(None))[0]
+        return self.block(at, slice(0, self.n))[0, :]
 
     def mean_feature(self, weight):
-        """As in :class:`Gram`. Cost: all n x n kernel values, in blocks."""
-        weight = weight / weight.max()
+        """As in :class:`Gram`. Cost: n x n kernel values, half of them if the kernel is radial."""
+        xp = self.xp
+        weight = xp.asarray(weight, dtype=xp.float64, device=self.device)
+        weight = weight / xp.max(weight)
+        if self.radial is not None:
+            with threads(self.device == "cpu" and self.n > SMALL) as each:
+                mean = symmetric_sums(self.block, weight, each) / xp.sum(weight)
+            return mean, mean
         blocks = block_slices(self.n, 3 * 8 * self.n, most_bytes=2**26)
         values = [self.block(block, slice(None)) @ weight for block in blocks]
         mean = np.concatenate(values) / weight.sum()
@@ -125,11 +152,22 @@ class KernelGram(StoredRows):
 
     def best(self, step, mean, size, total, cost):
         """As in :class:`Gram`. Values tie if they differ by less than `TIE` times the summands."""
+        xp = self.xp
         gain = 2 * ((step + 1) * mean - total) - cost
-        open_ = np.isfinite(cost)
         width = TIE * (2 * (step + 1) * size + 2 * abs(total) + abs(self.diagonal))
-        least = (gain - width)[open_].max()
-        return np.flatnonzero(open_ & (gain + width >= least))[:1]
+        best = gain + width >= xp.max(gain - width)
+        return xp.argmax(xp.astype(best, xp.int8), keepdims=True)
+
+
+def _radial(X, kernel, params):
+    """`Radial` of the kernel, or None if it is no function of the distance."""
+    if kernel == "laplacian":
+        length = params.get("length")
+        return Radial(length=float(total_deviation(X) if length is None else length))
+    gamma = params.get("gamma")
+    if kernel == "rbf" and isinstance(gamma, Real | None) and set(params) <= {"gamma"}:
+        return Radial(gamma=1 / X.shape[1] if gamma is None else float(gamma))
+    return None
 
 
 def gram(X, kernel=None, params=None, rows=None):
@@ -137,3 +175,18 @@ def gram(X, kernel=None, params=None, rows=None):
     if kernel is None or kernel == "linear":
         return Gram(X, rows)
     return KernelGram(X, kernel, params, rows)
+
+
+def total_deviation(X, weight=None):
+    """Root of the sum of the (weighted) variances of the features; 1 if all rows are equal."""
+    rows = StoredRows(X)
+    rows.center()
+    if sparse.issparse(X):
+        rows.shift_sparse()
+    if weight is None:
+        weight = rows.vector(1.0, rows.xp.float64)
+    weight = rows.xp.asarray(weight, device=rows.device)
+    weight = weight / rows.xp.max(weight)
+    mean, _ = rows.mean(weight)
+    squares = rows.squared_distances_to(slice(0, rows.n), mean)
+    return float(weight @ squares / rows.xp.sum(weight)) ** 0.5 or 1.0

@@ -13,6 +13,12 @@ from skcoreset._models._gradient_factors import (
     last_layer_input,
 )
 from skcoreset._models._input_gradients import DecisionFunction, is_linear
+from skcoreset._models._proxy import (
+    KernelLogisticRegression,
+    KernelRidgeRegression,
+    cross_val_targets,
+    stratified_splits,
+)
 from skcoreset._models._response import (
     HasMethodsOnceFitted,
     classifier_input,
@@ -39,11 +45,14 @@ __all__ = [
     "BisectionCandidates",
     "DecisionFunction",
     "HasMethodsOnceFitted",
+    "KernelLogisticRegression",
+    "KernelRidgeRegression",
     "Response",
     "SearchParameters",
     "check_prediction_budget",
     "classifier_input",
     "cross_val_response",
+    "cross_val_targets",
     "default_classifier",
     "default_classifier_to_record",
     "fit_with_weight",
@@ -62,5 +71,6 @@ __all__ = [
     "recording_method",
     "response_method",
     "response_values",
+    "stratified_splits",
     "weight_keyword",
 ]

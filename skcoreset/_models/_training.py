@@ -33,6 +33,7 @@ from skcoreset._models._response import (
 __all__ = [
     "Response",
     "default_classifier_to_record",
+    "fit_unconverged",
     "record_training",
     "recording_method",
     "squared_input_norms",
@@ -278,7 +279,7 @@ def _record_warm_start(model, X, y, record, n_epochs, first_stages, sample_weigh
     else:
         model.set_params(max_iter=1)
         for epoch in range(n_epochs):
-            _fit_one_step(model, X, y, weight)
+            fit_unconverged(model, X, y, weight)
             _record_response(record, model, X, np.arange(len(y)), epoch)
 
 
@@ -315,12 +316,13 @@ def _convergence_warning_expected():
                 filters.remove(_FILTER)
 
 
-def _fit_one_step(model, X, y, weight):
+def fit_unconverged(model, X, y, weight):
+    """Fit `model` in place, without a ConvergenceWarning; `weight` are keyword arguments."""
     # If warnings are errors, another thread may restore the filters of a time before ours was set.
     # The error leaves the model unchanged, so that the step can be repeated.
     for _ in range(10):
         try:
-            with _convergence_warning_expected():  # a single iteration does not converge
+            with _convergence_warning_expected():
                 return model.fit(X, y, **weight)
         except ConvergenceWarning as error:
             warning = error

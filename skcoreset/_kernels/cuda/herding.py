@@ -25,20 +25,22 @@ class Herding:
         self.gram, self.launch = gram, launch
         self.table = RowsOnDevice(gram, gram.dtype, as_they_are=True)
 
-    def herd(self, size, weight, report):
+    def herd(self, size, initial, mean, size_of, total, cost, report):
         gram, xp, n = self.gram, self.gram.xp, self.gram.n
         d, n_blocks = gram.X.shape[1], blocks_of(n)
-        mean, size_of = map(xp.ascontiguousarray, gram.mean_feature(weight))
-        total, target, scale = 0 * mean, 1 * mean, 1 * size_of
-        middle = total + gram.middle
-        cost = xp.asarray(gram.diagonal, copy=True)  # picked rows: inf
+        mean, size_of, total = map(xp.ascontiguousarray, (mean, size_of, total))
+        n_initial = len(initial)
+        target = (n_initial + 1) * mean - total
+        scale = (n_initial + 1) * size_of + abs(total)
+        middle = 0 * mean + gram.middle
         gain = gram.vector(0.0, xp.float64)
         best = xp.empty((n_blocks, 2), dtype=xp.float64, device=gram.device)
         picks = xp.empty(size, dtype=xp.int64, device=gram.device)
+        picks[:n_initial] = xp.asarray(initial, device=gram.device)
         lanes = lanes_of(d, gram.itemsize)
         X, positions, some = self.table.arguments[:3]
         table = X, positions, some, middle
-        for step in range(size):
+        for step in range(n_initial, size):
             self.launch(
                 *("gains", n_blocks, THREADS, *table, n, d, lanes, target, cost, gain, best)
             )

@@ -1,0 +1,265 @@
+"""Kernel herding among a random sample of the rows, towards the mean embedding of all rows."""
+
+import numpy as np
+import sklearn
+from scipy import linalg, sparse
+
+from skcoreset._backend import put, row_products, to_numpy
+from skcoreset._kernels.distances import Euclidean
+from skcoreset._kernels.stored_rows import TIE, StoredRows
+from skcoreset._kernels.top_k import top_k
+
+__all__ = ["KernelSample", "draw", "random_numbers"]
+
+LANDMARKS = 1000
+RIDGE = 1e-3  # is added to the diagonal of the kernel matrix of the landmarks
+SIDES = 256, 512  # of a block of kernel values, which stays in the cache
+# The first picks are made one by one, and the later ones in rounds, from a pool of n / POOL rows.
+ONE_BY_ONE, ROUND, POOL = 64, 8, 8
+
+
+class KernelSample:
+    """Rows of a table, the kernel between them, and the mean embedding of all rows at each of them.
+
+    The kernel is a function of the squared distance. Squared distances are products of shifted rows
+    in float64, kernel values are computed from them in float32, and sums of these in float64. So
+    the last digits of the products, which depend on blocks and threads, hardly ever change a kernel
+    value. Squared distances below the rounding error of the products are set to that error.
+
+    Parameters
+    ----------
+    X : array or csr of shape (n_rows, n_features)
+    rows : ndarray of int or None
+        Positions of all rows that are used; None: those of the table.
+    radial : object of :class:`skcoreset._kernels.radial.Radial`
+    weight : ndarray of float64
+        Weight of each of them in the mean.
+    size : int
+        Number of rows in the sample, less than there are positive weights.
+    seed : int
+    each : callable
+        As of :func:`skcoreset._kernels.threads.threads`.
+
+    Attributes
+    ----------
+    at : ndarray of shape (size,)
+        Positions of the sample among the rows that are used, ascending.
+    mean : array of shape (size,), float64
+        Mean embedding of all rows at each row of the sample.
+    """
+
+    def __init__(self, X, rows, radial, weight, size, seed, each):
+        self.all, self.radial, self.n, self.each = StoredRows(X, rows, False), radial, size, each
+        self.xp, self.device = self.all.xp, self.all.device
+        drawn, share = draw(weight, random_numbers(self.all, seed, each), size)
+        order = np.argsort(drawn)
+        self.at, share = drawn[order], share[order] / share.sum()
+        landmarks = np.sort(np.argsort(order)[:LANDMARKS])  # the rows that were drawn first
+        memory = sklearn.get_config()["working_memory"] * 2**20
+        self.dense = not sparse.issparse(X) or size * X.shape[1] * 8 <= memory / 2
+        numbers = self.at if rows is None else rows[self.at]
+        if sparse.issparse(X):
+            X, numbers = self._dense(X[numbers]), None
+        table = Euclidean(X, numbers, in_float64=True)
+        self.middle = table.middle
+        self.least = 16 * table.rounding * table.most_square * radial.unit**2
+        self.points = self._points_of(table.fetch(slice(0, size)))
+        self.mean = self._sums(self._calibrated(share, landmarks, weight / weight.sum()))
+
+    def _dense(self, rows):
+        return rows.toarray() if sparse.issparse(rows) and self.dense else rows
+
+    def _on_device(self, values):
+        return self.xp.asarray(values, device=self.device)
+
+    def points_at(self, at):
+        """The rows at positions `at` of all rows, as `kernel` takes them."""
+        return self._points_of(self._dense(self.all.fetch_float64(at)) - self.middle)
+
+    def _points_of(self, rows):
+        """Points ``(-2 x, 1, |x|^2)`` of shifted rows: right factors of squared distances."""
+        rows = rows * self.radial.unit
+        if sparse.issparse(rows):
+            squares = np.asarray(rows.multiply(rows).sum(axis=1)).reshape(-1, 1)
+            return sparse.hstack([-2 * rows, np.ones_like(squares), squares], format="csr")
+        squares = row_products(rows, rows)[:, None]
+        return self.xp.concat([-2 * rows, self.xp.ones_like(squares), squares], axis=1)
+
+    def kernel(self, left, right):
+        """Kernel of the points `left` and `right`, (len(left), len(right)), float32."""
+        parts = [-0.5 * left[:, :-2], left[:, -1:], left[:, -2:-1]]
+        if sparse.issparse(left):
+            squares = (sparse.hstack(parts, format="csr") @ right.T).toarray()
+        else:
+            squares = self.xp.concat(parts, axis=1) @ right.T
+        return self.radial.single(squares, self.least)
+
+    def _calibrated(self, share, landmarks, weight):
+        """Weights of the sample: `share`, changed for the landmarks.
+
+        With these weights, the mean embedding of the sample is that of all rows at the landmarks.
+        """
+        points = self._some(landmarks)
+        of_sample, of_all = self._on_device(share), self._on_device(weight)
+
+        def sums_of_all(block):
+            return of_all[block] @ self._kernel64(self.points_at(block), points)
+
+        def sums_of_sample(block):
+            return of_sample[block] @ self._kernel64(self.points[block], points)
+
+        # Blocks of a fixed size, as sums over blocks depend on it.
+        most = max(1, min(1024, 2**20 // self.all.terms))
+        wrong = sum(self.each(sums_of_all, blocks_of(self.all.n, most)))
+        wrong = wrong - sum(self.each(sums_of_sample, blocks_of(self.n, most)))
+        K = to_numpy(self._kernel64(points, points))
+        K = K + RIDGE * np.eye(len(K))
+        share = share.copy()
+        share[landmarks] += linalg.solve(K, to_numpy(wrong), assume_a="pos")
+        return self._on_device(share)
+
+    def _kernel64(self, left, right):
+        return self.xp.astype(self.kernel(left, right), self.xp.float64)
+
+    def _some(self, at):
+        """The points at positions `at`, an array, of the sample."""
+        if sparse.issparse(self.points):
+            return self.points[at]
+        return self.xp.take(self.points, self._on_device(at), axis=0)
+
+    def _sums(self, weight):
+        """``sum_j weight_j k(x_i, x_j)`` of each row of the sample, float64."""
+        return symmetric_sums(
+            lambda rows, columns: self._kernel64(self.points[rows], self.points[columns]),
+            weight,
+            self.each,
+        )
+
+    def herd(self, size, initial, report=None):
+        """Positions of the picks among all rows; those of `initial` come first.
+
+        In a round, the sums of kernel values are kept up to date for the rows of the pool only.
+        """
+        xp, step = self.xp, len(initial)
+        total, every = 0 * self.mean, xp.arange(self.n, device=self.device)
+        is_open, picks = self._on_device(~np.isin(self.at, initial)), []
+        for block in blocks_of(step, SIDES[0]):
+            total = self._added(total, self.points_at(initial[block]))
+        while step < size:
+            in_round = 1 if step < ONE_BY_ONE else min(ROUND, size - step)
+            pool, points = every, self.points
+            if in_round > 1:
+                gain = xp.where(is_open, (step + 1) * self.mean - total, -xp.inf)
+                pool = xp.sort(top_k(gain, max(ROUND, self.n // POOL)))
+                points = self._some(pool)
+            mean, of_pool, free = (xp.take(x, pool) for x in (self.mean, total, is_open))
+            new = []
+            for at in range(step + 1, step + 1 + in_round):
+                gain = xp.where(free, at * mean - of_pool, -xp.inf)
+                width = TIE * (at * mean + of_pool + 1)
+                best = gain + width >= xp.max(gain - width)
+                pick = xp.argmax(xp.astype(best, xp.int8), keepdims=True)  # the first
+                put(free, pick, False)
+                new.append(xp.take(pool, pick))
+                if in_round > 1:
+                    of_pool = of_pool + self.kernel(self._some(new[-1]), points)[0, :]
+            new = xp.concat(new)
+            put(is_open, new, False)
+            total = self._added(total, self._some(new))
+            picks.append(new)
+            step += in_round
+            if report is not None:
+                report(step)
+        new = to_numpy(xp.concat(picks)) if picks else np.empty(0, dtype=np.int64)
+        return np.concatenate([initial, self.at[new]])
+
+    def _added(self, total, new):
+        """`total` plus the kernel of the points `new`."""
+
+        def of_block(block):
+            return self.xp.sum(self.kernel(new, self.points[block]), axis=0, dtype=self.xp.float64)
+
+        return total + self.xp.concat(list(self.each(of_block, blocks_of(self.n, 2048))))
+
+
+def symmetric_sums(block, weight, each):
+    """Product of a symmetric matrix and `weight`, of which `block` gives the upper blocks.
+
+    Parameters
+    ----------
+    block : callable
+        ``block(rows, columns)`` is a block of the matrix, float64; both are slices.
+    weight : array of shape (n,), float64
+    each : callable
+    """
+    n, total = weight.shape[0], 0 * weight
+
+    def upper(rows):
+        sums = 0 * weight
+        for columns in blocks_of(n, SIDES[1], rows.start):
+            K = block(rows, columns)
+            sums[rows] += K @ weight[columns]
+            right = max(columns.start, rows.stop)
+            sums[right : columns.stop] += weight[rows] @ K[:, right - columns.start :]
+        return sums[rows.start :]
+
+    bands = blocks_of(n, SIDES[0])
+    for rows, sums in zip(bands, each(upper, bands), strict=True):
+        total[rows.start :] += sums
+    return total
+
+
+def blocks_of(n, most, start=0):
+    """Slices of at most `most` positions."""
+    return [slice(a, min(a + most, n)) for a in range(start, n, most)]
+
+
+def random_numbers(rows, seed, each=map):
+    """Numbers in (0, 1], one for each row, that depend on its values and `seed`, not on its place.
+
+    A number is a hash of the values that are not zero. Copies of a row get different numbers.
+    """
+    columns = _mixed(np.arange(rows.terms, dtype=np.uint64) + _mixed(np.uint64([seed])))
+
+    def of_block(block):
+        values = to_numpy(rows.fetch_float64(block))
+        if sparse.issparse(values):
+            hashes = _hashes(values.data, columns[values.indices])
+            sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(hashes, dtype=np.uint64)])
+            return np.diff(sums[values.indptr])
+        return _hashes(np.ascontiguousarray(values), columns).sum(axis=1, dtype=np.uint64)
+
+    blocks = blocks_of(rows.n, max(1, 2**17 // rows.terms))
+    hashes = _mixed(np.concatenate(list(each(of_block, blocks))))
+    order = np.argsort(hashes, kind="stable")
+    place, ordered = np.arange(rows.n, dtype=np.uint64), hashes[order]
+    first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    copies = place - np.maximum.accumulate(np.where(first, place, 0))
+    hashes[order] = _mixed(ordered + copies)
+    return ((hashes >> np.uint64(11)) + 1) * 2.0**-53
+
+
+def _hashes(values, columns):
+    hashes = values.view(np.uint64) ^ columns
+    hashes *= np.uint64(0x9E3779B97F4A7C15)
+    hashes ^= hashes >> np.uint64(32)
+    hashes[values == 0] = 0
+    return hashes
+
+
+def _mixed(x):
+    """The finalizer of the generator splitmix64 (Steele, Lea & Flood 2014)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def draw(weight, numbers, size):
+    """Priority sampling (Duffield, Lund & Thorup 2007) of `size` rows, and their weights.
+
+    Sums that are weighted by these are unbiased estimates of the sums over all rows. The rows are
+    those with the largest ratio of `weight` and `numbers`, in descending order of the ratio.
+    """
+    ratio = weight / numbers
+    drawn = top_k(ratio, size + 1)
+    return drawn[:-1], np.maximum(weight[drawn[:-1]], ratio[drawn[-1]])

@@ -207,6 +207,8 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
     array([0.96, 0.04, 0.01, 0.99, 0.06, 0.01])
     """
 
+    _purposes = ("labeling",)
+
     _parameter_constraints = {
         **BaseModelCoreset._parameter_constraints,
         "max_iter": [Interval(Integral, 1, None, closed="left")],

@@ -17,14 +17,14 @@ from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._baseline import Uniform
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import EstimatorMixin, replace_when_fitted
-from skcoreset._nested import needs_classes, resampling_steps, select, takes_weight
+from skcoreset._nested import needs_classes, purposes, resampling_steps, select, takes_weight
 from skcoreset._validation import check_finite_target, check_table
 from skcoreset._warnings import warn
 
@@ -50,14 +50,16 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
         "estimator": [_models.HasMethodsOnceFitted(["fit", "predict"]), None],
         "sampler": [HasMethods("fit_resample"), None],
         "use_weights": [StrOptions({"auto"}), "boolean"],
+        "weight_scale": [StrOptions({"mean", "total"})],
     }
 
     _defaults = {"estimator": "_estimator", "sampler": "_sampler"}
 
-    def __init__(self, estimator=None, sampler=None, *, use_weights="auto"):
+    def __init__(self, estimator=None, sampler=None, *, use_weights="auto", weight_scale="mean"):
         self.estimator = estimator
         self.sampler = sampler
         self.use_weights = use_weights
+        self.weight_scale = weight_scale
 
     @_fit_context(prefer_skip_nested_validation=False)
     @fill_docstring
@@ -73,7 +75,7 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
 
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights. They are passed to the sampler, and the estimator is fitted with the
-            weights of the coreset, see `use_weights`.
+            weights of the coreset, see `use_weights` and `weight_scale`.
 
         Returns
         -------
@@ -120,16 +122,50 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
                 f"use_weights=True, but {sampler!r} has no sample_weight_. Use a sampler of "
                 "skcoreset, or set use_weights to 'auto' or False."
             )
-        if auto and keyword is None and _matter(weight):
+        if auto and keyword is None and _differ(weight, _SLIGHT if sample_weight is None else 0):
             warn(
                 f"The fit method of {estimator!r} does not support sample_weight, so the weights "
                 "of the coreset are not used. Set use_weights=False to silence this warning."
             )
+        self._check_kept(y, y_small, sample_weight)
+        self._check_purpose(sampler, y, y_small)
         if keyword is None:
             weight = None
-        self._check_kept(y, y_small, sample_weight)
+        elif weight is not None:
+            weight = self._scaled(weight, sampler)
+        if auto and weight is not None and np.all(weight == 1):
+            weight = None  # an estimator may treat weights of 1 and no weights differently
         self.sampler_ = sampler
         self.estimator_ = _models.fit_with_weight(estimator, X_small, y_small, weight)
+
+    def _scaled(self, weight, sampler):
+        """The weights of the coreset, as `weight_scale` says."""
+        if self.weight_scale == "total":
+            return weight
+        weight = np.asarray(weight, dtype=np.float64)
+        if not np.sum(weight) > 0:
+            raise ValueError(
+                "weight_scale='mean' divides the weights by their mean, but the weights of "
+                f"{sampler!r} have the mean {np.mean(weight):.6g}. Use weight_scale='total'."
+            )
+        weight = weight / np.mean(weight)
+        return np.ones_like(weight) if not _differ(weight) else weight
+
+    def _check_purpose(self, sampler, y, y_small):
+        """Warn if a small coreset was selected by a method that is not for training."""
+        found = purposes(sampler)
+        if found is None or "training" in found:
+            return
+        if 10 * _num_samples(y_small) >= 7 * _num_samples(y):
+            return  # the samples that are left out are few, whichever they are
+        warn(
+            f"{type(self).__name__} fits its estimator on the coreset of {sampler!r}, which "
+            f"selects samples for {' and '.join(found)}. An estimator that is fitted on few of "
+            "these samples is often less accurate than one that is fitted on random samples. Use "
+            "a sampler for training, such as Coreset, FacilityLocation or Herding. To fit an "
+            "estimator on these samples without this warning, pass the output of fit_resample to "
+            "its fit method."
+        )
 
     def _sampler(self):
         return Uniform(random_state=0) if self.sampler is None else self.sampler
@@ -191,7 +227,7 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
     Pipeline of scikit-learn, which does not support samplers as steps. In
     :func:`~sklearn.model_selection.cross_validate`, the coreset of each split is selected from the
     training samples only. In :class:`~sklearn.model_selection.GridSearchCV`, the parameters can
-    include ``sampler__coreset_size`` and ``sampler`` itself.
+    include ``sampler__coreset_size``, `weight_scale`, and `sampler` itself.
 
     Parameters
     ----------
@@ -205,6 +241,8 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
         imbalanced-learn that ends in a sampler. If None, ``Uniform(random_state=0)`` is used.
 
     {use_weights}
+
+    {weight_scale}
 
     Attributes
     ----------
@@ -232,6 +270,13 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
     are the indices of its steps that resample. A sampler without `sample_indices_` must return
     rows of `X`: samplers that generate samples (SMOTE, ClusterCentroids) raise an error. A
     Pipeline with several steps that resample has no weights.
+
+    A warning is raised if the sampler is not for training and selects less than 70 % of the
+    samples. :class:`LeastConfidence`, :class:`Entropy`, :class:`Margin`, :class:`DeepFool` and
+    :class:`ContrastiveActiveLearning` select samples to label; :class:`Forgetting`, :class:`EL2N`,
+    :class:`GraNd`, :class:`AreaUnderMargin` and :class:`DataMap` are for cleaning, that is, for
+    excluding or checking a part of the samples. For a Pipeline, its last step that resamples
+    decides. There is no warning about samplers of other packages.
 
     A Pipeline supports weights if its last step does; a parameter search, RFE and
     TransformedTargetRegressor if the inner estimator does; voting and stacking if all inner
@@ -363,6 +408,8 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
 
     {use_weights}
 
+    {weight_scale}
+
     Attributes
     ----------
     estimator_ : regressor
@@ -441,6 +488,13 @@ def _labels(y):
     return y.argmax(axis=1) if (np.count_nonzero(y, axis=1) == 1).all() else None
 
 
-def _matter(weight):
-    """Whether the weights differ, so that a fit without them can give another model."""
-    return weight is not None and not np.allclose(weight, weight[0], atol=0.0)
+# Weights that differ because the budget of each class is an integer raise no warning.
+_SLIGHT = 0.05
+
+
+def _differ(weight, share=0):
+    """Whether more than `share` of the total weight must move to make all weights equal."""
+    if weight is None:
+        return False
+    moved = np.abs(weight - np.mean(weight)).sum() / 2
+    return moved > (share + 1e-8) * np.abs(weight).sum()

@@ -143,6 +143,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     }
 
     _needs = "proba"
+    _purposes = ("labeling",)
 
     def __init__(
         self,

@@ -171,9 +171,22 @@ PARAGRAPHS = {
     "use_weights": """
         use_weights : "auto" or bool, default="auto"
             Whether `estimator` is fitted with the weights of the coreset. "auto" passes them if
-            the `fit` method of `estimator` supports `sample_weight`; otherwise the estimator is
-            fitted without weights, with a warning if the weights are not all equal. True raises
-            an error if the weights cannot be passed. False never passes them.
+            the `fit` method of `estimator` supports `sample_weight`, unless all weights are 1.
+            Otherwise the estimator is fitted without weights, with a warning if the weights
+            differ: if more than 5 % of their sum would have to be moved from some samples to
+            others to make them equal, or, if `sample_weight` is given, if they differ at all.
+            True passes the weights also if all are 1, and raises an error if they cannot be
+            passed. False never passes them.
+        """,
+    "weight_scale": """
+        weight_scale : {"mean", "total"}, default="mean"
+            Scale of the weights that are passed to `estimator`. "mean" divides the weights of the
+            coreset by their mean, so that they average 1: `estimator` is regularized as without
+            weights. "total" passes ``sampler_.sample_weight_`` as it is: with most samplers, these
+            weights sum to the number (or the total `sample_weight`) of all samples. For n samples
+            and a coreset of k, this is like "mean" with C multiplied by n / k in
+            :class:`~sklearn.svm.SVC` and :class:`~sklearn.linear_model.LogisticRegression`. Include
+            both values in a parameter search, see :doc:`/user_guide/weights`.
         """,
     # Fitted attributes of samplers -----------------------------------------------------------
     "sample_indices_": """

@@ -31,6 +31,7 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
         "random_state": ["random_state"],
     }
 
+    _purposes = ("cleaning",)
     _harder = 1  # whether a larger score is a harder sample (1) or an easier one (-1)
     _stages = "spaced"  # of boosting and forests; "first": early in training
 

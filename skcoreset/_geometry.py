@@ -356,6 +356,7 @@ class KCenterGreedy(BaseMetricCoreset):
     """
 
     _precomputed = "distances"
+    _purposes = ("training", "labeling")
 
     _parameter_constraints = {
         **BaseMetricCoreset._parameter_constraints,

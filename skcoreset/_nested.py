@@ -14,7 +14,7 @@ from skcoreset._backend import take, to_numpy
 from skcoreset._warnings import warn
 from skcoreset.base import BaseCoreset
 
-__all__ = ["needs_classes", "resampling_steps", "select", "takes_weight"]
+__all__ = ["needs_classes", "purposes", "resampling_steps", "select", "takes_weight"]
 
 
 def select(sampler, X, y, sample_weight, caller, weighted=False):
@@ -94,6 +94,18 @@ def needs_classes(sampler):
         return get_tags(sampler).target_tags.required
     # Samplers of imbalanced-learn balance classes, except those of the type "bypass".
     return getattr(sampler, "_sampling_type", "bypass") != "bypass"
+
+
+def purposes(sampler):
+    """Return what the selected samples are for, see `SamplerTags`; None for foreign samplers.
+
+    The last step of a Pipeline that resamples decides.
+    """
+    steps = resampling_steps(sampler)
+    if not steps or not hasattr(steps[-1], "__sklearn_tags__"):
+        return None
+    tags = getattr(get_tags(steps[-1]), "sampler_tags", None)
+    return getattr(tags, "purposes", None)
 
 
 def resampling_steps(sampler):

@@ -454,6 +454,8 @@ class ProbCover(BaseMetricCoreset):
     array([0.5       , 0.83333333])
     """
 
+    _purposes = ("training", "labeling")
+
     _parameter_constraints = {
         **BaseMetricCoreset._parameter_constraints,
         "delta": [StrOptions({"purity"}), Interval(Real, 0, None, closed="neither")],

@@ -15,6 +15,8 @@ __all__ = ["Entropy", "LeastConfidence", "Margin"]
 class _Uncertainty(BaseScoreCoreset, BaseModelCoreset):
     """Base of the three methods. Subclasses define ``_score(outputs)``."""
 
+    _purposes = ("labeling",)
+
     _parameter_constraints = {**BaseModelCoreset._parameter_constraints, "cv": ["cv_object"]}
 
     def __init__(self, estimator=None, coreset_size=0.1, *, cv=None, stratify="proportional"):

@@ -42,8 +42,20 @@ __all__ = [
     "BaseScoreCoreset",
     "Group",
     "Picks",
+    "SamplerTags",
     "Table",
 ]
+
+
+@dataclass
+class SamplerTags:
+    """Tags of a sampler: those of imbalanced-learn, and the purposes of the selection."""
+
+    sample_indices: bool = True  # whether the sampler has `sample_indices_`
+    # What the selected samples are for, one or several of: "training", to fit an estimator on them
+    # in place of all samples; "labeling", to have them labeled; "cleaning", to exclude or to check
+    # samples that are mislabeled or redundant
+    purposes: tuple = ("training",)
 
 
 @dataclass(frozen=True)
@@ -123,6 +135,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
     # Why fewer samples than the budget may be selected, as the end of the sentence "3 samples were
     # selected, fewer than the budget of 10: <reason>."; None: the budget is always used up
     _stops_early = None
+    _purposes = ("training",)  # what the selected samples are for, see `SamplerTags`
 
     def _is_random(self):
         """Whether the selection depends on `random_state`."""
@@ -247,7 +260,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.sampler_tags.sample_indices = True
+        tags.sampler_tags = SamplerTags(purposes=self._purposes)
         tags.target_tags.required = False
         return tags
 

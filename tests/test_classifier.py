@@ -53,17 +53,21 @@ from sklearn.tree import DecisionTreeClassifier
 from skcoreset import (
     CRAIG,
     EL2N,
+    AreaUnderMargin,
     BlackBoxTeaching,
     ContrastiveActiveLearning,
     CoresetClassifier,
     CoresetNystroem,
     CoresetRegressor,
     CoverageCentric,
+    DataMap,
     DeepFool,
     Entropy,
     FacilityLocation,
+    Forgetting,
     GradientEmbedding,
     GradMatch,
+    GraNd,
     GraphCut,
     Herding,
     ImportanceSampling,
@@ -77,12 +81,20 @@ from skcoreset import (
 
 
 def by_hand(estimator, sampler, X, y, keyword="sample_weight"):
-    """Select, then fit on what was kept, with its weights."""
+    """Select, then fit on what was kept, with its weights, which average 1."""
     sampler = clone(sampler)
     X_small, y_small = sampler.fit_resample(X, y)
-    return clone(estimator).fit(X_small, y_small, **{keyword: sampler.sample_weight_})
+    return clone(estimator).fit(X_small, y_small, **{keyword: averaging_1(sampler)})
 
 
+def averaging_1(sampler):
+    return sampler.sample_weight_ / sampler.sample_weight_.mean()
+
+
+FOR_TRAINING_OR_NOT = "ignore:CoresetClassifier fits its estimator on the coreset of:UserWarning"
+
+
+@pytest.mark.filterwarnings(FOR_TRAINING_OR_NOT)
 @pytest.mark.parametrize("sampler", marked(SAMPLERS))
 def test_is_select_then_fit_with_weights(sampler, digits):
     X, y = digits[0] / 16, digits[1]
@@ -138,7 +150,7 @@ def test_grid_search_over_size_and_over_sampler(digits):
         pipe,
         [
             {"coresetclassifier__sampler__coreset_size": [0.02, 0.3]},
-            {"coresetclassifier__sampler": [KCenterGreedy(0.02), Margin(coreset_size=0.02)]},
+            {"coresetclassifier__sampler": [KCenterGreedy(0.02), FacilityLocation(0.02)]},
         ],
         cv=3,
     ).fit(X, y)
@@ -209,7 +221,9 @@ def test_weights_in(digits, rng):
     rows = np.repeat(np.arange(len(y)), integer)
     weighted = clone(model).fit(X, y, sample_weight=integer)
     repeated = clone(model).fit(X[rows], y[rows])
-    np.testing.assert_allclose(weighted.decision_function(X), repeated.decision_function(X))
+    np.testing.assert_allclose(
+        weighted.decision_function(X), repeated.decision_function(X), rtol=1e-3, atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("estimator", [SVC(), make_pipeline(StandardScaler(), SVC())], ids=repr)
@@ -311,7 +325,7 @@ def test_a_scaler_in_the_sampler_leaves_the_columns_of_the_estimator_alone(cance
     model = CoresetClassifier(forest, sampler, use_weights=True).fit(X, y)
     plain = KCenterGreedy(0.3).fit(StandardScaler().fit_transform(X), y)
     kept = plain.sample_indices_
-    alone = clone(forest).fit(X[kept], y[kept], sample_weight=plain.sample_weight_)
+    alone = clone(forest).fit(X[kept], y[kept], sample_weight=averaging_1(plain))
     np.testing.assert_array_equal(model.predict_proba(X_test), alone.predict_proba(X_test))
     assert model.score(X_test, y_test) > 0.94
     assert model.n_features_in_ == model.estimator_.n_features_in_ == 30
@@ -417,6 +431,7 @@ def test_columns_of_words_with_an_encoder_in_the_sampler_too():
     assert CoresetClassifier(learner, sampler).fit(words, y).score(words, y) == 1.0
 
 
+@pytest.mark.filterwarnings(FOR_TRAINING_OR_NOT)
 @pytest.mark.parametrize("container", [list, pd.Series, np.array])
 def test_texts_reach_a_pipeline_that_takes_texts(container):
     texts = container(["red apple pie", "green apple pie", "fast red car", "slow green car"] * 10)
@@ -515,7 +530,7 @@ def test_weights_arrive_where_scikit_learn_takes_them(estimator, keyword, blobs)
             model.set_params(use_weights=True).fit(X, y)
     else:
         model.set_params(use_weights=True).fit(X, y)
-        weighted = clone(estimator).fit(*rows, **{keyword: sampler.sample_weight_})
+        weighted = clone(estimator).fit(*rows, **{keyword: averaging_1(sampler)})
         expected = weighted.predict_proba(X)
         np.testing.assert_allclose(model.predict_proba(X), expected)
         assert abs(expected - unweighted).max() > 1e-3
@@ -545,7 +560,7 @@ def test_weights_arrive_in_regressors_too(regressor, takes):
             model.fit(X, y)
         return
     kept = model.fit(X, y).sampler_.sample_indices_
-    alone = clone(regressor).fit(X[kept], y[kept], sample_weight=model.sampler_.sample_weight_)
+    alone = clone(regressor).fit(X[kept], y[kept], sample_weight=averaging_1(model.sampler_))
     np.testing.assert_allclose(model.predict(X), alone.predict(X))
     assert not np.allclose(model.predict(X), clone(regressor).fit(X[kept], y[kept]).predict(X))
 
@@ -696,7 +711,7 @@ def test_regressors_refuse_samplers_that_need_classes(sampler, fraction):
         Moderate(30),
         ImportanceSampling(30, random_state=0),
         resampling_pipeline(StandardScaler(), Herding(30)),
-        Margin(LogisticRegression(max_iter=5000), {False: 10, True: 20}),
+        Margin(LogisticRegression(max_iter=5000), {False: 90, True: 260}),
     ],
     ids=name_of,
 )
@@ -709,6 +724,205 @@ def test_samplers_that_regressors_take(sampler):
         fitted, sampler, X = fitted[-1], sampler[-1], StandardScaler().fit_transform(X)
     alone = clone(sampler).fit(X, y if isinstance(sampler, Margin) else None)
     np.testing.assert_array_equal(fitted.sample_indices_, alone.sample_indices_)
+
+
+# The scale of the weights --------------------------------------------------------------------
+
+
+class Heard:
+    """Beside an estimator: keeps the weights that the last fit got."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.weight_ = sample_weight
+        return super().fit(X, y, sample_weight)
+
+
+class HeardTree(Heard, DecisionTreeClassifier):
+    pass
+
+
+class HeardRidge(Heard, Ridge):
+    pass
+
+
+def heard(model, X, y, **given):
+    return model.fit(X, y, **given).estimator_.weight_
+
+
+@pytest.mark.parametrize(
+    ("Meta", "inner", "load"),
+    [
+        (CoresetClassifier, HeardTree(), load_breast_cancer),
+        (CoresetRegressor, HeardRidge(), load_diabetes),
+    ],
+)
+@pytest.mark.parametrize("given", [False, True])
+def test_weights_sum_to_all_samples_or_average_1(Meta, inner, load, given, rng):
+    X, y = load(return_X_y=True)
+    weight = {"sample_weight": rng.integers(0, 4, len(y))} if given else {}
+    model = Meta(inner, KCenterGreedy(60), weight_scale="total")
+    total = heard(model, X, y, **weight)
+    np.testing.assert_array_equal(total, model.sampler_.sample_weight_)
+    assert total.sum() == pytest.approx(weight["sample_weight"].sum() if given else len(y))
+    mean = heard(model.set_params(weight_scale="mean"), X, y, **weight)
+    np.testing.assert_allclose(mean, total * 60 / total.sum())
+    assert heard(clone(model).set_params(use_weights=False), X, y, **weight) is None
+    assert get_params_of_default(Meta) == "mean"
+
+
+def get_params_of_default(Meta):
+    return Meta().get_params()["weight_scale"]
+
+
+def test_weights_that_are_all_1_are_not_passed(blobs):
+    X, y = blobs
+    model = CoresetClassifier(HeardTree(), Herding(30, stratify=None))
+    assert heard(model, X, y) is None
+    assert heard(model, X, y, sample_weight=np.full(300, 7.0)) is None
+    np.testing.assert_array_equal(heard(model.set_params(use_weights=True), X, y), np.ones(30))
+    model.set_params(use_weights="auto", weight_scale="total")
+    np.testing.assert_allclose(heard(model, X, y), np.full(30, 10.0))
+    # Nothing is left out: all weights are 1 in either scale.
+    assert heard(model.set_params(sampler=Herding(1.0)), X, y) is None
+    # Classes of 59, 90 and 151 samples: the budgets are integers, and the weights correct for that.
+    model.set_params(sampler=Herding(30), weight_scale="mean")
+    assert heard(model, X, y).mean() == pytest.approx(1)
+    assert 0.9 < heard(model, X, y).min() < 1
+
+
+def test_small_differences_are_no_reason_to_warn(blobs):
+    """Only by the integer budgets of the classes; a weight that is given counts in any case."""
+    X, y = blobs
+    CoresetClassifier(NEIGHBORS, Herding(30)).fit(X, y)
+    CoresetRegressor(KNeighborsRegressor(), Herding(30)).fit(X, y + 0.5)
+    model = CoresetClassifier(NEIGHBORS, Uniform(30, stratify=None, random_state=0))
+    with pytest.warns(UserWarning, match="does not support sample_weight"):
+        model.fit(X, y, sample_weight=1.0 + np.arange(300) / 1e4)
+    with pytest.warns(UserWarning, match="does not support sample_weight"):
+        CoresetClassifier(NEIGHBORS, Herding(30, stratify="balanced")).fit(X, y)
+
+
+def test_grid_search_over_the_scale(digits):
+    X, y = digits
+    pipe = make_pipeline(MinMaxScaler(), CoresetClassifier(SVC(C=0.1), KCenterGreedy(0.1)))
+    name = "coresetclassifier__weight_scale"
+    search = GridSearchCV(pipe, {name: ["total", "mean"]}, cv=3).fit(X, y)
+    by_scale = dict(zip(["total", "mean"], search.cv_results_["mean_test_score"], strict=True))
+    for scale, score in by_scale.items():  # set_params reaches it too
+        alone = clone(pipe).set_params(**{name: scale})
+        assert cross_val_score(alone, X, y, cv=3).mean() == pytest.approx(score)
+    # The larger weights act like C = 1: this small C underfits otherwise.
+    assert by_scale["total"] > by_scale["mean"] + 0.1
+    assert search.best_params_ == {name: "total"}
+
+
+def test_the_scale_acts_like_C(digits):
+    X, y = digits
+    kept, learner = KCenterGreedy(180), LogisticRegression(C=0.2, tol=1e-8, max_iter=1000)
+    total = CoresetClassifier(learner, kept, weight_scale="total").fit(X / 16, y)
+    learner = clone(learner).set_params(C=0.2 * len(y) / 180)
+    larger = CoresetClassifier(learner, kept, weight_scale="mean").fit(X / 16, y)
+    np.testing.assert_allclose(total.estimator_.coef_, larger.estimator_.coef_, atol=1e-4)
+    assert abs(larger.estimator_.coef_).max() > 0.5
+
+
+def test_scale_of_samplers_without_weights(blobs):
+    X, y = blobs
+    for scale in ("mean", "total"):
+        model = CoresetClassifier(
+            HeardTree(), RandomUnderSampler(random_state=0), weight_scale=scale
+        )
+        assert heard(model, X, y) is None
+
+
+def test_weights_whose_mean_is_not_positive_have_no_scale(blobs):
+    X, y = blobs
+
+    class Signed(Uniform):
+        def fit_resample(self, X, y=None, sample_weight=None):
+            kept = super().fit_resample(X, y)
+            self.sample_weight_ = np.where(np.arange(30) < 20, -1.0, 2.0)
+            return kept
+
+    model = CoresetClassifier(HeardTree(), Signed(30, random_state=0))
+    with pytest.raises(ValueError, match=r"weight_scale='mean' .* have the mean 0\. Use wei"):
+        model.fit(X, y)
+    model.set_params(weight_scale="total").fit(X, y)
+    with pytest.raises(ValueError, match="'weight_scale' parameter of CoresetClassifier must be"):
+        model.set_params(weight_scale="sum").fit(X, y)
+
+
+# What a sampler selects for ------------------------------------------------------------------
+
+LABELING = [
+    ContrastiveActiveLearning(n_neighbors=3),
+    DeepFool(),
+    Entropy(),
+    LeastConfidence(),
+    Margin(),
+]
+CLEANING = [
+    AreaUnderMargin(n_epochs=3, random_state=0),
+    DataMap(n_epochs=3, random_state=0),
+    EL2N(n_epochs=3, random_state=0),
+    Forgetting(n_epochs=3, random_state=0),
+    GraNd(n_epochs=3, random_state=0),
+]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=name_of)
+def test_every_sampler_says_what_its_samples_are_for(sampler):
+    purposes = sampler.__sklearn_tags__().sampler_tags.purposes
+    if name_of(sampler) in map(name_of, LABELING):
+        assert purposes == ("labeling",)
+    elif name_of(sampler) in map(name_of, CLEANING):
+        assert purposes == ("cleaning",)
+    elif name_of(sampler) in {"KCenterGreedy", "ProbCover"}:
+        assert purposes == ("training", "labeling")
+    else:
+        assert purposes == ("training",)
+
+
+@pytest.mark.parametrize("sampler", LABELING + CLEANING, ids=name_of)
+def test_a_sampler_that_is_not_for_training_is_said(sampler, blobs):
+    X, y = blobs
+    purpose = "labeling" if sampler in LABELING else "cleaning"
+    message = rf"(?s)coreset of {name_of(sampler)}\(.*selects samples for {purpose}\..*fit_resample"
+    inside = resampling_pipeline(KCenterGreedy(200), clone(sampler))
+    for one in (sampler, inside):
+        with pytest.warns(UserWarning, match="fits its estimator on the coreset of") as caught:
+            CoresetClassifier(LOGISTIC, one, use_weights=False).fit(X, y)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match=message):
+        CoresetClassifier(LOGISTIC, sampler).fit(X, y)
+    CoresetClassifier(LOGISTIC, clone(sampler).set_params(coreset_size=210)).fit(X, y)
+    with pytest.warns(UserWarning, match=f"for {purpose}"):
+        CoresetClassifier(LOGISTIC, clone(sampler).set_params(coreset_size=209)).fit(X, y)
+
+
+def test_a_regressor_says_it_too(blobs):
+    X, y = blobs
+    sampler = Margin(LOGISTIC, {0: 10, 1: 10, 2: 10})
+    with pytest.warns(UserWarning, match=r"(?s)CoresetRegressor fits its .* for labeling"):
+        CoresetRegressor(Ridge(), sampler).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        CoverageCentric(Entropy(), random_state=0),
+        BlackBoxTeaching(coreset_size=0.1, random_state=0),
+        resampling_pipeline(StandardScaler(), Margin(coreset_size=0.5), KCenterGreedy(0.1)),
+        resampling_pipeline(Margin(coreset_size=0.5), RandomUnderSampler(random_state=0)),
+        RandomUnderSampler(random_state=0),
+        EverySecond(),
+    ],
+    ids=name_of,
+)
+def test_samplers_for_training_and_foreign_ones_raise_no_warning(sampler, blobs):
+    X, y = blobs
+    CoresetClassifier(LOGISTIC, sampler, use_weights=False).fit(X, y)
 
 
 # The default, seeds, errors ------------------------------------------------------------------
@@ -759,8 +973,8 @@ def test_a_bad_parameter_of_the_sampler_is_named(blobs):
 def test_a_record_in_cross_validation_says_what_to_do(blobs):
     X, y = blobs
     record = TrainingDynamics.from_estimator(GaussianNB(), X, y, n_epochs=2, random_state=0)
-    model = CoresetClassifier(SVC(), EL2N(dynamics=record, coreset_size=50))
-    assert len(model.fit(X, y).sampler_.sample_indices_) == 50
+    model = CoresetClassifier(SVC(), EL2N(dynamics=record, coreset_size=210))
+    assert len(model.fit(X, y).sampler_.sample_indices_) == 210
     with pytest.raises(ValueError, match=r"has 300 samples, X has 200.*dynamics=None"):
         cross_validate(model, X, y, cv=3, error_score="raise")
 

@@ -307,7 +307,8 @@ def test_texts(sampler, texts):
 def test_texts_in_an_estimator(kind, texts):
     documents, y = texts
     given = TEXTS[kind](documents)
-    for sampler in (Uniform(20, random_state=0), Margin(READS, 20)):
+    losses = ImportanceSampling(20, sensitivity="loss", estimator=READS, random_state=0)
+    for sampler in (Uniform(20, random_state=0), losses):
         model = CoresetClassifier(READS, sampler).fit(given, y)
         expected = CoresetClassifier(READS, sampler).fit(documents, y)
         np.testing.assert_allclose(model.predict_proba(given), expected.predict_proba(documents))

@@ -703,7 +703,7 @@ def kernel_table(results):
         mean = pd.concat(runs).groupby(["method", "size"])[["accuracy", "fit_s"]].mean()
         whole = mean.loc["SVC"].iloc[0]
         row = [name, f"{whole.accuracy:.3f} ({whole.fit_s:.1f} s)"]
-        for size, ours in mean.loc["Coreset"].iterrows():
+        for _, ours in mean.loc["Coreset"].iterrows():
             theirs = mean.loc["Nystroem"]
             allowed = theirs[theirs.fit_s <= ours.fit_s]
             text = f"{ours.accuracy:.3f} ({ours.fit_s:.1f} s)"
@@ -779,8 +779,8 @@ def aims(scores, losses):
     mean = score.stack().mean()
     rows = [
         [
-            f"significantly below random samples in at most 1 % of the cells, in {name}",
-            f"{percent(found)} of {len(cells)} cells (random samples of other seeds: {percent(by)})",
+            f"significantly worse than random samples in at most 1 % of the cells: {name}",
+            f"{percent(found)} of {len(cells)} cells (other random samples: {percent(by)})",
             "yes" if found <= 0.01 else "no",
         ]
         for name, found, by, cells in (
@@ -878,12 +878,13 @@ reduced to 50 components; MNIST: the pixels reduced to 50 components), with the 
 of AG News; MNIST after the reduction. The other samplers get the standardized features.
 
 A cell is one data set, condition, model and size. It is won or lost if a paired t-test over the 5
-seeds says so (two-sided, 5 %), and tied otherwise. **By chance alone, 2.5 % of the cells are lost**;
-"Uniform, other seeds" shows what this test says of a sampler that is equal to the baseline. The
-intervals are 95 % t-intervals of the mean over the seeds; the pools of a data set overlap, so that
-they are valid for these data sets. Regret is the mean score of the best sampler in the cell minus
-that of the sampler. Not run on all conditions and seeds: {some}. A sampler with 3 seeds is tested
-with 3, which finds fewer differences; cells with fewer seeds are not counted.
+seeds says so (two-sided, 5 %), and tied otherwise. **By chance alone, 2.5 % of the cells are
+lost**; "Uniform, other seeds" shows what this test says of a sampler that is equal to the baseline.
+The intervals are 95 % t-intervals of the mean over the seeds; the pools of a data set overlap, so
+that they are valid for these data sets. Regret is the mean score of the best sampler in the cell
+minus that of the sampler. Not run on all conditions and seeds (number of seeds): {some}. A sampler
+with 3 or 4 seeds is tested with these, which finds fewer differences; cells with fewer seeds are
+not counted.
 
 Two data sets, letter and adult, had no part in any decision about ``Coreset``. They are in the
 tables by size, by model and by data set, and alone in a table of their own.

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
-from skcoreset import AreaUnderMargin, DataMap, TrainingDynamics
+from skcoreset import AreaUnderMargin, DataMapDisplay, TrainingDynamics
 
 # %%
 # One training, one record
@@ -44,7 +44,6 @@ print(dynamics)
 # selects the samples with the smallest areas, here as many as there are wrong labels: those left of
 # the dashed line.
 
-map_of_rows = DataMap(dynamics=dynamics).fit(X, y)
 lowest = AreaUnderMargin(
     dynamics=dynamics, coreset_size=int(wrong.sum()), keep="low", stratify=None
 ).fit(X, y)
@@ -54,25 +53,14 @@ area = -lowest.scores_
 fig, (left, right) = plt.subplots(
     1, 2, figsize=(11.5, 5), width_ratios=[1.3, 1], layout="constrained"
 )
-for rows, size, ring in ((~wrong, 20, "none"), (wrong, 34, "C3")):
-    points = left.scatter(
-        map_of_rows.variability_[rows],
-        map_of_rows.confidence_[rows],
-        c=map_of_rows.correctness_[rows],
-        cmap="viridis",
-        vmin=0,
-        vmax=1,
-        s=size,
-        edgecolors=ring,
-        linewidths=1.2,
-    )
-for region, where in {"easy": (0.0, 1.06), "ambiguous": (0.27, 0.62), "hard": (0.0, -0.09)}.items():
-    left.text(*where, region, fontsize=15, style="italic", va="center")
-left.scatter([], [], s=34, color="white", edgecolors="C3", linewidths=1.2, label="label is wrong")
+DataMapDisplay.from_dynamics(
+    dynamics,
+    selected=np.flatnonzero(wrong),
+    ax=left,
+    selected_kw={"edgecolors": "C3", "linewidths": 1.2, "label": "label is wrong"},
+)
 left.legend(loc="upper right", frameon=False)
-left.set(xlabel="variability", ylabel="confidence", ylim=(-0.15, 1.12))
 left.set_title("The data map", loc="left", weight="bold")
-fig.colorbar(points, ax=left, label="correctness: fraction of correct predictions", shrink=0.85)
 
 bins = np.linspace(area.min(), area.max(), 50)
 counts = [f"{(~wrong).sum():,} labels as they were", f"{wrong.sum()} labels are wrong"]

@@ -24,7 +24,15 @@ import numpy as np
 from sklearn.datasets import make_blobs
 from sklearn.linear_model import LogisticRegression
 
-from skcoreset import Entropy, Herding, KCenterGreedy, LeastConfidence, Margin, Uniform
+from skcoreset import (
+    Entropy,
+    Herding,
+    KCenterGreedy,
+    LeastConfidence,
+    Margin,
+    SelectionDisplay,
+    Uniform,
+)
 
 X, y = make_blobs(
     n_samples=[350, 180, 70],
@@ -48,23 +56,20 @@ samplers = {
 
 grid = np.meshgrid(np.linspace(-7, 7, 400), np.linspace(-4.5, 7.5, 400))
 regions = classifier.predict(np.stack(grid, axis=-1).reshape(-1, 2)).reshape(400, 400)
-colors = np.array(["C0", "C1", "C2"])
 fig, axes = plt.subplots(2, 4, figsize=(13, 6.4), layout="constrained")
-for ax in axes.flat:
-    ax.scatter(*X.T, s=7, c=colors[y], alpha=0.4, linewidths=0)
-    ax.set(xticks=[], yticks=[], xlim=(-7, 7), ylim=(-4.5, 7.5), aspect="equal")
-axes[0, 0].set_title(f"all {len(y)} samples")
+axes[0, 0].scatter(*X.T, s=7, c=[f"C{label}" for label in y], alpha=0.5, linewidths=0)
+axes[0, 0].set_title(f"all {len(y)} samples", fontsize="medium")
 
 for ax, (name, sampler) in zip(axes.flat[1:], samplers.items(), strict=True):
     sampler.fit(X, y)
-    selected, weight = sampler.sample_indices_, sampler.sample_weight_
+    SelectionDisplay.from_sampler(sampler, X, y, ax=ax, name=name, legend=False)
     if hasattr(sampler, "estimator_"):
         ax.contour(*grid, regions, levels=[0.5, 1.5], colors="0.3", linewidths=1)
-    area = 2.5 * weight
-    ax.scatter(*X[selected].T, s=area, c=colors[y[selected]], edgecolors="black", linewidths=1)
-    ax.set_title(name)
+for ax in axes.flat:
+    ax.set(xticks=[], yticks=[], xlabel="", ylabel="")
+    ax.set(xlim=(-7, 7), ylim=(-4.5, 7.5), aspect="equal")
 fig.suptitle(
-    f"The {len(selected)} selected samples are outlined; "
+    f"The {sampler.coreset_size} selected samples are outlined; "
     "the area of a marker is proportional to the sample weight"
 )
 plt.show()

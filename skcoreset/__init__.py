@@ -7,11 +7,16 @@ from skcoreset._config import config_context, get_config, set_config
 from skcoreset._contrastive import ContrastiveActiveLearning
 from skcoreset._coreset import Coreset
 from skcoreset._coverage import CoverageCentric, Moderate
+from skcoreset._curve import coreset_curve
+from skcoreset._curve_display import CoresetCurveDisplay
 from skcoreset._dynamics import EL2N, Forgetting, GraNd
 from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
 from skcoreset._importance import ImportanceSampling
 from skcoreset._margins import AreaUnderMargin, DataMap
+from skcoreset._report import CoresetReport
+from skcoreset._search import CoresetSearchCV, smallest_coreset
+from skcoreset._selection_display import DataMapDisplay, SelectionDisplay
 from skcoreset._submodular import FacilityLocation, GraphCut, ProbCover
 from skcoreset._teaching import BlackBoxTeaching
 from skcoreset._training_dynamics import TrainingDynamics
@@ -29,10 +34,14 @@ __all__ = [
     "ContrastiveActiveLearning",
     "Coreset",
     "CoresetClassifier",
+    "CoresetCurveDisplay",
     "CoresetNystroem",
     "CoresetRegressor",
+    "CoresetReport",
+    "CoresetSearchCV",
     "CoverageCentric",
     "DataMap",
+    "DataMapDisplay",
     "DeepFool",
     "Entropy",
     "FacilityLocation",
@@ -48,10 +57,13 @@ __all__ = [
     "Margin",
     "Moderate",
     "ProbCover",
+    "SelectionDisplay",
     "TrainingDynamics",
     "TransformedSampler",
     "Uniform",
     "config_context",
+    "coreset_curve",
     "get_config",
     "set_config",
+    "smallest_coreset",
 ]

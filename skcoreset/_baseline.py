@@ -70,6 +70,8 @@ class Uniform(BaseCoreset):
     array([25., 25., 25., 25., 25., 25.])
     """
 
+    _not_nested = None
+
     _parameter_constraints = {
         **BaseCoreset._parameter_constraints,
         "random_state": ["random_state"],

@@ -77,6 +77,8 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
     store_perturbations : bool, default=False
         Whether to store `perturbations_`, an array as large as a dense `X` in float64.
 
+    {exclude}
+
     {stratify}
 
     Attributes
@@ -216,6 +218,7 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "max_predict_rows": [Interval(Integral, 1, None, closed="left"), None],
         "store_perturbations": ["boolean"],
+        "exclude": ["array-like", None],
     }
 
     def __init__(
@@ -228,6 +231,7 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
         n_neighbors=5,
         max_predict_rows=None,
         store_perturbations=False,
+        exclude=None,
         stratify="proportional",
     ):
         self.estimator = estimator
@@ -237,6 +241,7 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
         self.n_neighbors = n_neighbors
         self.max_predict_rows = max_predict_rows
         self.store_perturbations = store_perturbations
+        self.exclude = exclude
         self.stratify = stratify
 
     def _check_numbers(self, X):

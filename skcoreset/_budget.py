@@ -6,11 +6,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 __all__ = [
+    "Candidates",
     "Group",
+    "Strata",
+    "Stratum",
     "allocate",
+    "count_candidates",
+    "divide",
     "interleave",
     "largest_remainder",
+    "of_the_group",
     "plain",
+    "quantile_strata",
     "resized",
     "samples_in_words",
 ]
@@ -28,6 +35,8 @@ class Group:
     total_weight: float  # sum of the sample weights of the table
     random_state: np.random.RandomState | None = None
     report: object = None  # callable, takes the number of samples selected so far
+    # Positions of the picks if these are known, and only their weights are to be computed
+    given: np.ndarray | None = None
 
     @property
     def n_samples(self):
@@ -41,26 +50,134 @@ class Group:
     @property
     def of_the_class(self):
         """For messages: " of the class ...", or nothing for the whole table."""
-        return "" if self.label is None else f" of the class {self.label}"
+        return of_the_group(self.label)
 
     def rows_of(self, values):
         """The part of an array over all samples that belongs to this group."""
         return values if self.rows is None else values[self.rows]
 
 
-def allocate(coreset_size, stratify, codes, classes, weight):
+class Stratum(str):
+    """The label of an interval of a continuous target, "[low, high]"."""
+
+    __slots__ = ()
+
+
+def of_the_group(label):
+    """For messages: " of the class ..." or " of the stratum ...", nothing for the whole table."""
+    if label is None:
+        return ""
+    return f" of the {'stratum' if isinstance(label, Stratum) else 'class'} {label}"
+
+
+@dataclass(frozen=True)
+class Strata:
+    """Intervals of a continuous target, which take the place of classes."""
+
+    codes: np.ndarray  # (n_samples,), position of the interval of each sample
+    labels: np.ndarray  # `Stratum` objects, in ascending order
+    highest: np.ndarray  # the largest value in each of them
+
+    def labels_of(self, values):
+        """The labels of the intervals of other values; those between two belong to the upper."""
+        codes = np.searchsorted(self.highest, values)
+        return self.labels[np.minimum(codes, len(self.labels) - 1)]
+
+
+def quantile_strata(y, weight, n_strata):
+    """Divide the samples by quantiles of `y`, into intervals of nearly the same total weight.
+
+    Samples of the same value are in the same interval, so that there may be fewer intervals.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,), float64
+    weight : ndarray of shape (n_samples,)
+        Samples of weight 0 are ignored.
+    n_strata : int
+
+    Returns
+    -------
+    Strata
+    """
+    present = np.flatnonzero(weight)
+    values, at = np.unique(y[present], return_inverse=True)
+    # Weights of equal values are added in ascending order, whatever the order of the samples.
+    order = np.lexsort((weight[present], at))
+    own = np.bincount(at[order], weight[present][order])
+    own /= own.sum()
+    middle = np.cumsum(own) - own / 2
+    codes = np.floor(n_strata * middle * (1 + 2.0**-40)).astype(np.intp)
+    _, codes = np.unique(np.minimum(codes, n_strata - 1), return_inverse=True)
+    first = np.flatnonzero(np.diff(codes, prepend=-1))
+    last = np.append(first[1:], len(codes)) - 1
+    labels = np.empty(len(first), dtype=object)
+    labels[:] = [
+        Stratum(f"[{low}, {high}]")
+        for low, high in zip(*_few_digits(values[first], values[last]), strict=True)
+    ]
+    of_samples = np.zeros(len(y), dtype=np.intp)
+    of_samples[present] = codes[at]
+    return Strata(of_samples, labels, values[last])
+
+
+def _few_digits(lowest, highest):
+    """The ends of intervals as texts, with as few digits as show that they are different."""
+    for digits in (4, 8, 17):
+        ends = [
+            [f"{value:.{digits}g}" for value in values.tolist()] for values in (lowest, highest)
+        ]
+        if all(high != low for high, low in zip(ends[1], ends[0][1:], strict=False)):
+            break
+    return ends
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The samples that may be selected, counted."""
+
+    classes: np.ndarray | None  # None where there are no classes
+    counts: np.ndarray | None  # (n_classes,), number of candidates of each class
+    weights: np.ndarray | None  # (n_classes,), their total sample weights
+    n: int  # number of candidates
+    weight: float  # their total sample weight
+    n_samples: int  # of the table
+    # For errors: the words behind "samples" if not all samples of the table are candidates
+    which: str = " of positive weight"
+
+    @property
+    def in_words(self):
+        """For errors: `which`, or nothing if all samples are candidates."""
+        return "" if self.n == self.n_samples else self.which
+
+
+def count_candidates(codes, classes, weight, which=" of positive weight"):
+    """Count the samples of positive weight. The parameters are those of `allocate`."""
+    present, counts, weights = weight > 0, None, None
+    if codes is not None:
+        counts = np.bincount(codes[present], minlength=len(classes))
+        weights = np.bincount(codes, weights=weight, minlength=len(classes))
+    return Candidates(
+        classes, counts, weights, int(present.sum()), float(weight.sum()), present.size, which
+    )
+
+
+def allocate(coreset_size, stratify, codes, classes, weight, which=" of positive weight"):
     """Divide the budget among the classes.
 
     Parameters
     ----------
     coreset_size : int, float, dict or None
         None: all samples, for methods that end by a criterion of their own.
-    stratify : "proportional", "balanced" or None
+    stratify : "proportional", "balanced", "quantile" or None
     codes : ndarray of shape (n_samples,) or None
         Position of the class of each sample in `classes`; None without classes.
     classes : ndarray of shape (n_classes,) or None
+        The classes, or the labels of strata.
     weight : ndarray of shape (n_samples,)
         Sample weights. Samples of weight 0 are ignored.
+    which : str
+        For errors: which samples have a positive weight.
 
     Returns
     -------
@@ -68,15 +185,35 @@ def allocate(coreset_size, stratify, codes, classes, weight):
         In the order of `classes`; the sizes sum to the budget. There are no groups of size 0.
     """
     present = weight > 0
+    candidates = count_candidates(codes, classes, weight, which)
+    sizes = divide(coreset_size, stratify, candidates)
 
     def group(label, rows, size):
         relative, mean = _by_mean(weight if rows is None else weight[rows])
-        return Group(label, rows, size, relative, mean, float(weight.sum()))
+        return Group(label, rows, size, relative, mean, candidates.weight)
 
+    if isinstance(sizes, int):
+        return [group(None, None if present.all() else np.flatnonzero(present), sizes)]
+    return [
+        group(label, np.flatnonzero(present & (codes == code)), int(size))
+        for code, (label, size) in enumerate(zip(classes, sizes, strict=True))
+        if size > 0
+    ]
+
+
+def divide(coreset_size, stratify, candidates):
+    """The number of samples to select of each class, or an int if the classes do not matter.
+
+    Parameters
+    ----------
+    coreset_size, stratify : as in `allocate`
+    candidates : Candidates
+    """
+    classes, available = candidates.classes, candidates.counts
     if coreset_size is None:
-        coreset_size = int(present.sum())
+        coreset_size = candidates.n
     if isinstance(coreset_size, dict):
-        if codes is None:
+        if classes is None:
             raise ValueError(
                 f"coreset_size={coreset_size!r} gives a size for each class, but there are no "
                 "classes: y is None or continuous. Give an int or a float."
@@ -87,30 +224,26 @@ def allocate(coreset_size, stratify, codes, classes, weight):
                 "ignores classes. Give an int or a float, or keep the default "
                 "stratify='proportional'."
             )
-        available = np.bincount(codes[present], minlength=len(classes))
-        sizes = _sizes_by_class(coreset_size, classes, available, present.all())
-    else:
-        size = _size(coreset_size, int(present.sum()), present.size)
-        if codes is None or stratify is None:
-            return [group(None, None if present.all() else np.flatnonzero(present), size)]
-        available = np.bincount(codes[present], minlength=len(classes))
-        n_classes = np.count_nonzero(available)
-        if size < n_classes:
-            raise ValueError(
-                f"coreset_size={coreset_size!r} gives {samples_in_words(size)} for {n_classes} "
-                f"classes, but stratify={stratify!r} selects at least one sample of each class. "
-                f"Give a coreset_size of at least {n_classes} samples, or use stratify=None."
-            )
-        if stratify == "proportional":
-            shares = np.bincount(codes, weights=weight, minlength=len(classes))
-        else:
-            shares = (available > 0).astype(float)
-        sizes = largest_remainder(size, shares, available)
-    return [
-        group(label, np.flatnonzero(present & (codes == code)), int(size))
-        for code, (label, size) in enumerate(zip(classes, sizes, strict=True))
-        if size > 0
-    ]
+        return _sizes_by_class(coreset_size, candidates)
+    size = _size(coreset_size, candidates)
+    if classes is None or stratify is None:
+        return size
+    n_classes = np.count_nonzero(available)
+    if size < n_classes:
+        groups = ("strata", "stratum") if stratify == "quantile" else ("classes", "class")
+        raise ValueError(
+            f"coreset_size={coreset_size!r} gives {samples_in_words(size)} for {n_classes} "
+            f"{groups[0]}, but stratify={stratify!r} selects at least one sample of each "
+            f"{groups[1]}. Give a coreset_size of at least {n_classes} samples, or use "
+            f"stratify=None{_or_quantile(classes)}."
+        )
+    shares = (available > 0).astype(float) if stratify == "balanced" else candidates.weights
+    return largest_remainder(size, shares, available)
+
+
+def _or_quantile(classes):
+    """For an error: the way out for numbers that scikit-learn takes as classes."""
+    return ", or stratify='quantile' if y is continuous" if classes.dtype.kind == "f" else ""
 
 
 def resized(groups, shares):
@@ -142,9 +275,10 @@ def samples_in_words(n):
     return "1 sample" if n == 1 else f"{n} samples"
 
 
-def _size(coreset_size, n_present, n_samples):
-    """`coreset_size` as a number of samples out of `n_present`."""
-    of = "" if n_present == n_samples else f" of positive weight (out of {n_samples})"
+def _size(coreset_size, candidates):
+    """`coreset_size` as a number of samples out of the candidates."""
+    n_present, of = candidates.n, candidates.in_words
+    of = of and f"{of} (out of {candidates.n_samples})"
     if isinstance(coreset_size, bool):
         raise TypeError(
             f"coreset_size={coreset_size} is a bool. Give an int, a fraction in (0, 1] or a dict."
@@ -159,8 +293,9 @@ def _size(coreset_size, n_present, n_samples):
     return max(1, round(float(coreset_size) * n_present))
 
 
-def _sizes_by_class(coreset_size, classes, available, all_count):
-    """Sizes of a dict ``{class: int or float}``, in the order of `classes`."""
+def _sizes_by_class(coreset_size, candidates):
+    """Sizes of a dict ``{class: int or float}``, in the order of the classes."""
+    classes, available, of = candidates.classes, candidates.counts, candidates.in_words
     known = {plain(label): code for code, label in enumerate(classes)}
     shown = sorted(known, key=str)
     wanted = {}
@@ -188,11 +323,11 @@ def _sizes_by_class(coreset_size, classes, available, all_count):
     sizes = []
     for label, code in known.items():
         named, size = wanted[code] if code in wanted else wanted[None]
-        of, there = "" if all_count else " of positive weight", int(available[code])
+        there = int(available[code])
         if not isinstance(size, numbers.Integral):
             size = min(there, max(1, round(float(size) * there)))
         elif named is None and not there:
-            size = 0  # the samples of this class all have weight 0
+            size = 0  # the class has no candidates
         if size > there:
             which = "of that class" if named is not None else f"of the class {label!r}"
             own = "" if named is not None else f" Give a size for {label!r} as well."

@@ -21,12 +21,20 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset import _models
 from skcoreset._backend import to_numpy
-from skcoreset._baseline import Uniform
+from skcoreset._coreset import Coreset
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import EstimatorMixin, replace_when_fitted
-from skcoreset._nested import needs_classes, purposes, resampling_steps, select, takes_weight
+from skcoreset._nested import (
+    innermost,
+    needs_classes,
+    purposes,
+    resampling_steps,
+    select,
+    takes_weight,
+)
 from skcoreset._validation import check_finite_target, check_table
 from skcoreset._warnings import warn
+from skcoreset.base import BaseModelCoreset
 
 __all__ = ["CoresetClassifier", "CoresetRegressor"]
 
@@ -168,12 +176,13 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
         )
 
     def _sampler(self):
-        return Uniform(random_state=0) if self.sampler is None else self.sampler
+        return Coreset(random_state=0) if self.sampler is None else self.sampler
 
     def _prepared_sampler(self):
         """Return an unfitted clone of the sampler with validated parameters."""
         sampler = clone(self._sampler())
-        for step in resampling_steps(sampler):
+        steps = resampling_steps(sampler)
+        for step in [*steps, *map(innermost, steps)]:
             if hasattr(step, "_parameter_constraints"):
                 step._validate_params()
         return sampler
@@ -238,7 +247,7 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
     sampler : sampler, default=None
         The sampler; a clone of it is fitted. Any object with a method ``fit_resample`` is
         supported, such as a sampler of imbalanced-learn, which has no weights, or a Pipeline of
-        imbalanced-learn that ends in a sampler. If None, ``Uniform(random_state=0)`` is used.
+        imbalanced-learn that ends in a sampler. If None, ``Coreset(random_state=0)`` is used.
 
     {use_weights}
 
@@ -401,10 +410,11 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
         are passed to its last step. If None, ``Ridge()`` is used.
 
     sampler : sampler, default=None
-        The sampler; a clone of it is fitted. It must not require classes: `Uniform`, `Herding`,
-        `KCenterGreedy`, `FacilityLocation`, `GraphCut`, `Moderate`, and `ImportanceSampling` with
-        a sensitivity that is computed from the features. If None, ``Uniform(random_state=0)`` is
-        used.
+        The sampler; a clone of it is fitted. It must not require classes: `Coreset`, `Uniform`,
+        `Herding`, `KCenterGreedy`, `FacilityLocation`, `GraphCut`, `Moderate`,
+        `ImportanceSampling` with a sensitivity that is computed from the features, and `CRAIG`,
+        `GradMatch` and `ImportanceSampling` with a regressor as their `estimator`. If None,
+        ``Coreset(random_state=0)`` is used.
 
     {use_weights}
 
@@ -429,7 +439,8 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
     -----
     The target is treated as continuous, even if all its values are integers. A sampler that
     requires a classifier would treat each value as a class, and raises an error; a sampler with
-    ``stratify="proportional"`` is used with ``stratify=None``. With ``stratify="balanced"``, or
+    ``stratify="proportional"`` is used with ``stratify=None`` unless it fits a regressor, and
+    ``stratify="quantile"`` is supported. With ``stratify="balanced"``, or
     a `coreset_size` that is a dict of values of the target, the values are treated as classes,
     and every sampler is supported.
 
@@ -453,22 +464,25 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
 
     def _prepared_sampler(self):
         sampler = super()._prepared_sampler()
-        for step in resampling_steps(sampler):
+        for step in map(innermost, resampling_steps(sampler)):
             params = step.get_params(deep=False) if hasattr(step, "get_params") else {}
             sizes = (params.get("coreset_size"), params.get("sampling_strategy"))
             if params.get("stratify") == "balanced" or any(isinstance(s, dict) for s in sizes):
                 continue  # these parameters define the values as classes
-            if needs_classes(step):
+            if needs_classes(step) and not _is_regression(step):
                 raise ValueError(
                     f"{step!r} requires classes, but the target of {type(self).__name__} is "
                     "continuous, and each of its values would be treated as a class. Use Uniform, "
                     "Herding, KCenterGreedy, FacilityLocation, GraphCut, Moderate or "
-                    "ImportanceSampling with a sensitivity that is computed from the features. "
+                    "ImportanceSampling with a sensitivity that is computed from the features, or "
+                    "CRAIG, GradMatch or ImportanceSampling with a regressor as estimator. "
                     "Alternatively, discretize the target, fit the sampler on the discretized "
                     "target, and fit the regressor on the selected samples with sample_weight_."
                 )
-            if params.get("stratify") == "proportional":
+            if params.get("stratify") == "proportional" and not _is_regression(step):
                 step.set_params(stratify=None)  # integers would be treated as classes
+            if params.get("target_type") == "auto":
+                step.set_params(target_type="continuous")
         return sampler
 
     def __sklearn_tags__(self):
@@ -477,6 +491,11 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
         tags.target_tags.multi_output = inner.multi_output
         tags.target_tags.single_output = inner.single_output
         return tags
+
+
+def _is_regression(sampler):
+    """Whether the sampler fits a regressor, and so treats the target as continuous."""
+    return isinstance(sampler, BaseModelCoreset) and sampler._is_regression()
 
 
 def _labels(y):

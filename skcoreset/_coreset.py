@@ -1,5 +1,6 @@
 """The sampler for everybody: kernel herding of the samples whose targets can be trusted."""
 
+from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,9 +15,14 @@ from skcoreset._backend import take, to_numpy
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import seeded
 from skcoreset._features import AutoFeatures, transform_features
-from skcoreset._geometry import check_n_candidates
+from skcoreset._geometry import (
+    check_n_candidates,
+    n_candidates_of,
+    radial_work,
+    why_herding_differs,
+)
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
-from skcoreset._kernels.herding import herd, n_candidates_for
+from skcoreset._kernels.herding import herd
 from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._kernels.top_k import top_k
 from skcoreset._trust import judge_labels, judge_targets
@@ -35,6 +41,16 @@ N_FOLDS = 3
 MOST_TRAINING_SAMPLES = 20_000  # of the default proxy, in each fold
 # Of a continuous target: its part in the squared distances, in units of that of all features.
 TARGET_VARIANCE = 0.09
+FADE = 600  # number of selected samples of a class from which on the trust has no part in the mean
+
+
+@dataclass(frozen=True)
+class _OnHost:
+    """What is known of each sample. It is no array, so that it is not moved to a GPU."""
+
+    trust: np.ndarray  # 1 where there is no proxy, and where the sample weight is 0
+    importance: np.ndarray  # factor of the sample weight in the mean of the class
+    tilt: np.ndarray | None  # factor of the sample weight in the quota of the class
 
 
 @fill_docstring
@@ -45,13 +61,16 @@ class Coreset(BaseCoreset):
     regressor that is fitted on the selected samples afterwards, and has no bandwidth or other
     scale to choose. Per class it is kernel herding [1]_: with the kernel
     :math:`k(x, z) = \exp(-\|x - z\| / \ell)`, the set :math:`S` of the first :math:`t` selected
-    samples, and the weights :math:`w_j`, which sum to 1, the next sample is
+    samples, and weights :math:`w_j`, the next sample is
 
     .. math:: \arg\max_{i \notin S, \; t_i \geq \texttt{min\_trust}}
         \; (|S| + 1) \sum_j w_j \, k(x_i, x_j) - \sum_{s \in S} k(x_i, x_s),
-        \qquad w_j \propto t_j^{\texttt{trust\_power}}.
+        \qquad w_j = (1 - a) \frac{1}{m} + a \frac{t_j^p}{\sum_l t_l^p} .
 
-    The sums over j are over the samples of the class that are candidates. The length
+    The sums over j and l are over the m samples of the class that are candidates, p is
+    `trust_power`, and :math:`a = (1 - (|S| + 1) / 600)^2`, or 0 from 600 selected samples of the
+    class on. So the first selected samples represent those of a clear label, and many selected
+    samples represent all candidates. The length
     :math:`\ell` is the root of the sum of the variances of all features. The trust
     :math:`t_j = p_{y_j}(x_j) / \max_c p_c(x_j)` in the label of a sample compares the probability
     of its class with that of the most probable class, as a quick classifier predicts them that is
@@ -86,15 +105,14 @@ class Coreset(BaseCoreset):
         on `X`, unless it is fitted already. None means `X` itself, which must hold finite numbers.
         In any case the selected samples of the original `X` are returned.
 
-    min_trust : float, default=0.05
+    min_trust : float, default=0.02
         Samples of a smaller trust, in [0, 1], are selected only if a class has too few others; then
         those of the largest trust come first.
 
     trust_power : float, default=0.5
-        The exponent of the trust in the weight of a sample. With 0, all candidates have the same
-        weight. Larger values prefer typical samples, which makes the probabilities of a model that
-        is fitted on them too extreme: with the exponent 1, its log-loss was worse than with random
-        samples at 20 % of the samples. ``trust_power=0, min_trust=0`` is plain kernel herding.
+        The exponent p of the trust in the weight of a sample. With 0, all candidates have the same
+        weight. Larger values prefer typical samples in small coresets.
+        ``trust_power=0, min_trust=0`` is plain kernel herding.
 
     weight_by_uncertainty : bool, default=False
         Whether samples near the decision boundary have a larger weight, and classes with many such
@@ -275,7 +293,7 @@ class Coreset(BaseCoreset):
         *,
         proxy=None,
         features="auto",
-        min_trust=0.05,
+        min_trust=0.02,
         trust_power=0.5,
         weight_by_uncertainty=False,
         n_candidates="auto",
@@ -296,10 +314,18 @@ class Coreset(BaseCoreset):
         self.stratify = stratify
         self.random_state = random_state
 
+    _not_nested = None
+
+    def _differs_from(self, size, n_selected, n):
+        return why_herding_differs(self.n_candidates, size, n_selected, n)
+
     # Checks ------------------------------------------------------------------------------------
 
     def _check_X(self, X):
         return check_numbers(self, X) if self.features is None else check_table(self, X)
+
+    def _uses_classes(self):
+        return True
 
     def _encode(self, y):
         if self.target_type == "continuous" and y is not None:
@@ -324,7 +350,8 @@ class Coreset(BaseCoreset):
         check_n_candidates(self.n_candidates, groups)
 
     def _device_work(self, represented, groups):
-        return "Coreset computes kernel values by the host only"
+        X = None if represented is None else represented[0]
+        return radial_work(X, groups, self.n_candidates)
 
     def _check_proxy(self, table):
         name = type(self).__name__
@@ -359,9 +386,11 @@ class Coreset(BaseCoreset):
     def _represent(self, table, groups):
         rng = check_random_state(self.random_state)
         n_samples = len(table.sample_weight)
-        X, self.transformer_ = transform_features(
-            self.features, table.X, table.y, table.sample_weight, rng
-        )
+        X, self.transformer_ = table.X, None  # checked already
+        if self.features is not None:
+            X, self.transformer_ = transform_features(
+                self.features, table.X, table.y, table.sample_weight, rng
+            )
         # Weights with any factor give the same selection.
         weight = table.sample_weight / table.sample_weight.max()
         present = np.flatnonzero(weight)
@@ -376,12 +405,12 @@ class Coreset(BaseCoreset):
             if self.weight_by_uncertainty and judgment.uncertainty is not None:
                 tilt = np.ones(n_samples)
                 tilt[present] = _tilt(judgment, weight[present])
-        importance = trust**self.trust_power * (1 if tilt is None else tilt)
+        importance = np.ones(n_samples) if tilt is None else tilt
         if "target" in table.auxiliary:
             X = _with_target(X, table.auxiliary["target"], weight, length**2)
             length = total_deviation(X, weight)
         self.length_ = length
-        return X, trust, importance, tilt
+        return X, _OnHost(trust, importance, tilt)
 
     def _needs_proxy(self, table, present):
         used = self.min_trust > 0 or self.trust_power > 0 or self.weight_by_uncertainty
@@ -435,9 +464,10 @@ class Coreset(BaseCoreset):
             self.uncertainty_[present] = judgment.uncertainty
 
     def _shares(self, represented, groups):
-        tilt = represented[-1]
-        if tilt is not None:
-            return [g.mean_weight * (g.sample_weight @ g.rows_of(tilt)) for g in groups]
+        tilt = represented[1].tilt
+        if tilt is None:
+            return None
+        return [g.mean_weight * (g.sample_weight @ g.rows_of(tilt)) for g in groups]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -457,23 +487,27 @@ class Coreset(BaseCoreset):
     # Pick ----------------------------------------------------------------------------------------
 
     def _pick(self, represented, group):
-        X, trust, importance, _ = represented
-        trust = group.rows_of(trust)
-        weight = group.sample_weight * group.rows_of(importance)
+        X, on_host = represented
+        trust = group.rows_of(on_host.trust)
+        weight = group.sample_weight * group.rows_of(on_host.importance)
         if (trust >= self.min_trust).any():
             weight = np.where(trust >= self.min_trust, weight, 0.0)
         if not weight.any():
             weight = group.sample_weight
+        early = weight * trust**self.trust_power
+        if not early.any() or np.array_equal(early, weight):
+            early = None
         initial = () if self.init is None else initial_positions(self.init, group)
-        auto = isinstance(self.n_candidates, str)
         n_open = np.count_nonzero(weight) + np.count_nonzero(weight[list(initial)] == 0)
         size = min(group.size, n_open)
         picks = herd(
             gram(X, "laplacian", {"length": self.length_}, rows=group.rows),
             size,
             weight,
+            early=early,
+            fade=FADE,
             initial=initial,
-            n_candidates=n_candidates_for(group.size) if auto else self.n_candidates,
+            n_candidates=n_candidates_of(group, self.n_candidates),
             seed=group.random_state.randint(2**31 - 1),
             report=group.report,
         )

@@ -1,12 +1,13 @@
 """Selection without the hardest samples: by bins of difficulty, or near the median distance."""
 
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 
-from skcoreset._budget import interleave
+from skcoreset._budget import allocate, interleave
 from skcoreset._docstrings import fill_docstring
 from skcoreset._dynamics import EL2N
 from skcoreset._estimator import seeded
@@ -47,6 +48,9 @@ class CoverageCentric(BaseCoreset):
 
     n_bins : int, default=50
         Number of bins.
+
+    {exclude}
+        The hardest samples and the bins are those of the other samples.
 
     {stratify}
 
@@ -110,10 +114,13 @@ class CoverageCentric(BaseCoreset):
         "sampler": [HasMethods("fit_resample"), None],
         "cutoff": [Interval(Real, 0, 1, closed="left")],
         "n_bins": [Interval(Integral, 1, None, closed="left")],
+        "exclude": ["array-like", None],
         "random_state": ["random_state"],
     }
 
     _defaults = {"sampler": "_sampler"}
+
+    _not_nested = "the number of samples of each bin depends on the budget"
 
     def __init__(
         self,
@@ -122,6 +129,7 @@ class CoverageCentric(BaseCoreset):
         *,
         cutoff=0.1,
         n_bins=50,
+        exclude=None,
         stratify="proportional",
         random_state=None,
     ):
@@ -129,6 +137,7 @@ class CoverageCentric(BaseCoreset):
         self.coreset_size = coreset_size
         self.cutoff = cutoff
         self.n_bins = n_bins
+        self.exclude = exclude
         self.stratify = stratify
         self.random_state = random_state
 
@@ -225,6 +234,8 @@ class Moderate(BaseMetricCoreset):
         "nan_euclidean" and "precomputed". Sparse `X` requires "euclidean", "cosine", "manhattan"
         or a callable.
 
+    {exclude}
+
     {stratify}
         The mean and the median are then those of all samples.
 
@@ -283,12 +294,32 @@ class Moderate(BaseMetricCoreset):
     array([1, 0])
     """
 
-    def __init__(self, coreset_size=0.1, *, metric="euclidean", stratify="proportional"):
+    _not_nested = None
+
+    _parameter_constraints = {
+        **BaseMetricCoreset._parameter_constraints,
+        "exclude": ["array-like", None],
+    }
+
+    def __init__(
+        self, coreset_size=0.1, *, metric="euclidean", exclude=None, stratify="proportional"
+    ):
         self.coreset_size = coreset_size
         self.metric = metric
+        self.exclude = exclude
         self.stratify = stratify
 
-    def _pick(self, X, group):
+    def _represent(self, table, groups):
+        """How far the distance of each sample is from the median of its class, and the rounding."""
+        apart, slack = np.full((2, len(table.sample_weight)), np.nan)
+        # The groups, with the samples that are excluded from the selection.
+        every = replace(table, excluded=None).candidates
+        for group in allocate(None, None if groups[0].label is None else self.stratify, *every):
+            rows = slice(None) if group.rows is None else group.rows
+            apart[rows], slack[rows] = self._from_median(table.X, group)
+        return apart, slack
+
+    def _from_median(self, X, group):
         distances, slack = distances_to_mean(X, self.metric, group.rows, group.sample_weight)
         if not np.isfinite(distances).all():
             at = int(np.flatnonzero(~np.isfinite(distances))[0])
@@ -301,8 +332,10 @@ class Moderate(BaseMetricCoreset):
             )
         order = np.argsort(distances, kind="stable")
         middle = order[_middle(group.sample_weight[order])]
-        slack = slack + slack[middle].max()
-        apart = np.abs(distances - distances[middle].mean())
+        return np.abs(distances - distances[middle].mean()), slack + slack[middle].max()
+
+    def _pick(self, represented, group):
+        apart, slack = (group.rows_of(values) for values in represented)
         return ascending(apart, slack)[: group.size]
 
 

@@ -47,6 +47,14 @@ PARAGRAPHS = {
             classifier is not fitted, a clone of it is fitted on `X` and `y`. If None,
             ``LogisticRegression(max_iter=1000)`` is used.
         """,
+    "estimator_or_regressor": """
+        estimator : classifier or regressor, default=None
+            The classifier, or a Pipeline that ends in one. A fitted classifier, or one in a
+            :class:`~sklearn.frozen.FrozenEstimator`, is used without being fitted again. If the
+            classifier is not fitted, a clone of it is fitted on `X` and `y`. If None,
+            ``LogisticRegression(max_iter=1000)`` is used. A regressor, or a Pipeline that ends in
+            one, is fitted on a continuous `y`, even if all values of `y` are whole numbers.
+        """,
     "estimator_probabilities": """
         estimator : classifier, default=None
             A classifier with the method ``predict_proba``, or a Pipeline that ends in one. A fitted
@@ -74,19 +82,15 @@ PARAGRAPHS = {
             requires class labels `y`, and a `stratify` that is not None.
         """,
     "stratify": """
-        stratify : {"proportional", "balanced"} or None, default="proportional"
+        stratify : {"proportional", "balanced", "quantile"} or None, default="proportional"
             How the budget is divided among the classes. "proportional" keeps class proportions
             (largest remainder, at least one sample per class); "balanced" gives equal counts, as
             far as the classes are large enough; None ignores the classes, as if all samples were
             of one class. Unless it is None, the budget must be at least the number of classes. If
             `y` is None or continuous, there are no classes, and the result is that of None.
-        """,
-    "stratify_labels": """
-        stratify : {"proportional", "balanced"} or None, default="proportional"
-            How the budget is divided among the classes. "proportional" keeps class proportions
-            (largest remainder, at least one sample per class); "balanced" gives equal counts, as
-            far as the classes are large enough; None ignores the classes, as if all samples were
-            of one class. Unless it is None, the budget must be at least the number of classes.
+            "quantile" is for a continuous `y`: five intervals with nearly the same number of
+            samples (or total weight) take the place of classes, fewer if the budget is smaller.
+            Whole numbers are values then. Methods that need class labels do not accept it.
         """,
     "cv": """
         cv : int, cross-validation generator or iterable, default=None
@@ -168,6 +172,14 @@ PARAGRAPHS = {
             Indices of the samples that are selected first. They are part of the coreset and count
             towards the budget.
         """,
+    "exclude": """
+        exclude : array-like of int, default=None
+            Indices of samples that are never selected, such as samples whose labels are known
+            already. Unlike samples of weight 0, they are used in all computations: the classifier
+            is fitted on them, and they have scores. They are not counted where `coreset_size` is a
+            fraction, in class proportions, and in `sample_weight_`, whose sum is the number (or the
+            total `sample_weight`) of the other samples.
+        """,
     "use_weights": """
         use_weights : "auto" or bool, default="auto"
             Whether `estimator` is fitted with the weights of the coreset. "auto" passes them if
@@ -187,6 +199,133 @@ PARAGRAPHS = {
             and a coreset of k, this is like "mean" with C multiplied by n / k in
             :class:`~sklearn.svm.SVC` and :class:`~sklearn.linear_model.LogisticRegression`. Include
             both values in a parameter search, see :doc:`/user_guide/weights`.
+        """,
+    # Parameters of curves ---------------------------------------------------------------------
+    "curve_parameters": """
+        samplers : sampler, list of samplers or dict of samplers, default=None
+            The samplers to compare, which are cloned. They must have the parameter `coreset_size`,
+            which is set to each of `coreset_sizes`. The keys of a dict are the names of the
+            samplers in the result; otherwise the names are those of the classes. If None,
+            `Coreset()` is used. ``Uniform()`` is added if there is no :class:`Uniform` among them
+            and `n_uniform` is not 0.
+
+        coreset_sizes : array-like of shape (n_sizes,), default=(0.01, 0.02, 0.05, 0.1, 0.2)
+            The sizes of the coresets: floats in (0, 1], which are fractions of the training fold,
+            or ints, which are numbers of samples. They are sorted.
+
+        groups : array-like of shape (n_samples,), default=None
+            Group labels of the samples, which are passed to the splitter. With metadata routing,
+            pass them in `params` instead.
+
+        cv : int, cross-validation generator or iterable, default=None
+            Cross-validation splitting strategy, as in
+            :func:`~sklearn.model_selection.cross_validate`. If None, 5 folds are used, which are
+            stratified if the estimator is a classifier.
+
+        scoring : str, callable, list, tuple or dict, default=None
+            One or several scorers, as in :func:`~sklearn.model_selection.cross_validate`. If None,
+            the method `score` of the estimator is used.
+
+        use_weights : "auto" or bool, default="auto"
+            Whether the weights of the coresets are passed to the estimator, see
+            :class:`CoresetClassifier`.
+
+        weight_scale : {"mean", "total"}, default="mean"
+            Scale of these weights, see :class:`CoresetClassifier`.
+
+        full : bool, default=True
+            Whether the estimator is also fitted on all samples of each training fold.
+
+        return_train_score : bool, default=False
+            Whether to compute the scores on the samples on which the estimators were fitted, that
+            is, on the coresets.
+
+        return_indices : bool, default=False
+            Whether to return the indices of the splits and of the coresets.
+
+        n_uniform : int, default=5
+            Number of draws of each :class:`Uniform` in each training fold. The score of a single
+            random draw varies; the result contains the score of each draw and the mean. If 0, no
+            :class:`Uniform` is added, and each one in `samplers` is drawn once.
+
+        n_jobs : int, default=None
+            Number of jobs that run in parallel, over the splits and the samplers. None means 1
+            unless in a ``joblib.parallel_backend`` context. -1 means using all processors.
+            Times are comparable only if there are enough processors for the jobs and their threads.
+
+        pre_dispatch : int or str, default="all"
+            Number of jobs that are dispatched in advance, see ``joblib.Parallel``.
+
+        verbose : int, default=0
+            The verbosity. Values above 1 print one line per fitted estimator.
+
+        error_score : "raise" or numeric, default=np.nan
+            The score if the selection, the fit or the scorer fails. If a numeric value is given, a
+            warning states which of them failed. This happens, for example, if a size is smaller
+            than the number of classes. If "raise", the error is raised.
+
+        params : dict, default=None
+            Parameters of the `fit` method of `estimator`. Without metadata routing, `sample_weight`
+            is accepted (for a Pipeline ``<step>__sample_weight``, and all parameters of the
+            transformers), and no parameters are passed to the scorer. With metadata routing, the
+            parameters are passed to the estimator, the scorer and the splitter as requested. Sample
+            weights of the last step are passed to the samplers, too.
+
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draws of :class:`Uniform`, and of each parameter `random_state` of the
+            samplers that is None. Pass an int for reproducible results. The splits and the
+            estimator have their own `random_state`.
+        """,
+    "curve_results": """
+        results : :class:`~sklearn.utils.Bunch`
+            The result of :func:`coreset_curve`.
+        """,
+    "plot_parameters": """
+        ax : matplotlib Axes or array of Axes, default=None
+            The axes; one for each scorer. If None, a new figure is created.
+
+        x : {"rows", "fraction", "time"}, default="rows"
+            The horizontal axis: the number of selected samples, this number divided by the number
+            of training samples, or the seconds of the selection and of fitting the estimator. All
+            of them are means over the splits.
+
+        negate_score : bool, default=False
+            Whether to negate the scores. This is useful for the errors whose names begin with
+            ``neg_`` in scikit-learn.
+
+        score_name : str, default=None
+            The label of the vertical axis. If None, it is derived from the name of the scorer.
+
+        score_type : {"test", "train", "both"}, default="test"
+            Which scores are plotted.
+
+        std_display_style : {"fill_between", "errorbar"} or None, default="fill_between"
+            How the standard deviation of the scores over splits and draws is displayed. If None,
+            it is not displayed.
+
+        plot_full : bool, default=True
+            Whether to plot a horizontal line at the mean score with all samples, if the results
+            contain it. With ``x="time"``, a star on this line marks the time of its fit.
+
+        line_kw : dict, default=None
+            Keyword arguments of ``Axes.plot`` of matplotlib for the mean scores.
+
+        fill_between_kw : dict, default=None
+            Keyword arguments of ``Axes.fill_between`` of matplotlib for the bands.
+
+        errorbar_kw : dict, default=None
+            Keyword arguments of ``Axes.errorbar`` of matplotlib.
+
+        full_kw : dict, default=None
+            Keyword arguments of ``Axes.axhline`` of matplotlib for the score with all
+            samples.
+        """,
+    "tolerance": """
+        tolerance : "one_standard_error" or float, default="one_standard_error"
+            How much lower than the mean score with all samples the mean score with the coreset may
+            be. "one_standard_error" is the standard deviation (with F - 1 degrees of freedom) of
+            the scores with all samples over the F splits, divided by ``sqrt(F)``. A float is in
+            units of the score.
         """,
     # Fitted attributes of samplers -----------------------------------------------------------
     "sample_indices_": """
@@ -315,6 +454,13 @@ PARAGRAPHS = {
             Sample weights. Samples of weight 0 are ignored: they are never selected, and are not
             counted where `coreset_size` is a fraction.
         """,
+    "y_and_weight_of_fit": """
+        y : array-like of shape (n_samples,), default=None
+            The targets that were passed to `fit`, with `X`.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            The sample weights that were passed to `fit`, with `X`.
+        """,
     "X_ref": """
         X_ref : {array-like, sparse matrix, dataframe} of shape (n_ref, n_features), default=None
             Samples among which the nearest neighbors are searched instead of `X`, as in the paper:
@@ -400,9 +546,57 @@ PARAGRAPHS = {
         that is fitted on random samples, and mislabeled samples are often selected first. The
         weights correct for the class proportions, but not for the distribution within each class.
         """,
+    "labels_in_rounds": """
+        If samples are labeled in rounds, label at most about a tenth of the final number of samples
+        in each round, because the samples with the largest scores of one classifier are similar to
+        each other. After 300 labels of the digits dataset, the accuracy of a logistic regression
+        is 0.96 with 10 or 30 samples in each round of `Margin`, 0.92 with a single round, and 0.94
+        with random samples.
+        """,
     "settles_2009": """
         .. [1] Settles, B. "Active learning literature survey." University of Wisconsin-Madison,
            Computer Sciences Technical Report 1648 (2009).
+        """,
+    # Displays ----------------------------------------------------------------------------------
+    "ax": """
+        ax : matplotlib Axes, default=None
+            Axes of the plot. If None, a new figure is created.
+        """,
+    "axes_of_plot": """
+        ax_ : matplotlib Axes
+            Axes of the plot.
+
+        figure_ : matplotlib Figure
+            Figure of the plot.
+
+        samples_ : matplotlib PathCollection
+            The markers of all samples.
+        """,
+    "name_with_number": """
+        name : str, default=None
+            Title of the plot. If None, it contains the name of the sampler and the number of
+            selected samples.
+        """,
+    "samples_and_selected_kw": """
+        samples_kw, selected_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.scatter` for all samples and for the
+            selected samples.
+        """,
+    "legend": """
+        legend : bool, default=True
+            Whether there is a legend, and a colorbar for a continuous target. More than 20 classes
+            are not listed in the legend.
+
+        legend_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.legend`.
+        """,
+    "regions": """
+        regions : bool, default=True
+            Whether the regions of easy, ambiguous and hard samples are named in the plot.
+        """,
+    "display_plotted": """
+        display : object
+            The display, with the attributes of the plot.
         """,
 }
 PARAGRAPHS = {name: _written(text) for name, text in PARAGRAPHS.items()}

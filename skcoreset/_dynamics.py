@@ -28,6 +28,7 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
         "n_epochs": [Interval(Integral, 1, None, closed="left")],
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "exclude": ["array-like", None],
         "random_state": ["random_state"],
     }
 
@@ -44,6 +45,7 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
         n_epochs=10,
         n_repeats=1,
         batch_size=64,
+        exclude=None,
         stratify="proportional",
         random_state=None,
     ):
@@ -53,6 +55,7 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
         self.n_epochs = n_epochs
         self.n_repeats = n_repeats
         self.batch_size = batch_size
+        self.exclude = exclude
         self.stratify = stratify
         self.random_state = random_state
 
@@ -160,6 +163,8 @@ class Forgetting(Dynamic):
 
     {batch_size}
 
+    {exclude}
+
     {stratify}
 
     {random_state_training}
@@ -256,6 +261,8 @@ class EL2N(Dynamic):
 
     {batch_size}
 
+    {exclude}
+
     {stratify}
 
     {random_state_training}
@@ -347,6 +354,8 @@ class GraNd(Dynamic):
     {n_repeats}
 
     {batch_size}
+
+    {exclude}
 
     {stratify}
 

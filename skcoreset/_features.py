@@ -1,17 +1,19 @@
-"""Numbers for distances from a table as it is: columns of numbers, dates, strings and categories."""
+"""Features for distances from a table as it is: numbers, dates, strings and categories."""
 
+import collections
 import datetime
+import itertools
 import math
 import reprlib
 from numbers import Number
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in, _num_samples, check_is_fitted
 
 from skcoreset import _models
 from skcoreset._backend import (
@@ -20,11 +22,10 @@ from skcoreset._backend import (
     columns,
     holds_objects,
     is_foreign,
-    missing_values,
     take,
     to_numpy,
 )
-from skcoreset._estimator import EstimatorMixin, seeded
+from skcoreset._estimator import seeded
 from skcoreset._validation import check_numbers, check_table
 from skcoreset._warnings import warn
 
@@ -35,10 +36,12 @@ FARTHEST = 8.0
 # The least variance by which a column of variance p (1 - p) is divided, so that two values of a
 # column differ by at most 10, whatever the fraction p of the samples with the rarer value.
 LEAST_VARIANCE = 0.01
-# Categories of a smaller fraction of the samples, or of one sample, are grouped, as are those beyond
-# so many.
+# Categories of a smaller fraction of the samples, or of one sample, are one category, and so are
+# those beyond so many.
 MIN_FREQUENCY, MAX_CATEGORIES = 0.005, 50
 
+_NO_SAMPLES = "Found array with 0 sample(s) while a minimum of 1 is required."
+_EACH = "Each column must hold numbers, dates, or strings and categories"
 _WAY_OUT = "Give a transformer that converts it as features (transformer of TransformedSampler)"
 
 
@@ -66,15 +69,17 @@ def transform_features(features, X, y=None, sample_weight=None, random_state=Non
     X_new : table with the same number of samples
     transformer : fitted transformer, or None
     """
-    X = canonical(X)
-    transformer = None
+    X, transformer = canonical(X), None
     if features is not None:
         transformer = AutoFeatures() if isinstance(features, str) else features
         if not _is_fitted(transformer):
-            transformer = seeded(transformer, random_state)
-            transformer.fit(*_rows_of_positive_weight(X, y, sample_weight))
+            transformer = (
+                clone(transformer) if random_state is None else seeded(transformer, random_state)
+            )
+            rows, labels = _rows_of_positive_weight(X, y, sample_weight)
+            transformer.fit(_models.classifier_input(rows), to_numpy(labels))
         n_samples = _num_samples(X)
-        X = transformer.transform(X)
+        X = transformer.transform(_models.classifier_input(X))
         if not hasattr(X, "shape") and not hasattr(X, "__len__"):
             raise TypeError(f"transform of {transformer!r} returned {type(X)}, which is no table.")
         if _num_samples(X) != n_samples:
@@ -104,8 +109,8 @@ def _rows_of_positive_weight(X, y, sample_weight):
     return take(X, rows), None if y is None else take(y, rows)
 
 
-class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
-    """Turn the columns of a table into features on which Euclidean distances make sense.
+class AutoFeatures(TransformerMixin, BaseEstimator):
+    """Transform a table to features whose Euclidean distances are meaningful.
 
     Each column of numbers becomes a feature of mean 0 and variance 1. Each column of strings or
     categories becomes features of the total variance 1, one for each category, so that it has the
@@ -113,19 +118,18 @@ class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
 
     - Numbers, bools, and strings or objects that can be converted to numbers: missing values are
       replaced by the median of the column. A value x becomes ``(x - median) / u``, where u is the
-      median of the distances ``|x - median|`` that are not 0. It is set to 8 or -8 if it is beyond,
-      and the result is standardized. Neither a value such as -999 or 1e8 in some samples nor an
-      outlier determines the scale. If no value is beyond, which is usual without outliers, the
-      result is that of :class:`~sklearn.preprocessing.StandardScaler`.
+      median of the distances ``|x - median|`` that are not 0. It is set to 8 or -8 if it is beyond.
+      The result is standardized. So neither an outlier nor a value such as -999 or 1e8 in some of
+      the samples determines the scale.
     - Dates and time spans are numbers: seconds since 1970, or of the span.
-    - Strings and categories: one-hot encoded. Missing values are a category. The categories of
-      less than 0.5 % of the samples, and those beyond the 50 most frequent ones, are one category.
+    - Strings and categories are one-hot encoded. A missing value is a category. The categories of
+      less than 0.5 % of the samples or of one sample, and those beyond the 50 most frequent ones,
+      are one category.
     - A column whose value is the same in all samples, or missing, becomes a feature that is 0.
     - A sparse matrix stays as it is.
 
-    If the variance of a column, in units of u squared, is less than 0.01, or if the categories
-    other than one are as rare, the column is divided by 0.1 instead of its standard deviation. So
-    a value that is almost always the same does not dominate the distances.
+    A standard deviation of less than 0.1 u is replaced by 0.1 u, so that two values of a column
+    that is almost constant do not dominate the distances. The same bound holds for categories.
 
     Attributes
     ----------
@@ -137,7 +141,7 @@ class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
         ``(clip((x - center_) / unit_, -8, 8) - mean_) / scale_``.
 
     encoder_ : OneHotEncoder, or None
-        The encoder of the other columns.
+        The encoder of the other columns, on integers in place of their values.
 
     Notes
     -----
@@ -152,92 +156,87 @@ class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
         dense = _numeric_array(X)
         read = enumerate(dense.T) if dense is not None else _read_columns(X)
         statistics, texts, self.numeric_ = [], [], np.ones(self.n_features_in_, dtype=bool)
-        float32 = True
+        kinds = set()
         for j, values in read:
             if isinstance(values, _Texts):
                 self.numeric_[j] = False
                 texts.append(values)
             else:
-                float32 &= values.dtype == np.float32
-                statistics.append(_statistics(values, j, X))
-        self._dtype = np.float32 if float32 and statistics else np.float64
+                _check_no_infinity(values, X, j)
+                kinds.add(values.dtype)
+                statistics.append(_statistics(values))
         table = np.array(statistics, dtype=np.float64).reshape(-1, 4).T
         self.center_, self.unit_, self.mean_, self.scale_ = table
-        self.encoder_ = None
-        if texts:
-            self._fit_encoder(texts)
+        with np.errstate(over="ignore"):
+            narrow = table.astype(np.float32)
+        fits = np.isfinite(narrow).all() and ((narrow == 0) == (table == 0)).all()
+        self._dtype = np.float32 if kinds == {np.dtype(np.float32)} and fits else np.float64
+        self.encoder_ = self._fit_encoder(texts) if texts else None
         return self
 
     def _fit_encoder(self, texts):
         n_samples = len(texts[0].values)
-        self.encoder_ = OneHotEncoder(
-            min_frequency=max(2, math.ceil(MIN_FREQUENCY * n_samples)),
-            max_categories=MAX_CATEGORIES,
-            handle_unknown="infrequent_if_exist",
-            dtype=self._dtype,
+        self._codes = [_codes_of(text) for text in texts]
+        coded = self._coded(texts)
+        encoder = OneHotEncoder(handle_unknown="ignore", dtype=self._dtype).fit(coded)
+        widths = [len(codes) for codes in encoder.categories_]
+        self._shares = np.concatenate(
+            [
+                np.bincount(column)[codes] / n_samples
+                for column, codes in zip(coded.T, encoder.categories_, strict=True)
+            ]
         )
-        hot = self.encoder_.fit_transform(_side_by_side(texts))
-        self._share = np.asarray(hot.sum(axis=0, dtype=np.float64)).ravel() / n_samples
-        widths = [len(names) for names in self._categories()]
-        ends = np.cumsum(widths)[:-1]
-        variances = [1 - (share**2).sum() for share in np.split(self._share, ends)]
-        factors = 1 / np.sqrt(np.maximum(variances, 2 * LEAST_VARIANCE))
-        self._factor = np.repeat(factors, widths)
-        groups = zip(texts, widths, self.encoder_.infrequent_categories_, strict=True)
-        for text, width, rare in groups:
-            if width == 1 and rare is not None:
-                warn(
-                    f"{text.name} holds {len(rare)} different strings or categories, each in less "
-                    f"than {MIN_FREQUENCY:.1%} of the samples. It has no influence on the "
-                    f"selection. Leave it out of X, or encode it: {_WAY_OUT[0].lower()}"
-                    f"{_WAY_OUT[1:]}."
-                )
+        of_columns = np.split(self._shares, np.cumsum(widths)[:-1])
+        variances = np.array([1 - (share**2).sum() for share in of_columns])
+        self._factors = np.repeat(1 / np.sqrt(np.maximum(variances, 2 * LEAST_VARIANCE)), widths)
+        return encoder
 
-    def _categories(self):
-        """For each encoded column, the frequent categories, and None for the group of the others"""
-        for names, rare in zip(
-            self.encoder_.categories_, self.encoder_.infrequent_categories_, strict=True
-        ):
-            if rare is None:
-                yield list(names)
-            else:
-                yield [name for name in names if name not in set(rare)] + ["infrequent"]
+    def _coded(self, texts):
+        """The categories as integers, on which the encoder is faster; rare ones are the last."""
+        coded = np.empty((len(texts[0].values), len(texts)), dtype=np.int64)
+        for j, (text, codes) in enumerate(zip(texts, self._codes, strict=True)):
+            coded[:, j] = [codes.get(value, len(codes)) for value in text.values]
+        return coded
 
     def transform(self, X):
-        """Return the features: columns of numbers first, then those of the categories."""
+        """Return the features: those of numbers first, then those of categories."""
         check_is_fitted(self)
         X = _checked(self, X, reset=False)
+        if sparse.issparse(X) == hasattr(self, "numeric_"):
+            kinds = ["a sparse matrix", "no sparse matrix"]
+            given, fitted = kinds if sparse.issparse(X) else kinds[::-1]
+            raise TypeError(f"X is {given}, but that of fit was {fitted}.")
         if sparse.issparse(X):
-            if hasattr(self, "numeric_"):
-                raise TypeError("X is a sparse matrix, but that of fit was not.")
             return X
         dense = _numeric_array(X)
         n_numbers = len(self.center_)
-        n_features = n_numbers + (0 if self.encoder_ is None else len(self._share))
-        out = np.empty((_num_samples(X), n_features), dtype=self._dtype)
+        n_features = n_numbers + (0 if self.encoder_ is None else len(self._shares))
+        X_new = np.zeros((_num_samples(X), n_features), dtype=self._dtype)
         texts = []
         if dense is not None and self.numeric_.all():
-            out[:] = dense
+            X_new[:, :n_numbers] = dense
         else:
-            at = 0
             for j, values in _read_columns(X, self.numeric_):
                 if self.numeric_[j]:
-                    out[:, at] = values
-                    at += 1
+                    X_new[:, self.numeric_[:j].sum()] = values
                 else:
                     texts.append(values)
-        self._scale_numbers(out[:, :n_numbers], X)
+        self._scale_numbers(X_new[:, :n_numbers], X)
         if texts:
-            hot = self.encoder_.transform(_side_by_side(texts))
-            for rows in block_slices(len(out), 16 * len(self._share)):
-                out[rows, n_numbers:] = (hot[rows].toarray() - self._share) * self._factor
-        return out
+            hot = self.encoder_.transform(self._coded(texts))
+            for rows in block_slices(len(X_new), 16 * len(self._shares)):
+                X_new[rows, n_numbers:] = (hot[rows].toarray() - self._shares) * self._factors
+        return X_new
 
-    def _scale_numbers(self, out, X):
-        center, unit = (v.astype(self._dtype) for v in (self.center_, self.unit_))
-        mean, scale = (v.astype(self._dtype) for v in (self.mean_, self.scale_))
-        for rows in block_slices(len(out), 16 * max(1, out.shape[1])):
-            block = out[rows]
+    def _scale_numbers(self, X_new, X):
+        statistics = (self.center_, self.unit_, self.mean_, self.scale_)
+        center, unit, mean, scale = (values.astype(self._dtype) for values in statistics)
+        for rows in block_slices(len(X_new), 16 * max(1, X_new.shape[1])):
+            block = X_new[rows]
+            infinite = np.isinf(block)
+            if infinite.any():
+                j = int(infinite.any(axis=0).argmax())
+                _check_no_infinity(X_new[:, j], X, int(np.flatnonzero(self.numeric_)[j]))
             np.copyto(block, center, where=np.isnan(block))
             with np.errstate(over="ignore"):
                 block -= center
@@ -245,6 +244,20 @@ class AutoFeatures(EstimatorMixin, TransformerMixin, BaseEstimator):
             np.clip(block, -FARTHEST, FARTHEST, out=block)
             block -= mean
             block /= scale
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the features: of columns, and of columns and categories."""
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        if not hasattr(self, "numeric_"):
+            return names
+        out = list(names[self.numeric_])
+        if self.encoder_ is not None:
+            groups = zip(names[~self.numeric_], self._codes, self.encoder_.categories_, strict=True)
+            for name, codes, categories in groups:
+                values = [*codes, "infrequent"]
+                out += [f"{name}_{values[code]}" for code in categories]
+        return np.array(out, dtype=object)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "n_features_in_")
@@ -268,6 +281,8 @@ def _checked(estimator, X, reset=True):
             f"Expected 2D array, got {len(shape)}D array instead, of shape {shape}. Give one row "
             "of features for each sample, such as X.reshape(len(X), -1) for images."
         )
+    if isinstance(X, list | tuple) and not X:
+        raise ValueError(_NO_SAMPLES)
     X = check_table(estimator, X, reset=reset)
     if holds_objects(X):
         raise TypeError(
@@ -275,12 +290,41 @@ def _checked(estimator, X, reset=True):
             "that converts them, such as TfidfVectorizer() for texts, as features (transformer of "
             "TransformedSampler)."
         )
+    if isinstance(X, list | tuple) and np.asarray(X, dtype=object).ndim != 2:
+        raise ValueError(
+            "Expected 2D array, but X is a list that is no table: its rows are no lists, have "
+            "different lengths, or hold lists. Each row must hold one number, date or string for "
+            f"each feature. {_WAY_OUT}."
+        )
     if _num_samples(X) < 1:
-        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
+        raise ValueError(_NO_SAMPLES)
+    if estimator.n_features_in_ < 1:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required."
+        )
     return X
 
 
+def _codes_of(text):
+    """The code of each frequent category of a column; None, if it is there, is a category too."""
+    counts = collections.Counter(text.values)
+    least = max(2, math.ceil(MIN_FREQUENCY * len(text.values)))
+    frequent = [name for name, count in counts.items() if count >= least]
+    if not frequent and len(counts) > 1:
+        warn(
+            f"{text.name} holds {len(counts)} different strings or categories, each in less than "
+            f"{MIN_FREQUENCY:.1%} of the samples or in a single one. It has no influence on the "
+            "selection. Leave it out of X, or give a transformer that converts it as features "
+            "(transformer of TransformedSampler)."
+        )
+    frequent.sort(key=lambda name: (-counts[name], name is None, name or ""))
+    kept = sorted(frequent[:MAX_CATEGORIES], key=lambda name: (name is None, name or ""))
+    return {name: code for code, name in enumerate(kept)}
+
+
 # The columns ----------------------------------------------------------------------------------
+
+_TIMES = datetime.date | datetime.timedelta | np.datetime64 | np.timedelta64
 
 
 class _Texts:
@@ -288,13 +332,6 @@ class _Texts:
 
     def __init__(self, values, name):
         self.values, self.name = values, name
-
-
-def _side_by_side(texts):
-    table = np.empty((len(texts[0].values), len(texts)), dtype=object)
-    for j, text in enumerate(texts):
-        table[:, j] = text.values
-    return table
 
 
 def _numeric_array(X):
@@ -309,131 +346,125 @@ def _read_columns(X, numeric=None):
     If `numeric` is given, it says which columns are numbers; else the values decide.
     """
     for j, (name, values) in enumerate(columns(X)):
-        yield j, _read(values, f"column {_plain(name)!r}", None if numeric is None else numeric[j])
+        yield j, _read(values, _in_words(name), None if numeric is None else bool(numeric[j]))
 
 
-def _plain(name):
-    return name.item() if isinstance(name, np.generic) else name
+def _in_words(name):
+    return f"column {name.item() if isinstance(name, np.generic) else name!r}"
 
 
-def _read(values, name, as_numbers=None):
-    missing, is_category = missing_values(values), _is_category(values)
+def _read(values, name, as_numbers):
+    if as_numbers is None and _is_category(values):
+        as_numbers = False
+    if _is_dictionary(values):
+        values = values.cast(values.type.value_type)  # NumPy gets wrong values where it is null
     array = np.asarray(values)
-    if array.dtype.kind in "biuf" and not (is_category and not as_numbers):
-        return _floats(array, missing)
-    if array.dtype.kind in "mM":
-        return _seconds(array)
+    if array.ndim != 1:
+        raise TypeError(f"{name} has {array.ndim} dimensions. {_EACH}. {_WAY_OUT}.")
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name}. {_WAY_OUT}.")
+    if as_numbers is not False and array.dtype.kind in "biuf":
+        return array.astype(np.float32 if array.dtype == np.float32 else np.float64, copy=False)
+    if as_numbers is not False and array.dtype.kind in "mM":
+        return np.where(np.isnat(array), np.nan, _seconds(array))
     array = array.astype(object)
-    gone = np.array([_is_missing(value) for value in array], dtype=bool)
-    array[gone] = None
-    held = array[~gone]
-    times = [
-        isinstance(value, datetime.date | datetime.timedelta | np.datetime64) for value in held[:1]
-    ]
-    if times and times[0] and not is_category:
-        return _times(array, gone, name)
-    if as_numbers or (as_numbers is None and not is_category):
+    there = np.ones(len(array), dtype=bool)
+    if not all(issubclass(kind, str) for kind in set(map(type, array))):
+        there[:] = [not _is_missing(value) for value in array]
+    held = array[there]
+    if as_numbers is not False:
+        numbers = np.full(len(array), np.nan)
         try:
-            numbers = np.full(len(array), np.nan)
-            numbers[~gone] = held.astype(np.float64)
+            is_time = len(held) and isinstance(held[0], _TIMES)
+            numbers[there] = list(map(_seconds, held)) if is_time else held.astype(np.float64)
             return numbers
-        except (TypeError, ValueError):
+        except (TypeError, ValueError) as error:
             if as_numbers:
-                raise
-    for row in np.flatnonzero(~gone):
-        value = array[row]
-        if isinstance(value, bytes):
-            value = value.decode(errors="replace")
-        elif isinstance(value, Number):
-            value = repr(float(value))
-        elif not isinstance(value, str):
-            if not is_category:
-                raise TypeError(
-                    f"{name} holds a {type(value).__name__} ({reprlib.repr(value)} in row {row}), "
-                    f"which is neither a number, a date, a string nor a category. {_WAY_OUT}."
-                )
-            value = str(value)
-        array[row] = value
+                raise TypeError(f"{name} held only numbers in fit: {error}.") from error
+        _check_types(array, held, name)
+    names = {value: _written(value) for value in set(held)}
+    array[there] = [names[value] for value in held]
+    array[~there] = None
     return _Texts(array, name)
 
 
-def _floats(array, missing):
-    array = array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
-    if missing is not None and missing.any():
-        array = np.where(missing, array.dtype.type(np.nan), array)
-    return array
-
-
-def _seconds(array):
-    seconds = array.astype(f"{array.dtype.kind}8[us]").astype(np.int64) / 1e6
-    return np.where(np.isnat(array), np.nan, seconds)
-
-
-def _times(array, gone, name):
-    """Dates, datetimes or time spans of Python or pandas, as seconds."""
-    seconds = np.full(len(array), np.nan)
-    utc = datetime.UTC
-    for row in np.flatnonzero(~gone):
-        value = array[row]
-        if isinstance(value, datetime.timedelta):
-            seconds[row] = value.total_seconds()
-            continue
-        if isinstance(value, datetime.datetime) and value.tzinfo is not None:
-            value = value.astimezone(utc).replace(tzinfo=None)
-        try:
-            seconds[row] = np.datetime64(value, "us").astype(np.int64) / 1e6
-        except (TypeError, ValueError):
-            raise TypeError(
-                f"{name} holds dates, and a {type(value).__name__} ({reprlib.repr(value)} in row "
-                f"{row}). {_WAY_OUT}."
-            ) from None
-    return seconds
-
-
 def _is_category(values):
+    """Whether the dtype of the column says that it holds categories, be they numbers or not."""
     dtype = getattr(values, "dtype", None)
-    if getattr(dtype, "name", None) == "category":
-        return True
+    return _is_dictionary(values) or getattr(dtype, "name", None) == "category"
+
+
+def _is_dictionary(values):
+    """Whether it is a column of categories of pyarrow."""
     return str(getattr(values, "type", "")).startswith("dictionary<")
 
 
 def _is_missing(value):
-    if isinstance(value, str):
-        return False
-    return (
-        value is None
-        or type(value).__name__ in ("NAType", "NaTType")
-        or (isinstance(value, Number) and value != value)
-    )
+    if isinstance(value, float | np.floating):
+        return value != value
+    return value is None or type(value).__name__ in ("NAType", "NaTType")  # these of pandas
 
 
-def _statistics(values, j, X):
-    """(center, unit, mean, scale) of a column of numbers."""
+def _seconds(time):
+    """Seconds since 1970 of datetimes or dates (of UTC if they have a time zone), or of a span."""
+    if isinstance(time, datetime.timedelta):
+        return time.total_seconds()
+    if isinstance(time, datetime.datetime) and time.tzinfo is not None:
+        time = time.astimezone(datetime.UTC).replace(tzinfo=None)
+    if isinstance(time, datetime.date):
+        time = np.datetime64(time, "us")
+    if not isinstance(getattr(time, "dtype", None), np.dtype):
+        raise TypeError(f"{time!r} is no date")
+    return time.astype(f"{time.dtype.kind}8[us]").astype(np.int64) / 1e6
+
+
+def _check_types(array, held, name):
+    wrong = [kind for kind in set(map(type, held)) if not issubclass(kind, str | bytes | Number)]
+    if wrong:
+        row = next(at for at, value in enumerate(array) if type(value) in wrong)
+        beside = " beside values of other types" if isinstance(array[row], _TIMES) else ""
+        raise TypeError(
+            f"{name} holds a {type(array[row]).__name__}{beside} ({reprlib.repr(array[row])} in "
+            f"row {row}). {_EACH}. {_WAY_OUT}."
+        )
+
+
+def _written(value):
+    """The name of a category, which is the same for 1, 1.0 and True."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, Number):
+        return str(int(value)) if value == value // 1 else repr(float(value))
+    return str(value)
+
+
+def _statistics(values):
+    """(center, unit, mean, scale) of a column of numbers, as a row of the table of all columns."""
     values = values[~np.isnan(values)] if values.dtype.kind == "f" else values
-    values = np.sort(values)  # sums in an order of their own
     if len(values) == 0:
         return 0.0, 1.0, 0.0, 1.0
-    values = values.astype(np.float64, copy=False)
-    for end in (0, -1):
-        if np.isinf(values[end]):
-            name, column = list(columns(X))[j]
-            row = int(np.flatnonzero(np.asarray(column, dtype=object) == values[end])[0])
-            raise ValueError(
-                f"Input X contains infinity: column {_plain(name)!r}, row {row}. Replace it by "
-                "NaN, which stands for a missing value, or by a number."
-            )
-    center = values[(len(values) - 1) // 2]  # a value of the column, also if it has two medians
+    # Sorted, so that the order of the samples has no influence on the rounding errors of sums.
+    precision = np.finfo(values.dtype).eps if values.dtype.kind == "f" else 0.0
+    values = np.sort(values).astype(np.float64, copy=False)
+    center = values[(len(values) - 1) // 2]  # a value of the column, also if there are two medians
     with np.errstate(over="ignore"):
         away = values - center
-    far = np.abs(away[away != 0])
-    if len(far) == 0:
-        return center, 1.0, 0.0, 1.0
-    unit = np.partition(far, len(far) // 2)[len(far) // 2]
-    with np.errstate(over="ignore"):
+        far = np.abs(away[away != 0])
+        if len(far) == 0 or far.max() <= 10 * precision * abs(center):
+            return center, 1.0, 0.0, 1.0
+        unit = np.partition(far, len(far) // 2)[len(far) // 2]
         away /= unit
     np.clip(away, -FARTHEST, FARTHEST, out=away)
     mean = away.mean()
     variance = np.mean((away - mean) ** 2)
     return center, unit, mean, np.sqrt(max(variance, LEAST_VARIANCE))
+
+
+def _check_no_infinity(values, X, j):
+    """Raise an error if `values`, which are from column `j` of `X`, are not finite or missing."""
+    if values.dtype.kind == "f" and np.isinf(values).any():
+        name = next(itertools.islice(columns(X), j, None))[0]
+        raise ValueError(
+            f"Input X contains infinity: {_in_words(name)}, row {int(np.isinf(values).argmax())}. "
+            "Replace it by NaN, which stands for a missing value, or by a number."
+        )

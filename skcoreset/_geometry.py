@@ -9,8 +9,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skcoreset._docstrings import fill_docstring
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.distances import pairs
-from skcoreset._kernels.farthest_first import farthest_first
+from skcoreset._kernels.farthest_first import farthest_first, nearest_picks
 from skcoreset._kernels.herding import herd, n_candidates_for
+from skcoreset._kernels.kernel_sample import ONE_BY_ONE
 from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._metrics import METRICS, BaseMetricCoreset, metric_on_host, product_work
 from skcoreset.base import BaseCoreset, Picks
@@ -35,8 +36,8 @@ class Herding(BaseCoreset):
     space, not only for the features. The method is suited to small budgets (below about 1 % of the
     samples) and to models that depend on the means of the classes. Outliers are not selected early.
     The linear kernel matches only the mean of each class: with few features, or with classes of
-    several clusters, the selected samples concentrate around the class mean, and ``kernel="rbf"``
-    is the better choice.
+    several clusters, the selected samples concentrate around the class mean, and
+    ``kernel="laplacian"`` is the better choice.
 
     Parameters
     ----------
@@ -58,8 +59,8 @@ class Herding(BaseCoreset):
     n_candidates : int, "auto" or None, default="auto"
         Number of candidates per class for the kernels "laplacian" and "rbf". If a class has more
         samples, the selected ones are taken from a random sample of this size, and the mean over
-        all samples is estimated; see Notes. "auto" is 20 times the number of samples to select, but
-        at least 20,000, and at most 100,000 or twice the number of samples to select, whichever is
+        all samples is estimated; see Notes. "auto" is 30 times the number of samples to select, but
+        at least 20,000, and at most 120,000 or twice the number of samples to select, whichever is
         larger. None means all samples, with the exact mean. With other kernels all samples are
         candidates.
 
@@ -108,11 +109,26 @@ class Herding(BaseCoreset):
     others, such as -999 for "unknown", do not increase it. Kernel values are computed in float64; a
     kernel value that is NaN or infinite raises an error that gives the indices of the two samples.
 
+    With "laplacian" and "rbf", a class of more than `n_candidates` samples is treated as follows.
+    `n_candidates` samples are drawn in proportion to their sample weights (priority sampling [4]_);
+    the draw depends on the features of the samples and on `random_state`, not on the order of the
+    samples. The mean over all samples is estimated by a weighted mean over the drawn samples, whose
+    weights are corrected such that the estimate is exact at 1,000 of them, and herding selects from
+    the drawn samples. The selected samples are the same for any number of threads and any
+    `working_memory`, for dense and sparse `X`, unless sparse `X` loses its digits far from the
+    origin. A smaller budget selects a prefix if `n_candidates` is the same: an int, or "auto" with
+    at most 666 selected samples per class. After the first 10,000 samples of a class, samples are
+    selected in rounds of 8 from the eighth of the candidates that was best before the round.
+
     Time for a class of n samples with d features: n d multiplications for each selected sample, in
     one matrix-vector product; samples that are nearly tied are then compared by their differences.
     With a kernel: n kernel values for each selected sample, and :math:`n^2` kernel values once for
-    the mean. Memory: O(n). `X` is not copied, except for the samples of one class at a time if
-    they fit in scikit-learn's `working_memory`. Sparse `X` is not converted to a dense array.
+    the mean (half of them for "laplacian" and "rbf", in threads). With c candidates out of more
+    samples: 1000 n kernel values, :math:`c^2 / 2` kernel values, and c kernel values for each
+    selected sample, in float32 from squared distances in float64. Memory: O(n), and 8 c (d + 2)
+    bytes with candidates. `X` is not copied, except for the samples of one class at a time if
+    they fit in scikit-learn's `working_memory`. Sparse `X` is not converted to a dense array,
+    except for the candidates if these fit in half of `working_memory`.
 
     References
     ----------
@@ -120,6 +136,8 @@ class Herding(BaseCoreset):
     .. [2] Chen, Y., Welling, M., Smola, A. "Super-samples from kernel herding." UAI 2010.
     .. [3] Rebuffi, S.-A., et al. "iCaRL: Incremental classifier and representation learning."
        CVPR 2017 (the form per class).
+    .. [4] Duffield, N., Lund, C., Thorup, M. "Priority sampling for estimation of arbitrary subset
+       sums." Journal of the ACM 54 (2007).
 
     Examples
     --------
@@ -163,6 +181,8 @@ class Herding(BaseCoreset):
         self.stratify = stratify
         self.random_state = random_state
 
+    _not_nested = None
+
     def _check_params(self, table):
         if self.kernel is None and self.kernel_params:
             raise ValueError(
@@ -171,13 +191,21 @@ class Herding(BaseCoreset):
             )
         if self.kernel == "laplacian":
             self._check_length()
-        if isinstance(self.n_candidates, Integral) and self.kernel not in ("laplacian", "rbf"):
+        if isinstance(self.n_candidates, Integral) and not self._takes_candidates():
             raise ValueError(
-                f"n_candidates={self.n_candidates} requires kernel='laplacian' or 'rbf'; with "
-                f"kernel={self.kernel!r}, all samples are candidates. Set n_candidates='auto'."
+                f"n_candidates={self.n_candidates} requires kernel='laplacian', or 'rbf' with a "
+                f"positive gamma; with kernel={self.kernel!r} and kernel_params="
+                f"{self.kernel_params!r}, all samples are candidates. Set n_candidates='auto'."
             )
         if self.init is not None:
             check_initial(self.init, table.sample_weight, "None")
+
+    def _takes_candidates(self):
+        if self.kernel != "rbf":
+            return self.kernel == "laplacian"
+        params = self.kernel_params or {}
+        gamma = params.get("gamma", 1.0)
+        return set(params) <= {"gamma"} and isinstance(gamma, Real | None) and (gamma or 1) > 0
 
     def _check_length(self):
         length = (self.kernel_params or {}).get("length")
@@ -200,12 +228,22 @@ class Herding(BaseCoreset):
         check_n_candidates(self.n_candidates, groups)
 
     def _is_random(self):
-        return self.n_candidates is not None and self.kernel in ("laplacian", "rbf")
+        return self.n_candidates is not None and self._takes_candidates()
+
+    def _differs_from(self, size, n_selected, n):
+        if self.kernel in ("laplacian", "rbf"):
+            return why_herding_differs(self.n_candidates, size, n_selected, n)
+        return None
 
     def _device_work(self, X, groups):
-        if self.kernel not in (None, "linear"):
-            return f"kernel={self.kernel!r} is computed by the host only; None can run on a GPU"
-        return product_work(X, groups)
+        if self.kernel in (None, "linear"):
+            return product_work(X, groups)
+        if self.kernel not in ("laplacian", "rbf"):
+            return (
+                f"kernel={self.kernel!r} is computed by the host only; None, 'laplacian' and 'rbf' "
+                "can run on a GPU"
+            )
+        return radial_work(X, groups, self.n_candidates)
 
     def _represent(self, table, groups):
         if self.kernel == "laplacian":
@@ -217,17 +255,42 @@ class Herding(BaseCoreset):
 
     def _pick(self, X, group):
         params = {"length": self.length_} if self.kernel == "laplacian" else self.kernel_params
-        auto = isinstance(self.n_candidates, str)
         picks = herd(
             gram(X, self.kernel, params, rows=group.rows),
             group.size,
             group.sample_weight,
             initial=() if self.init is None else initial_positions(self.init, group),
-            n_candidates=n_candidates_for(group.size) if auto else self.n_candidates,
+            n_candidates=n_candidates_of(group, self.n_candidates),
             seed=group.random_state.randint(2**31 - 1),
             report=group.report,
         )
         return Picks(picks, weight=np.ones(len(picks)))
+
+
+def n_candidates_of(group, n_candidates):
+    """The number of candidates in a group, for a value of the parameter `n_candidates`."""
+    if n_candidates is None:
+        return group.n_samples
+    return n_candidates_for(group.size) if isinstance(n_candidates, str) else n_candidates
+
+
+def why_herding_differs(n_candidates, size, n_selected, n):
+    """`_differs_from` of kernel herding with this parameter `n_candidates`."""
+    if size > ONE_BY_ONE:
+        return f"samples after the first {ONE_BY_ONE} are selected in rounds"
+    few, many = (min(n, n_candidates_for(k)) for k in (size, n_selected))
+    if n_candidates == "auto" and few != many:
+        return (
+            f"n_candidates='auto' selects {n_selected} samples among {many} candidates, but {size} "
+            f"samples among {few}"
+        )
+    return None
+
+
+def radial_work(X, groups, n_candidates):
+    """Number of multiplications of kernel herding, for `_device_work`."""
+    sizes = [min(group.n_samples, n_candidates_of(group, n_candidates)) for group in groups]
+    return sum(size**2 * X.shape[1] for size in sizes)
 
 
 def check_n_candidates(n_candidates, groups):
@@ -357,6 +420,7 @@ class KCenterGreedy(BaseMetricCoreset):
 
     _precomputed = "distances"
     _purposes = ("training", "labeling")
+    _not_nested, _truncates_with_data = None, True
 
     _parameter_constraints = {
         **BaseMetricCoreset._parameter_constraints,
@@ -396,6 +460,9 @@ class KCenterGreedy(BaseMetricCoreset):
 
     def _pick(self, X, group):
         distances = pairs(X, self.metric, rows=group.rows)
+        if group.given is not None:
+            nearest = nearest_picks(distances, group.given)
+            return Picks(group.given, np.bincount(nearest, weights=group.sample_weight))
         first = self._first(distances, group)
         picks, radii, nearest = farthest_first(distances, group.size, first, report=group.report)
         cells = np.bincount(nearest, weights=group.sample_weight, minlength=len(picks))
@@ -410,6 +477,6 @@ class KCenterGreedy(BaseMetricCoreset):
             return [group.random_state.randint(distances.n)]
         return [distances.nearest_to_mean(group.sample_weight)]
 
-    def _publish(self, table, groups, picked):
-        super()._publish(table, groups, picked)
-        self.radius_ = float(max(p.per_pick["radii_"][-1] for p in picked))
+    def _publish_parts(self, parts):
+        super()._publish_parts(parts)
+        self.radius_ = float(max(part.picks.per_pick["radii_"][-1] for part in parts))

@@ -9,13 +9,15 @@ from sklearn.utils.validation import check_consistent_length
 from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._docstrings import fill_docstring
+from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.outer_products import OuterProducts
 from skcoreset._kernels.set_functions import FacilityLocation
 from skcoreset._kernels.similarities import near_similarities, precise_enough
-from skcoreset._validation import check_table, encode
+from skcoreset._submodular import stochastic_is_not_nested
+from skcoreset._validation import check_table, continuous_target, encode
 from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks
 
 __all__ = ["CRAIG", "GradMatch"]
@@ -25,6 +27,7 @@ class _GradientCoreset(BaseModelCoreset):
     """Base of CRAIG and GradMatch: represents each sample by the factors of its gradient."""
 
     _needs_labels = True
+    _takes_regressors = True
 
     def _non_numeric_hint(self):
         other = "" if self.gradient == "logits" else " gradient='logits' does not use the features."
@@ -32,7 +35,7 @@ class _GradientCoreset(BaseModelCoreset):
 
     def _represent(self, table, groups):
         self._fit_estimator(table)
-        return self._factors(table.X, table.classes[table.codes])
+        return self._factors(table.X, table.target)
 
     def _factors(self, X, y):
         if self.gradient == "features":
@@ -57,7 +60,7 @@ class CRAIG(_GradientCoreset):
 
     Parameters
     ----------
-    {estimator}
+    {estimator_or_regressor}
 
     {coreset_size}
         With None, the number of selected samples is determined by `epsilon`.
@@ -81,7 +84,9 @@ class CRAIG(_GradientCoreset):
         Unless `stratify` is None, `epsilon` is divided among the classes in proportion to their
         numbers of samples, or their total `sample_weight`.
 
-    {stratify_labels}
+    {init_samples}
+
+    {stratify}
 
     random_state : int, RandomState instance or None, default=None
         Seed of the stochastic optimizer, and of each parameter ``random_state`` of an unfitted
@@ -127,13 +132,16 @@ class CRAIG(_GradientCoreset):
     With ``decision_function`` only, it is the sum over the decision values f of the logistic loss
     ``log(1 + exp(-t f))``, where t is 1 for the class of the sample and -1 for the other classes.
     The derivatives of the logistic loss with respect to f are continuous, while those of the hinge
-    loss are -1, 0 or 1, so that the gradients of many samples would be equal.
+    loss are -1, 0 or 1, so that the gradients of many samples would be equal. The loss of a
+    regressor is half the squared error, so that a is the prediction minus `y`, whatever loss the
+    regressor minimizes.
 
-    The inputs of the last layer are the last hidden layer of an ``MLPClassifier``, and the features
-    that are passed to any other classifier (the features of `X`, or the output of the previous
-    steps of a Pipeline). The decision values of a kernel ``SVC`` or ``NuSVC`` are linear in the
-    kernel values of the sample with the support vectors, so these kernel values are the inputs of
-    its last layer. If there are more than 1,000 support vectors, only 1,000 of them, at regular
+    The inputs of the last layer are the last hidden layer of an ``MLPClassifier`` or
+    ``MLPRegressor``, and the features that are passed to any other estimator (the features of `X`,
+    or the output of the previous steps of a Pipeline). The decision values of a kernel ``SVC`` or
+    ``NuSVC``, and the predictions of an ``SVR`` or ``NuSVR``, are linear in the kernel values of
+    the sample with the support vectors, so these kernel values are the inputs of its last layer. If
+    there are more than 1,000 support vectors, only 1,000 of them, at regular
     intervals, are used. For ``SVC`` and ``NuSVC`` of any kernel, there is one decision value for
     each pair of classes.
 
@@ -182,6 +190,7 @@ class CRAIG(_GradientCoreset):
         "optimizer": [StrOptions({"lazy", "stochastic", "naive"})],
         "stochastic_epsilon": [Interval(Real, 0, 1, closed="neither")],
         "epsilon": [Interval(Real, 0, None, closed="left"), None],
+        "init": ["array-like", None],
         "random_state": ["random_state"],
     }
 
@@ -194,6 +203,7 @@ class CRAIG(_GradientCoreset):
         optimizer="lazy",
         stochastic_epsilon=0.01,
         epsilon=None,
+        init=None,
         stratify="proportional",
         random_state=None,
     ):
@@ -203,12 +213,17 @@ class CRAIG(_GradientCoreset):
         self.optimizer = optimizer
         self.stochastic_epsilon = stochastic_epsilon
         self.epsilon = epsilon
+        self.init = init
         self.stratify = stratify
         self.random_state = random_state
 
     @property
     def _stops_early(self):
         return None if self.epsilon is None else "the loss is at most epsilon"
+
+    @property
+    def _not_nested(self):
+        return stochastic_is_not_nested(self)
 
     def _check_params(self, table):
         if (self.coreset_size is None) != (self.epsilon is not None):
@@ -218,6 +233,12 @@ class CRAIG(_GradientCoreset):
                 "samples as epsilon requires, or epsilon=None to select coreset_size samples."
             )
         super()._check_params(table)
+        if self.init is not None:
+            check_initial(self.init, table.sample_weight, "None")
+
+    def _check_groups(self, table, groups):
+        if self.init is not None:
+            check_initial_groups(self.init, groups)
 
     def _is_random(self):
         return self.optimizer == "stochastic"
@@ -232,27 +253,33 @@ class CRAIG(_GradientCoreset):
         else:
             gradients = OuterProducts(a, h, bias, rows=group.rows)
         cover = FacilityLocation(near_similarities(precise_enough(gradients)), group.sample_weight)
-        losses = []
+        start, losses = () if self.init is None else initial_positions(self.init, group), []
 
         def stop():
             losses.append(group.mean_weight * cover.loss())
-            return self.epsilon is not None and losses[-1] <= self.epsilon * group.weight_fraction
+            if self.epsilon is None or len(losses) < len(start):
+                return False
+            return losses[-1] <= self.epsilon * group.weight_fraction
 
         picks, _ = greedy(
             cover,
             group.size,
+            start=start,
             optimizer=self.optimizer,
             epsilon=self.stochastic_epsilon,
             random_state=group.random_state,
             stop=stop,
             report=group.report,
         )
-        weight = cover.cells(group.sample_weight)
-        return Picks(picks, weight, per_pick={"losses_": np.array(losses)})
+        weight, prefix = (of(group.sample_weight) for of in (cover.cells, cover.prefix_cells))
+        return Picks(picks, weight, per_pick={"losses_": np.array(losses)}, prefix=prefix)
 
-    def _publish(self, table, groups, picked):
-        super()._publish(table, groups, picked)
-        self.loss_ = float(sum(p.per_pick["losses_"][-1] for p in picked))
+    def _params_of_budget(self, coreset_size):
+        return {"coreset_size": coreset_size, "epsilon": None}
+
+    def _publish_parts(self, parts):
+        super()._publish_parts(parts)
+        self.loss_ = float(sum(part.picks.per_pick["losses_"][-1] for part in parts))
 
 
 @fill_docstring
@@ -277,7 +304,7 @@ class GradMatch(_GradientCoreset):
 
     Parameters
     ----------
-    {estimator}
+    {estimator_or_regressor}
 
     {coreset_size}
 
@@ -299,7 +326,7 @@ class GradMatch(_GradientCoreset):
         Whether the weights are constrained to be positive. If False, some weights can be negative,
         which few classifiers support, and the weights are not scaled to sum to n_samples.
 
-    {stratify_labels}
+    {stratify}
 
     Attributes
     ----------
@@ -336,7 +363,10 @@ class GradMatch(_GradientCoreset):
 
     Notes
     -----
-    The Notes of :class:`CRAIG` describe the gradient of each kind of classifier.
+    The Notes of :class:`CRAIG` describe the gradient of each kind of classifier and of regressors.
+    A regressor that minimizes the squared error of all samples has a total gradient of 0, for which
+    there is nothing to match. Therefore ``stratify="proportional"`` is the same as
+    ``stratify="quantile"`` for a regressor.
 
     The weights before scaling mostly sum to less than n_samples, because the sum of a few large
     gradients approximates that of many small ones. The scaling has the same effect on a
@@ -372,7 +402,13 @@ class GradMatch(_GradientCoreset):
     np.True_
     """
 
+    def _stratification(self):
+        # The gradients of all samples sum to 0 where the regressor minimizes the loss.
+        quantile = self.stratify == "proportional" and self._is_regression()
+        return "quantile" if quantile else self.stratify
+
     _stops_early = "they match the gradient as well as more would"
+    _not_nested = "its weights are fitted, and samples leave, as further samples are added"
 
     _parameter_constraints = {
         **BaseModelCoreset._parameter_constraints,
@@ -464,6 +500,8 @@ class GradMatch(_GradientCoreset):
             return {}
         check_consistent_length(X_val, y_val)
         X_val = check_table(self, X_val, reset=False)
+        if self._is_regression():
+            return self._check_continuous_auxiliary(table, X_val, y_val)
         codes, classes = encode(y_val)
         unseen = [] if classes is None else np.setdiff1d(classes, table.classes).tolist()
         if classes is None or unseen:
@@ -471,16 +509,29 @@ class GradMatch(_GradientCoreset):
                 f"y_val contains {unseen or 'no class labels'}, but all labels of y_val must be "
                 "class labels that y contains."
             )
-        return {"X_val": X_val, "y_val": classes[codes]}
+        return {"X_val": X_val, "y_val": classes[codes], "labels_val": classes[codes]}
+
+    def _check_continuous_auxiliary(self, table, X_val, y_val):
+        y_val = continuous_target(y_val)
+        if y_val.shape[1:] != table.target.shape[1:]:
+            raise ValueError(
+                f"y_val has the shape {y_val.shape} and y {table.target.shape}, but both must have "
+                "the same targets."
+            )
+        labels = (
+            np.full(len(y_val), None) if table.strata is None else table.strata.labels_of(y_val)
+        )
+        return {"X_val": X_val, "y_val": y_val, "labels_val": labels}
 
     def _check_groups(self, table, groups):
         if not table.auxiliary:
             return
         for group in groups:
-            if group.label is not None and not (table.auxiliary["y_val"] == group.label).any():
+            if group.label is not None and not (table.auxiliary["labels_val"] == group.label).any():
+                this = group.of_the_class.split()[2]
                 raise ValueError(
-                    f"y_val contains no sample of the class {group.label}. Add validation "
-                    "samples of this class, or set stratify=None."
+                    f"y_val contains no sample{group.of_the_class}. Add validation samples of this "
+                    f"{this}, or set stratify=None."
                 )
 
     def _represent(self, table, groups):
@@ -489,7 +540,8 @@ class GradMatch(_GradientCoreset):
             return *factors, None, None, {}
         X_val, y_val = table.auxiliary["X_val"], table.auxiliary["y_val"]
         a_val, h_val, _ = self._factors(X_val, y_val)
-        rows_of = {group.label: np.flatnonzero(y_val == group.label) for group in groups}
+        labels = table.auxiliary["labels_val"]
+        rows_of = {group.label: np.flatnonzero(labels == group.label) for group in groups}
         return *factors, a_val, h_val, rows_of | {None: None}
 
     def _device_work(self, represented, groups):
@@ -505,6 +557,7 @@ class GradMatch(_GradientCoreset):
         else:
             of = OuterProducts(a_val, h_val, bias, rows=rows_of[group.label])
             target = of.total(np.full(of.n, group.sample_weight.sum() / of.n))
+        self._check_total(target, gradients, group)
         picks, weight, norms = matching_pursuit(
             gradients,
             target,
@@ -521,6 +574,19 @@ class GradMatch(_GradientCoreset):
             norms = np.array([np.linalg.norm(to_numpy(target))])
         per_pick = {"residual_norms_": group.mean_weight * norms}
         return Picks(picks, weight, per_pick, scale="all" if self.positive else None)
+
+    def _check_total(self, target, gradients, group):
+        """Raise if the gradients of a regressor sum to 0 up to rounding."""
+        if not self._is_regression() or group.n_samples == 1:
+            return
+        length = float(np.linalg.norm(to_numpy(target)))
+        norms = to_numpy(gradients.sq) ** 0.5
+        if length <= 1e-10 * float(group.sample_weight @ norms):
+            raise ValueError(
+                f"The gradients of the samples{group.of_the_class} sum to 0, so there is no total "
+                f"gradient to match: {self.estimator_!r} minimizes their loss. Use "
+                "stratify='quantile', or pass X_val and y_val."
+            )
 
 
 def _width(factors):

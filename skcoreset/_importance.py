@@ -1,5 +1,6 @@
 """Importance sampling: draws with unequal probabilities, and weights that correct for them."""
 
+from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
@@ -8,15 +9,26 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skcoreset._backend import check_device
 from skcoreset._docstrings import fill_docstring
 from skcoreset._kernels.sampling import (
+    PrefixProbabilities,
     Sizes,
     draw_with_replacement,
-    inclusion_probabilities,
     ranking,
 )
 from skcoreset._sensitivities import SENSITIVITIES, as_sensitivity, check_sensitivity
 from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks
 
 __all__ = ["ImportanceSampling"]
+
+
+@dataclass(frozen=True)
+class _PrefixWeight:
+    """Weights of the first m selected samples of a group."""
+
+    sample_weight: np.ndarray
+    probabilities: PrefixProbabilities
+
+    def __call__(self, m):
+        return self.sample_weight[:m] / self.probabilities(m)
 
 
 @fill_docstring
@@ -59,9 +71,9 @@ class ImportanceSampling(BaseModelCoreset):
         - "logistic" (logistic regression) [5]_: :math:`\sqrt{\ell_i} + 1/n`; for a sample of weight
           w, with W the sum of all weights, :math:`\sqrt{\ell_i / w} + 1/W`;
         - "loss": the log-loss of the sample for the predictions of the classifier, with
-          probabilities clipped at :math:`2^{-52}`;
+          probabilities clipped at :math:`2^{-52}`; for a regressor, the squared error;
         - "gradient": the norm of the gradient of the loss of the sample with respect to the
-          parameters of the last layer of the classifier, as described in the Notes of
+          parameters of the last layer of the classifier or regressor, as described in the Notes of
           :class:`CRAIG`;
         - an array of shape (n_samples,), or a callable with the signature ``callable(X, y)`` that
           returns such an array.
@@ -70,7 +82,8 @@ class ImportanceSampling(BaseModelCoreset):
         Number of clusters. Only for "kmeans".
 
     {estimator}
-        Only for "loss" and "gradient".
+        A regressor, or a Pipeline that ends in one, is fitted on a continuous `y`. Only for "loss"
+        and "gradient".
 
     replace : bool, default=False
         Whether to draw with replacement. If False, exactly k distinct samples are selected; all
@@ -216,6 +229,11 @@ class ImportanceSampling(BaseModelCoreset):
     }
 
     _needs_labels = True
+    _takes_regressors = True
+
+    @property
+    def _not_nested(self):
+        return "replace=True draws samples several times" if self.replace else None
 
     def __init__(
         self,
@@ -253,7 +271,10 @@ class ImportanceSampling(BaseModelCoreset):
         return self._sensitivity.needs_numbers
 
     def _uses_classes(self):
-        return self._sensitivity.needs_classifier
+        return self._sensitivity.needs_classifier and super()._uses_classes()
+
+    def _is_regression(self):
+        return self._sensitivity.needs_classifier and super()._is_regression()
 
     def _non_numeric_hint(self):
         if self._sensitivity.needs_classifier:
@@ -288,6 +309,7 @@ class ImportanceSampling(BaseModelCoreset):
         # The sensitivity is that of a sample of weight 1: the product does not depend on the unit.
         own = group.mean_weight * weight[drawable]
         size, sizes = group.size, Sizes(sensitivity[drawable], own)
+        prefix, changing = None, {}
         if self.replace:
             picks, counts = draw_with_replacement(sizes, size, group.random_state)
             q = sizes.relative[picks] / sizes.relative.sum()
@@ -296,13 +318,18 @@ class ImportanceSampling(BaseModelCoreset):
         else:
             picks = ranking(sizes, group.random_state)[:size]
             counts = np.ones(size, dtype=np.intp)
-            expected = inclusion = inclusion_probabilities(sizes, size)[picks]
+            probabilities = PrefixProbabilities(sizes, picks)
+            expected = inclusion = probabilities(size)
+            prefix = _PrefixWeight(weight[drawable[picks]], probabilities)
+            changing = {"inclusion_probability_": probabilities}
         picks = drawable[picks]
         return Picks(
             picks,
             weight=weight[picks] * counts / expected,
             per_pick={"inclusion_probability_": inclusion, "multiplicity_": counts},
             scale="group" if self.normalize else None,
+            prefix=prefix,
+            per_pick_of_prefix=changing,
         )
 
     def _check_drawable(self, n_drawable, sensitivity, group):

@@ -41,6 +41,8 @@ class AreaUnderMargin(Dynamic):
 
     {batch_size}
 
+    {exclude}
+
     {stratify}
 
     {random_state_training}
@@ -115,6 +117,7 @@ class AreaUnderMargin(Dynamic):
         n_epochs=10,
         n_repeats=1,
         batch_size=64,
+        exclude=None,
         stratify="proportional",
         random_state=None,
     ):
@@ -125,6 +128,7 @@ class AreaUnderMargin(Dynamic):
             n_epochs=n_epochs,
             n_repeats=n_repeats,
             batch_size=batch_size,
+            exclude=exclude,
             stratify=stratify,
             random_state=random_state,
         )
@@ -164,6 +168,8 @@ class DataMap(Dynamic):
     {n_repeats}
 
     {batch_size}
+
+    {exclude}
 
     {stratify}
 
@@ -240,6 +246,7 @@ class DataMap(Dynamic):
         n_epochs=10,
         n_repeats=1,
         batch_size=64,
+        exclude=None,
         stratify="proportional",
         random_state=None,
     ):
@@ -250,6 +257,7 @@ class DataMap(Dynamic):
             n_epochs=n_epochs,
             n_repeats=n_repeats,
             batch_size=batch_size,
+            exclude=exclude,
             stratify=stratify,
             random_state=random_state,
         )

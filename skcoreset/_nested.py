@@ -14,7 +14,15 @@ from skcoreset._backend import take, to_numpy
 from skcoreset._warnings import warn
 from skcoreset.base import BaseCoreset
 
-__all__ = ["needs_classes", "purposes", "resampling_steps", "select", "takes_weight"]
+__all__ = [
+    "indices_selected",
+    "innermost",
+    "needs_classes",
+    "purposes",
+    "resampling_steps",
+    "select",
+    "takes_weight",
+]
 
 
 def select(sampler, X, y, sample_weight, caller, weighted=False):
@@ -50,7 +58,8 @@ def select(sampler, X, y, sample_weight, caller, weighted=False):
             "the selected samples."
         )
     if isinstance(sampler, BaseCoreset):
-        return *answer, sampler.sample_weight_
+        # A TransformedSampler has none if the sampler inside has none.
+        return *answer, getattr(sampler, "sample_weight_", None)
     steps = resampling_steps(sampler)
     weights = [getattr(step, "sample_weight_", None) for step in steps]
     weight = weights[0] if len(steps) == 1 else None
@@ -106,6 +115,16 @@ def purposes(sampler):
         return None
     tags = getattr(get_tags(steps[-1]), "sampler_tags", None)
     return getattr(tags, "purposes", None)
+
+
+def indices_selected(sampler):
+    """Return the indices of the selected samples; None if a step has no `sample_indices_`."""
+    return _rows_kept(resampling_steps(sampler))
+
+
+def innermost(sampler):
+    """Return the sampler whose parameters define the selection: that in a TransformedSampler."""
+    return innermost(sampler._selecting()) if hasattr(sampler, "_selecting") else sampler
 
 
 def resampling_steps(sampler):

@@ -11,7 +11,7 @@ except ImportError:  # can go when scikit-learn 1.9 is the oldest supported
             return None
 
 
-__all__ = ["CallbackSupportMixin", "Progress"]
+__all__ = ["CallbackSupportMixin", "NoProgress", "Progress"]
 
 
 class Progress:
@@ -48,3 +48,13 @@ class Progress:
     def close(self):
         if self.context is not None:
             self.context.call_on_fit_task_end(estimator=self.estimator)
+
+
+class NoProgress:
+    """Reports nothing."""
+
+    def __call__(self, picked):
+        pass
+
+    def group_done(self, picked):
+        pass

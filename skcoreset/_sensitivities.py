@@ -10,6 +10,7 @@ The docstring and the test of a new sensitivity belong to ImportanceSampling.
 """
 
 import numpy as np
+from sklearn.base import is_regressor
 from sklearn.utils import check_array, check_random_state
 
 from skcoreset import _models
@@ -150,7 +151,8 @@ class Logistic(Leverage):
 class ClassifierSensitivity(Sensitivity):
     """A sensitivity of a fitted classifier. Subclasses define `compute`.
 
-    `compute` gets the samples of positive weight and their class labels.
+    `compute` gets the samples of positive weight and their class labels, or the values of a
+    continuous target if the estimator is a regressor.
     """
 
     needs_classifier = True
@@ -162,16 +164,21 @@ class ClassifierSensitivity(Sensitivity):
     def of_table(self, table, sampler):
         X, positive = _of_positive_weight(table)
         sampler._fit_estimator(table)
-        y = table.classes[table.codes[positive]]
+        y = table.target[positive]
         return _with_zeros(self.compute(sampler.estimator_, X, y), positive)
 
 
 class Loss(ClassifierSensitivity):
-    """The log-loss."""
+    """The log-loss, or the squared error of a regressor."""
 
     response = "proba"
 
     def compute(self, estimator, X, y):
+        if is_regressor(estimator):
+            y = y.reshape(len(y), -1)
+            errors = _models.predicted_values(estimator, X, y.shape[1]) - y
+            unit = np.abs(errors).max() or 1.0
+            return ((errors / unit) ** 2).sum(axis=1)
         proba = _models.response_values(estimator, X, "predict_proba")
         own = y[:, None] == np.asarray(estimator.classes_)
         p = np.maximum(proba[own], np.finfo(np.float64).eps)

@@ -56,6 +56,10 @@ class _SetFunction(BaseMetricCoreset):
     def _is_random(self):
         return self.optimizer == "stochastic"
 
+    @property
+    def _not_nested(self):
+        return stochastic_is_not_nested(self)
+
     def _device_work(self, X, groups):
         def work(n, d):
             if self.n_neighbors is None:
@@ -76,8 +80,12 @@ class _SetFunction(BaseMetricCoreset):
             random_state=group.random_state,
             report=group.report,
         )
-        weight = objective.cells(group.sample_weight)
-        return Picks(picks, weight, per_pick={"gains_": group.mean_weight * gains})
+        return Picks(
+            picks,
+            objective.cells(group.sample_weight),
+            per_pick={"gains_": group.mean_weight * gains},
+            prefix=objective.prefix_cells(group.sample_weight),
+        )
 
     def _similarities(self, X, rows):
         if self._is_precomputed():
@@ -93,6 +101,13 @@ class _SetFunction(BaseMetricCoreset):
             own = np.repeat(np.arange(near.n), neighbors.shape[1])
             distances = _distances_of(near, own, neighbors.ravel()).reshape(neighbors.shape)
         return similarities.graph_similarities(neighbors, distances)
+
+
+def stochastic_is_not_nested(sampler):
+    """`_not_nested` of a method that has the parameter `optimizer`."""
+    if sampler.optimizer == "stochastic":
+        return "optimizer='stochastic' draws subsets whose size depends on the budget"
+    return None
 
 
 def _distances_of(near, left, right):
@@ -380,6 +395,8 @@ class ProbCover(BaseMetricCoreset):
         A metric of :func:`sklearn.metrics.pairwise_distances`, except "precomputed". The clusters
         are those of :class:`~sklearn.cluster.KMeans`, which uses Euclidean distances.
 
+    {init_samples}
+
     {stratify}
 
     random_state : int, RandomState instance or None, default=None
@@ -461,6 +478,7 @@ class ProbCover(BaseMetricCoreset):
         "delta": [StrOptions({"purity"}), Interval(Real, 0, None, closed="neither")],
         "purity": [Interval(Real, 0, 1, closed="right")],
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
+        "init": ["array-like", None],
         "random_state": ["random_state"],
     }
 
@@ -472,6 +490,7 @@ class ProbCover(BaseMetricCoreset):
         purity=0.95,
         n_clusters=None,
         metric="euclidean",
+        init=None,
         stratify="proportional",
         random_state=None,
     ):
@@ -480,8 +499,11 @@ class ProbCover(BaseMetricCoreset):
         self.purity = purity
         self.n_clusters = n_clusters
         self.metric = metric
+        self.init = init
         self.stratify = stratify
         self.random_state = random_state
+
+    _not_nested = None
 
     def _is_random(self):
         return isinstance(self.delta, str)
@@ -489,7 +511,13 @@ class ProbCover(BaseMetricCoreset):
     def _uses_classes(self):
         return isinstance(self.delta, str) and self.n_clusters is None
 
+    def _check_groups(self, table, groups):
+        if self.init is not None:
+            check_initial_groups(self.init, groups)
+
     def _check_params(self, table):
+        if self.init is not None:
+            check_initial(self.init, table.sample_weight, "None")
         if not isinstance(self.delta, str):
             return
         present = np.flatnonzero(table.sample_weight)
@@ -530,10 +558,11 @@ class ProbCover(BaseMetricCoreset):
         covered = set_functions.facility_location(
             similarities.GraphSimilarities(graph), group.sample_weight
         )
-        picks, gains = greedy(covered, group.size, report=group.report)
+        start = () if self.init is None else initial_positions(self.init, group)
+        picks, gains = greedy(covered, group.size, start=start, report=group.report)
         fraction = np.minimum(np.cumsum(gains) / group.sample_weight.sum(), 1.0)
-        weight = covered.cells(group.sample_weight)
-        return Picks(picks, weight, per_pick={"coverage_": fraction})
+        weight, prefix = (of(group.sample_weight) for of in (covered.cells, covered.prefix_cells))
+        return Picks(picks, weight, per_pick={"coverage_": fraction}, prefix=prefix)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

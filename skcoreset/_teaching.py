@@ -75,7 +75,7 @@ class BlackBoxTeaching(BaseModelCoreset):
         with internal cross-validation (a parameter search, a calibration) needs as many samples of
         each class as it has folds.
 
-    {stratify_labels}
+    {stratify}
         The rounds are common to all classes. With ``coreset_size=None``, the selected samples do
         not depend on `stratify`; it only determines whether their weights and their order are
         computed for each class or for all samples together.
@@ -214,6 +214,7 @@ class BlackBoxTeaching(BaseModelCoreset):
     }
 
     _needs_labels = True
+    _not_nested = None
 
     @property
     def _stops_early(self):

@@ -1,5 +1,8 @@
 """Selection in transformed features, of samples with their original ones."""
 
+from contextlib import nullcontext
+from copy import copy
+
 import numpy as np
 from sklearn.base import MetaEstimatorMixin, _fit_context, clone
 from sklearn.utils import check_consistent_length, get_tags
@@ -7,17 +10,18 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skcoreset._baseline import Uniform
+from skcoreset import _models
+from skcoreset._coreset import Coreset
 from skcoreset._docstrings import fill_docstring
 from skcoreset._features import AutoFeatures, transform_features
-from skcoreset._nested import needs_classes, takes_weight
-from skcoreset._validation import check_sample_weight, check_table
+from skcoreset._nested import indices_selected, needs_classes, resampling_steps, takes_weight
+from skcoreset._validation import check_sample_weight, check_table, naming_columns
 from skcoreset.base import BaseCoreset
 
 __all__ = ["TransformedSampler"]
 
 # Fitted attributes of the sampler inside that are also those of TransformedSampler, if there.
-_PUBLISHED = ("sample_weight_", "sampling_strategy_", "classes_", "scores_", "gains_")
+_PUBLISHED = ("sample_weight_", "sampling_strategy_", "classes_", "scores_", "gains_", "device_")
 
 
 def _sampler_has(method):
@@ -55,7 +59,7 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
         ``fit_resample`` and the fitted attribute `sample_indices_` is supported, such as a sampler
         of imbalanced-learn that selects samples. The budget and all other parameters of the
         selection are parameters of this sampler, for example ``sampler__coreset_size`` in a
-        parameter search. If None, ``Uniform(random_state=0)`` is used.
+        parameter search. If None, ``Coreset(features=None, random_state=0)`` is used.
 
     Attributes
     ----------
@@ -89,6 +93,7 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
 
     See Also
     --------
+    Coreset : The default sampler, which has a parameter `features` for the same purpose.
     CoresetClassifier : Fit a classifier on the selected samples.
     sklearn.compose.TransformedTargetRegressor : Transform the target in the same way.
 
@@ -126,7 +131,16 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
         self.sampler = sampler
 
     def _sampler(self):
-        return Uniform(random_state=0) if self.sampler is None else self.sampler
+        default = Coreset(features=None, random_state=0)
+        return default if self.sampler is None else self.sampler
+
+    def _non_numeric_hint(self):
+        return "transformer='auto' converts columns of any kind."
+
+    def _selecting(self):
+        """The sampler that is cloned, to set its parameters; the default becomes a parameter."""
+        self.sampler = self._sampler()
+        return self.sampler
 
     @_fit_context(prefer_skip_nested_validation=False)
     def _select(self, X, y, sample_weight, auxiliary):
@@ -145,7 +159,10 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
                 f"sample_weight was given, but fit_resample of {sampler!r} does not support "
                 "sample_weight. Use a sampler of skcoreset."
             )
-        X_new, transformer = transform_features(self.transformer, X, y, weight, numbers=False)
+        # The errors of "auto" name the column themselves.
+        auto = isinstance(self.transformer, str)
+        with nullcontext() if auto else naming_columns(X, self):
+            X_new, transformer = transform_features(self.transformer, X, y, weight, numbers=False)
         if transformer is not None:
             self.transformer_ = transformer
         given = {} if sample_weight is None else {"sample_weight": sample_weight}
@@ -157,20 +174,55 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
                 step.call_on_fit_task_begin(estimator=self)
                 sampler.fit_resample(X_new, y, **given)
                 step.call_on_fit_task_end(estimator=self)
-        if not hasattr(sampler, "sample_indices_"):
+        self._publish_from(sampler)
+        if context is not None:
+            context.call_on_fit_task_end(estimator=self)
+
+    def _publish_from(self, sampler):
+        """Set the fitted attributes from those of the fitted sampler."""
+        indices = indices_selected(sampler)
+        if indices is None:
             raise TypeError(
                 f"{sampler!r} has no fitted attribute sample_indices_. TransformedSampler needs a "
                 "sampler that selects samples of X, not one that generates samples (SMOTE, "
                 "ClusterCentroids)."
             )
         self.sampler_ = sampler
-        self.sample_indices_ = np.asarray(sampler.sample_indices_)
-        self.device_ = getattr(sampler, "device_", "cpu")
-        for name in _PUBLISHED:
-            if hasattr(sampler, name):
-                setattr(self, name, getattr(sampler, name))
-        if context is not None:
-            context.call_on_fit_task_end(estimator=self)
+        self.sample_indices_ = np.asarray(indices)
+        steps = resampling_steps(sampler)
+        for name in _PUBLISHED if len(steps) == 1 else ():
+            if hasattr(steps[0], name):
+                setattr(self, name, getattr(steps[0], name))
+        self.device_ = getattr(self, "device_", "cpu")
+
+    @available_if(_sampler_has("truncate"))
+    @fill_docstring
+    def truncate(self, coreset_size, X=None, y=None, sample_weight=None):
+        """Get a fitted sampler of a smaller budget, by the method `truncate` of the sampler.
+
+        Parameters
+        ----------
+        coreset_size : int, float or dict
+            The smaller budget.
+
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features), default=None
+            The samples that were passed to `fit`, if the sampler requires them; it is given the
+            transformed ones.
+
+        {y_and_weight_of_fit}
+
+        Returns
+        -------
+        sampler : object
+            A fitted copy of this sampler, whose `sampler` and `sampler_` have the smaller budget.
+        """
+        check_is_fitted(self)
+        if X is not None:
+            X = self._transformed(X)
+        fitted = copy(self)
+        fitted._publish_from(self.sampler_.truncate(coreset_size, X, y, sample_weight))
+        fitted.sampler = clone(fitted.sampler_)
+        return fitted
 
     @available_if(_sampler_has("score_samples"))
     @fill_docstring
@@ -190,10 +242,13 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
             The scores.
         """
         check_is_fitted(self)
+        return self.sampler_.score_samples(self._transformed(X), *([] if y is None else [y]))
+
+    def _transformed(self, X):
         X = check_table(self, X, reset=False)
-        if hasattr(self, "transformer_"):
-            X = self.transformer_.transform(X)
-        return self.sampler_.score_samples(X, *([] if y is None else [y]))
+        if not hasattr(self, "transformer_"):
+            return X
+        return self.transformer_.transform(_models.classifier_input(X))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -208,5 +263,7 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
         tags.input_tags.allow_nan = inner.allow_nan
         tags.input_tags.string = inner.string
         tags.input_tags.categorical = inner.categorical
+        of_sampler = getattr(get_tags(self._sampler()), "sampler_tags", None)
+        tags.sampler_tags.purposes = getattr(of_sampler, "purposes", None)
         tags.target_tags.required = needs_classes(self._sampler())
         return tags

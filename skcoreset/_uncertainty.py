@@ -17,12 +17,19 @@ class _Uncertainty(BaseScoreCoreset, BaseModelCoreset):
 
     _purposes = ("labeling",)
 
-    _parameter_constraints = {**BaseModelCoreset._parameter_constraints, "cv": ["cv_object"]}
+    _parameter_constraints = {
+        **BaseModelCoreset._parameter_constraints,
+        "cv": ["cv_object"],
+        "exclude": ["array-like", None],
+    }
 
-    def __init__(self, estimator=None, coreset_size=0.1, *, cv=None, stratify="proportional"):
+    def __init__(
+        self, estimator=None, coreset_size=0.1, *, cv=None, exclude=None, stratify="proportional"
+    ):
         self.estimator = estimator
         self.coreset_size = coreset_size
         self.cv = cv
+        self.exclude = exclude
         self.stratify = stratify
 
     def _scores(self, table):
@@ -67,6 +74,8 @@ class LeastConfidence(_Uncertainty):
 
     {cv}
 
+    {exclude}
+
     {stratify}
 
     Attributes
@@ -102,6 +111,8 @@ class LeastConfidence(_Uncertainty):
     {cost_of_prediction}
 
     {near_the_boundary}
+
+    {labels_in_rounds}
 
     References
     ----------
@@ -147,6 +158,8 @@ class Entropy(_Uncertainty):
 
     {cv}
 
+    {exclude}
+
     {stratify}
 
     Attributes
@@ -182,6 +195,8 @@ class Entropy(_Uncertainty):
     {cost_of_prediction}
 
     {near_the_boundary}
+
+    {labels_in_rounds}
 
     References
     ----------
@@ -235,6 +250,8 @@ class Margin(_Uncertainty):
 
     {cv}
 
+    {exclude}
+
     {stratify}
 
     Attributes
@@ -272,6 +289,8 @@ class Margin(_Uncertainty):
     {cost_of_prediction}
 
     {near_the_boundary}
+
+    {labels_in_rounds}
 
     References
     ----------

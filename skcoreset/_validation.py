@@ -32,6 +32,7 @@ __all__ = [
     "check_numbers",
     "check_sample_weight",
     "check_table",
+    "continuous_target",
     "encode",
     "naming_columns",
 ]
@@ -126,6 +127,26 @@ def check_finite_target(y):
     if isinstance(dtype, np.dtype) and dtype.kind == "f":
         assert_all_finite(y, input_name="y")
     return y
+
+
+def continuous_target(y):
+    """`y` as float64, of shape (n_samples,), or (n_samples, n_outputs) if there are several.
+
+    Whole numbers and bools are values, not class labels.
+    """
+    y = check_finite_target(y)
+    y = y.toarray() if sparse.issparse(y) else np.asarray(y)
+    are_numbers = y.dtype.kind in "biuf"
+    if y.dtype.kind == "O":
+        are_numbers = all(isinstance(value, Number) for value in y.ravel())
+    if not are_numbers or y.ndim not in (1, 2):
+        raise ValueError(
+            f"A continuous target must hold numbers, in one or two dimensions, but y has the dtype "
+            f"{y.dtype} and the shape {y.shape}. Give y.astype(float), or a classifier and "
+            "another stratify for class labels."
+        )
+    values = y.astype(np.float64)
+    return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 
 
 def encode(y):

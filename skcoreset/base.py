@@ -7,30 +7,53 @@ among the classes, weights and the order of selection are published, and the sel
 taken from the containers of the user. Only this file imports imbalanced-learn.
 """
 
+from copy import copy
 from dataclasses import dataclass, field, replace
 from numbers import Integral
 
 import numpy as np
 from imblearn.base import BaseSampler
-from sklearn.base import _fit_context, clone
+from sklearn.base import _fit_context, clone, is_regressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import PredefinedSplit
 from sklearn.utils import check_consistent_length, check_random_state, get_tags
-from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    RealNotInt,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset import _models
 from skcoreset._backend import check_device, device_scope, is_lazy, on_device, take, to_numpy
-from skcoreset._budget import Group, allocate, interleave, plain, resized, samples_in_words
+from skcoreset._budget import (
+    Candidates,
+    Group,
+    Strata,
+    allocate,
+    count_candidates,
+    divide,
+    interleave,
+    largest_remainder,
+    of_the_group,
+    plain,
+    quantile_strata,
+    resized,
+    samples_in_words,
+)
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import EstimatorMixin, replace_when_fitted, seeded
+from skcoreset._initial import check_initial_picks, excluded_samples
 from skcoreset._kernels.top_k import top_k
-from skcoreset._progress import CallbackSupportMixin, Progress
+from skcoreset._progress import CallbackSupportMixin, NoProgress, Progress
 from skcoreset._validation import (
     check_numbers,
     check_sample_weight,
     check_table,
+    continuous_target,
     encode,
     naming_columns,
 )
@@ -45,6 +68,9 @@ __all__ = [
     "SamplerTags",
     "Table",
 ]
+
+# Intervals of a continuous target with stratify="quantile", if the budget is at least as large.
+N_STRATA = 5
 
 
 @dataclass
@@ -71,11 +97,34 @@ class Table:
     numbers: object = None  # as `_check_numbers` of the method returns it
     auxiliary: dict = field(default_factory=dict)  # further arguments of `fit`, by name, checked
     progress: object = None  # callable, takes the fraction of `_represent` that is done
+    excluded: np.ndarray | None = None  # mask of the samples that must not be selected
+    strata: Strata | None = None  # in place of classes, with stratify="quantile"
 
     @property
     def of_positive_weight(self):
         """For errors: the words behind "samples" where some samples have weight 0."""
         return "" if (self.sample_weight > 0).all() else " of positive weight"
+
+    @property
+    def candidates(self):
+        """The arguments of `allocate` that describe the samples that may be selected."""
+        weight, which = self.sample_weight, " of positive weight"
+        if self.excluded is not None:
+            weight = np.where(self.excluded, 0.0, weight)
+            which = f"{self.of_positive_weight} that are not excluded"
+        return *self.groups, weight, which
+
+    @property
+    def groups(self):
+        """Codes and labels of the classes or strata among which the budget is divided."""
+        if self.strata is not None:
+            return self.strata.codes, self.strata.labels
+        return self.codes, self.classes
+
+    @property
+    def target(self):
+        """Class labels, or the values of a continuous target as float64."""
+        return continuous_target(self.y) if self.classes is None else self.classes[self.codes]
 
 
 @dataclass(frozen=True)
@@ -89,6 +138,66 @@ class Picks:
     # "group": the weights are scaled to the total of the group; "all": those of all groups by one
     # factor to the total of the table; None: they are not scaled
     scale: str | None = "group"
+    # ``prefix(m)`` is the `weight` of the first m samples if the budget is m; None: the first m
+    # entries of `weight`. It is pickled with the sampler
+    prefix: object = None
+    # Likewise for the attributes whose first m entries depend on the budget: {name: function of m}
+    per_pick_of_prefix: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The picks of one group, as far as `truncate` needs them."""
+
+    picks: Picks  # indices in the table, weights in units of `sample_weight`
+    label: object  # of the group, see `Group`
+    code: int | None  # position of the label in the classes
+    codes: np.ndarray | None  # classes of the picks
+    total: float  # sample weight of the candidates of the group
+    mean_weight: float
+
+    def first(self, size):
+        """The part of the `size` samples that were selected first."""
+        picks = self.picks
+        weight = picks.weight[:size]
+        per_pick = {name: values[:size] for name, values in picks.per_pick.items()}
+        if picks.prefix is not None and size < len(picks.positions):
+            weight = self.mean_weight * picks.prefix(size)
+        for name, values in picks.per_pick_of_prefix.items():
+            per_pick[name] = values(size)
+        if picks.scale == "group":
+            weight = weight * (self.total / weight.sum())
+        picks = replace(picks, positions=picks.positions[:size], weight=weight, per_pick=per_pick)
+        return replace(self, picks=picks, codes=None if self.codes is None else self.codes[:size])
+
+    @property
+    def of_the_class(self):
+        return of_the_group(self.label)
+
+
+@dataclass(frozen=True)
+class _Selected:
+    """What is known of the selection of a fit, of size O(n_coreset)."""
+
+    parts: list
+    candidates: Candidates
+    stratify: str | None
+    shares: object  # of the parts, as `_shares` returned them
+
+    def divide(self, coreset_size):
+        """The number of samples of each class, or an int, as the fit with this budget has them."""
+        sizes = divide(coreset_size, self.stratify, self.candidates)
+        proportional = self.stratify == "proportional" and not isinstance(coreset_size, dict)
+        if self.shares is None or not proportional or isinstance(sizes, int):
+            return sizes
+        counts, shares = self.candidates.counts, np.zeros(len(sizes))
+        for part, share in zip(self.parts, self.shares, strict=True):
+            shares[part.code] = share
+        return largest_remainder(sum(sizes), shares, counts)
+
+    def n_candidates_of(self, part):
+        """The number of candidates in the group of a part."""
+        return self.candidates.n if part.code is None else int(self.candidates.counts[part.code])
 
 
 class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
@@ -102,7 +211,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             Interval(RealNotInt, 0, 1, closed="right"),
             dict,
         ],
-        "stratify": [StrOptions({"proportional", "balanced"}), None],
+        "stratify": [StrOptions({"proportional", "balanced", "quantile"}), None],
     }
 
     def __init__(self, coreset_size=0.1, *, stratify="proportional"):
@@ -136,6 +245,26 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
     # selected, fewer than the budget of 10: <reason>."; None: the budget is always used up
     _stops_early = None
     _purposes = ("training",)  # what the selected samples are for, see `SamplerTags`
+
+    # Why the samples that are selected first, of each class, are not those of a smaller budget, as
+    # the end of the sentence "It cannot be truncated, because <reason>."; None: they are
+    _not_nested = "a smaller budget may select other samples"
+    # Whether the weights of the samples selected first can only be computed from the data. `_pick`
+    # is then called with their positions in `Group.given`, and returns `Picks` of these
+    _truncates_with_data = False
+
+    exclude = None  # a subclass may have this parameter: indices of samples never to select
+
+    def _differs_from(self, size, n_selected, n_candidates):
+        """As `_not_nested`, for the first `size` samples of a group of which more are selected.
+
+        `n_selected` samples of `n_candidates` are selected. None: they are those of a budget of
+        `size` samples.
+        """
+
+    def _is_nested(self):
+        """Whether, within each class, a smaller budget selects the same samples first."""
+        return self._not_nested is None
 
     def _is_random(self):
         """Whether the selection depends on `random_state`."""
@@ -258,6 +387,135 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         mask[self.sample_indices_] = True
         return mask
 
+    @fill_docstring
+    def truncate(self, coreset_size, X=None, y=None, sample_weight=None):
+        """Get a fitted sampler of a smaller budget, without selecting again.
+
+        If the fitted sampler selects the same samples first for every budget, its first samples
+        of each class are those of a smaller budget. The result is a copy of the sampler, with the
+        fitted attributes that a fit with the smaller `coreset_size` has: the same samples in the
+        same order, with the weights for this budget. This sampler does not change.
+
+        Parameters
+        ----------
+        coreset_size : int, float or dict
+            The smaller budget, as in the parameter `coreset_size`. A float is a fraction of all
+            samples of the fit, not of the selected ones.
+
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features), default=None
+            The samples that were passed to `fit`. Required by :class:`KCenterGreedy` only, which
+            assigns all samples to the nearest of the first selected samples again. The other
+            methods do not use `X`, `y` and `sample_weight`.
+
+        {y_and_weight_of_fit}
+
+        Returns
+        -------
+        sampler : object
+            A fitted copy of this sampler. Its parameter `coreset_size` is the given one. Fitted
+            attributes with one value per selected sample have the values of the first samples.
+            Attributes that describe the fit, such as `scores_` and `estimator_`, are those of
+            this sampler.
+
+        Raises
+        ------
+        ValueError
+            If a smaller budget may select other samples, or if the budget requires more samples
+            of a class than were selected.
+        """
+        check_is_fitted(self)
+        name = type(self).__name__
+        kinds = {"coreset_size": BaseCoreset._parameter_constraints["coreset_size"]}
+        validate_parameter_constraints(kinds, {"coreset_size": coreset_size}, f"{name}.truncate")
+        if self._not_nested is not None:
+            raise ValueError(
+                f"{name} cannot be truncated to coreset_size={coreset_size!r}, because "
+                f"{self._not_nested}. Fit a clone of it with this coreset_size."
+            )
+        selected = self._selected
+        sizes = selected.divide(coreset_size)
+        parts = self._first_of_parts(coreset_size, sizes)
+        fitted = copy(self).set_params(**self._params_of_budget(coreset_size))
+        if self._truncates_with_data:
+            if X is None:
+                raise ValueError(
+                    f"{name}.truncate requires X, y and sample_weight as they were passed to fit, "
+                    "because the weights of fewer samples are sums over other cells. Pass them "
+                    f"to truncate(coreset_size={coreset_size!r}, X, y, sample_weight)."
+                )
+            with device_scope(X):
+                parts = fitted._with_weights_of(parts, X, y, sample_weight)
+        fitted._selected = replace(selected, parts=parts)
+        fitted._publish_parts(parts)
+        return fitted
+
+    def _params_of_budget(self, coreset_size):
+        """The parameters that differ for this budget instead of the given one."""
+        return {"coreset_size": coreset_size}
+
+    def _first_of_parts(self, coreset_size, sizes):
+        """The parts of the selection that remain with these sizes of the classes."""
+        selected = self._selected
+        known = {part.code: part for part in selected.parts}
+        wanted = {None: sizes} if isinstance(sizes, int) else dict(enumerate(map(int, sizes)))
+        parts = []
+        for code, size in wanted.items():
+            if not size:
+                continue
+            part = known.get(code)
+            n = 0 if part is None else len(part.picks.positions)
+            if size > n:
+                label = of_the_group(None if code is None else selected.candidates.classes[code])
+                raise ValueError(
+                    f"coreset_size={coreset_size!r} is {samples_in_words(size)}{label}, but "
+                    f"{n} {'was' if n == 1 else 'were'} selected. Give a smaller coreset_size, or "
+                    "fit with a larger one."
+                )
+            why = self._differs_from(size, n, selected.n_candidates_of(part))
+            if why is not None and size < n:
+                raise ValueError(
+                    f"{type(self).__name__} cannot be truncated to coreset_size={coreset_size!r}, "
+                    f"because {why}. Fit a clone of it with this coreset_size."
+                )
+            check_initial_picks(
+                getattr(self, "init", None), part.picks.positions, size, part.of_the_class
+            )
+            parts.append(part.first(size))
+        return parts
+
+    def _with_weights_of(self, parts, X, y, sample_weight):
+        """`parts` with the weights that `_pick` computes for them from the data."""
+        table = self._checked(X, y, sample_weight, {})
+        codes, classes, weight, which = table.candidates
+        candidates = count_candidates(codes, classes, weight, which)
+        then = self._selected.candidates
+        if not _same_candidates(candidates, then):
+            raise ValueError(
+                f"X, y and sample_weight have {samples_in_words(candidates.n)} of total weight "
+                f"{candidates.weight:g}, but the sampler was fitted on {then.n} of total weight "
+                f"{then.weight:g}, or with other classes. Pass the data that were passed to fit."
+            )
+        sizes = len(parts[0].picks.positions)
+        if parts[0].code is not None:
+            sizes = {plain(part.label): len(part.picks.positions) for part in parts} | {None: 0}
+        groups = [
+            replace(group, given=_positions(group, part.picks.positions), report=NoProgress())
+            for group, part in zip(
+                allocate(sizes, self._selected.stratify, *table.candidates), parts, strict=True
+            )
+        ]
+        represented = self._represent(table, groups)
+
+        def pick_all(place):
+            placed = self._placed(represented, groups, place)
+            return [self._pick_one(placed, group) for group in groups]
+
+        picked = self._on_device(pick_all, table.X)
+        return [
+            replace(part, picks=replace(part.picks, weight=picks.weight))
+            for part, picks in zip(parts, picked, strict=True)
+        ]
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.sampler_tags = SamplerTags(purposes=self._purposes)
@@ -269,17 +527,16 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
     @_fit_context(prefer_skip_nested_validation=False)
     def _select(self, X, y, sample_weight, auxiliary):
         table = self._checked(X, y, sample_weight, auxiliary)
-        groups = allocate(
-            self.coreset_size, self.stratify, table.codes, table.classes, table.sample_weight
-        )
+        groups = allocate(self.coreset_size, self._stratification(), *table.candidates)
         self._check_groups(table, groups)
         random_state = check_random_state(self.random_state if self._is_random() else 0)
         progress = Progress(self, sum(group.size for group in groups))
         self.device_ = "cpu"
         with naming_columns(table.X, self):
             represented = self._represent(replace(table, progress=progress.share), groups)
-        if self.stratify == "proportional" and not isinstance(self.coreset_size, dict):
-            groups = resized(groups, self._shares(represented, groups))
+        shares = self._shares(represented, groups) if self.stratify == "proportional" else None
+        if shares is not None and not isinstance(self.coreset_size, dict):
+            groups = resized(groups, shares)
             self._check_groups(table, groups)
         seeds = [random_state.randint(2**31 - 1) for _ in groups]
 
@@ -296,6 +553,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         picked = self._on_device(pick_all, table.X)
         self._warn_if_fewer(groups, picked)
         self._publish(table, groups, picked)
+        self._selected = replace(self._selected, shares=shares)
         progress.close()
 
     def _checked(self, X, y, sample_weight, auxiliary):
@@ -319,18 +577,56 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             weighted=sample_weight is not None,
             numbers=numbers,
         )
+        if self.exclude is not None:
+            excluded = excluded_samples(self.exclude, table.sample_weight)
+            table = replace(table, excluded=excluded)
+        table = replace(table, strata=self._strata(table))
         table = replace(table, auxiliary=self._check_auxiliary(table, **auxiliary))
         self._check_params(table)
         return table
 
     def _encode(self, y):
         """Codes and classes as `encode` has them; None, None if `y` is no target and not used."""
+        if self._stratification() == "quantile":
+            return None, None
         try:
             return encode(y)
         except (TypeError, ValueError):
             if self._uses_classes() or self.stratify is not None or is_lazy(y):
                 raise
             return None, None
+
+    def _stratification(self):
+        """The value of `stratify` that is used."""
+        return self.stratify
+
+    def _check_for_quantiles(self, y):
+        name = type(self).__name__
+        if self._uses_classes():
+            raise ValueError(
+                f"stratify='quantile' treats y as continuous, but {name} needs class labels. Use "
+                "another value of stratify."
+            )
+        if y is None:
+            raise ValueError(
+                "stratify='quantile' divides the samples by the values of y, but y is None. Give "
+                "y, or stratify=None."
+            )
+        shape = continuous_target(y).shape
+        if len(shape) > 1:
+            raise ValueError(
+                f"stratify='quantile' divides the samples by the values of one target, but y has "
+                f"the shape {shape}. Give stratify=None."
+            )
+
+    def _strata(self, table):
+        """The `Strata` of stratify="quantile", else None."""
+        if self._stratification() != "quantile":
+            return None
+        self._check_for_quantiles(table.y)
+        _, _, weight, which = table.candidates
+        size = divide(self.coreset_size, None, count_candidates(None, None, weight, which))
+        return quantile_strata(table.target, weight, min(size, N_STRATA))
 
     def _on_device(self, compute, X):
         """``compute(place)`` as in `on_device`; sets `device_` to the device of the work."""
@@ -371,23 +667,58 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
                 )
 
     def _publish(self, table, groups, picked):
+        """Set the fitted attributes that follow from the picks of all groups."""
+        codes, _ = table.groups
+        parts = [
+            _Part(
+                picks,
+                group.label,
+                None if group.label is None else int(codes[group.rows[0]]),
+                None if codes is None else codes[picks.positions],
+                group.sample_weight.sum() * group.mean_weight,
+                group.mean_weight,
+            )
+            for group, picks in zip(groups, picked, strict=True)
+        ]
+        self._selected = _Selected(
+            parts, count_candidates(*table.candidates), self._stratification(), None
+        )
+        self.n_samples_in_ = len(table.sample_weight)
+        if table.classes is not None:
+            self.classes_ = table.classes
+        self._publish_parts(parts)
+
+    def _publish_parts(self, parts):
+        """Set the fitted attributes that depend on the budget."""
+        picked, candidates = [part.picks for part in parts], self._selected.candidates
         order = interleave([len(picks.positions) for picks in picked])
         self.sample_indices_ = np.concatenate([picks.positions for picks in picked])[order]
         weight = np.concatenate([picks.weight for picks in picked])[order]
         if picked[0].scale is not None:
             # With "group" the factor is 1, unless a class is left out (coreset_size={...: 0}).
-            weight = weight * (table.sample_weight.sum() / weight.sum())
+            weight = weight * (candidates.weight / weight.sum())
         self.sample_weight_ = weight
         for name in picked[0].per_pick:
             setattr(self, name, np.concatenate([p.per_pick[name] for p in picked])[order])
-        self.n_samples_in_ = len(table.sample_weight)
-        if table.classes is None:
+        if candidates.classes is None:
             self.sampling_strategy_ = {None: len(self.sample_indices_)}
         else:
-            self.classes_ = table.classes
-            counts = np.bincount(table.codes[self.sample_indices_], minlength=len(table.classes))
-            labels = [plain(label) for label in table.classes]
+            codes = np.concatenate([part.codes for part in parts])
+            counts = np.bincount(codes, minlength=len(candidates.classes))
+            labels = [plain(label) for label in candidates.classes]
             self.sampling_strategy_ = dict(zip(labels, counts.tolist(), strict=True))
+
+
+def _same_candidates(one, other):
+    if one.n != other.n or (one.classes is None) != (other.classes is None):
+        return False
+    same = np.isclose(one.weight, other.weight, rtol=1e-9, atol=0)
+    return same and (one.classes is None or np.array_equal(one.counts, other.counts))
+
+
+def _positions(group, indices):
+    """Positions in the group of indices in the table."""
+    return indices if group.rows is None else np.searchsorted(group.rows, indices)
 
 
 class BaseScoreCoreset(BaseCoreset):
@@ -395,6 +726,8 @@ class BaseScoreCoreset(BaseCoreset):
 
     Subclasses define ``_scores(table)``.
     """
+
+    _not_nested = None
 
     def _represent(self, table, groups):
         self.scores_ = self._scores(table)
@@ -417,13 +750,24 @@ class BaseModelCoreset(BaseCoreset):
 
     _defaults = {"estimator": "_classifier"}
 
+    _takes_regressors = False  # whether `estimator` may be a regressor, with a continuous `y`
     _needs = "any"  # or "proba": the classifier must have predict_proba
     _needs_labels = False  # whether `y` is required even if the classifier is already fitted
 
     cv = None
 
+    def _is_regression(self):
+        return self._takes_regressors and is_regressor(self._classifier())
+
     def _uses_classes(self):
-        return True
+        return not self._is_regression()
+
+    def _encode(self, y):
+        if not self._is_regression():
+            return super()._encode(y)
+        if y is not None:
+            continuous_target(y)
+        return None, None
 
     def _non_numeric_hint(self):
         return "A Pipeline given as estimator can begin with such a step."
@@ -436,6 +780,15 @@ class BaseModelCoreset(BaseCoreset):
         fitted = _models.is_fitted(estimator)
         name = type(self).__name__
         check_not_frozen_unfitted(estimator)
+        if self._is_regression():
+            self._check_regression(table, estimator)
+            return
+        if is_regressor(estimator):
+            raise TypeError(
+                f"{name} needs a classifier, but estimator={estimator!r} is a regressor. CRAIG, "
+                "GradMatch, and ImportanceSampling with sensitivity='loss' or 'gradient' accept "
+                "regressors."
+            )
         self._method(estimator)
         if self.cv is not None and fitted:
             raise ValueError(
@@ -447,7 +800,8 @@ class BaseModelCoreset(BaseCoreset):
             if table.y is not None:
                 raise ValueError(
                     f"Unknown label type: {type_of_target(to_numpy(table.y))}. {name} needs the "
-                    "labels of a classification problem."
+                    "labels of a classification problem"
+                    + (", or a regressor as estimator." if self._takes_regressors else ".")
                 )
             if not fitted or self._needs_labels:
                 raise ValueError(
@@ -468,6 +822,19 @@ class BaseModelCoreset(BaseCoreset):
                 f"{only}."
             )
         check_classifier(estimator, table, name)
+
+    def _check_regression(self, table, estimator):
+        name = type(self).__name__
+        if self._stratification() == "balanced":
+            raise ValueError(
+                "stratify='balanced' selects equally many samples of each class, but "
+                f"{name} treats y as continuous, because {estimator!r} is a regressor. Use "
+                "stratify='quantile' or None."
+            )
+        if table.y is None:
+            raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+        if not _models.is_fitted(estimator):
+            check_takes_weight(estimator, table)
 
     def _fit_estimator(self, table):
         """Set `estimator_`: the classifier itself if it is fitted, else a fitted clone of it."""
@@ -563,7 +930,7 @@ def check_takes_weight(estimator, table):
 
 def rows_with_weight(table):
     """(X, y, sample_weight) of the samples of positive weight, to fit a classifier on."""
-    y = table.classes[table.codes]
+    y = table.target
     weight = table.sample_weight if table.weighted else None
     if (table.sample_weight > 0).all():
         return table.X, y, weight

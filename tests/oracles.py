@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import nnls
+from sklearn.base import clone
 from sklearn.metrics import pairwise_distances
 
 
@@ -61,7 +62,7 @@ def laplacian(X, length):
     return np.exp(-distances / length).astype(float)
 
 
-def kernel_herding(K, k, weight=None, initial=()):
+def kernel_herding(K, k, weight=None, initial=(), candidates=None):
     """Chen et al. 2010 on the whole kernel matrix, without repeats, after the picks `initial`."""
     weight = np.ones(len(K)) if weight is None else weight
     mean = K @ weight / weight.sum()
@@ -69,11 +70,26 @@ def kernel_herding(K, k, weight=None, initial=()):
     for t in range(len(picks), k):
         value = 2 * (t + 1) * mean - 2 * K[:, picks].sum(axis=1) - np.diag(K)
         value[picks] = -np.inf
+        if candidates is not None:
+            value[np.setdiff1d(np.arange(len(K)), candidates)] = -np.inf
         picks.append(int(value.argmax()))
     return np.array(picks)
 
 
-def coreset_loop(X, y, size, proba, min_trust=0.05, power=0.5, tilted=False):
+def faded_herding(K, k, early, late=None):
+    """Kernel herding towards a mean that changes from the weights `early` to `late` in 600 picks"""
+    late = np.ones(len(K)) if late is None else late
+    picks = []
+    for t in range(1, k + 1):
+        a = (1 - t / 600) ** 2 if t < 600 else 0
+        gain = t * K @ (a * early / early.sum() + (1 - a) * late / late.sum())
+        gain -= K[:, picks].sum(axis=1)
+        gain[picks] = -np.inf
+        picks.append(int(gain.argmax()))
+    return picks
+
+
+def coreset_loop(X, y, size, proba, min_trust=0.02, power=0.5, tilted=False):
     """Coreset of the classes 0, 1, ...: for each class its samples, in order of selection.
 
     `proba` are the probabilities that a proxy predicts.
@@ -95,12 +111,19 @@ def coreset_loop(X, y, size, proba, min_trust=0.05, power=0.5, tilted=False):
         K = np.array(
             [[np.exp(-np.linalg.norm(X[i] - X[j]) / length) for j in trusted] for i in trusted]
         )
-        herded = kernel_herding(
-            K, min(sizes[c], len(trusted)), trust[trusted] ** power * tilt[trusted]
-        )
+        early = tilt[trusted] * trust[trusted] ** power
+        herded = faded_herding(K, min(sizes[c], len(trusted)), early, tilt[trusted])
         others = sorted(set(mine) - set(trusted), key=lambda i: (-trust[i], i))
         selected.append([trusted[i] for i in herded] + others[: sizes[c] - len(herded)])
     return selected
+
+
+def squared_mmd(K, picks, weight=None):
+    """Squared distance of the (weighted) mean of all feature vectors and that of the picks."""
+    weight = np.ones(len(K)) if weight is None else weight
+    difference = weight / weight.sum()
+    difference[picks] -= 1 / len(picks)
+    return difference @ K @ difference
 
 
 def welling(X, k):
@@ -203,8 +226,8 @@ def largest_remainder(size, counts):
     return seats
 
 
-def facility_location(S, k, weight=None):
-    """Naive greedy on a similarity matrix: try every candidate at every step."""
+def facility_location(S, k, weight=None, init=()):
+    """Naive greedy on a similarity matrix: try every candidate at every step, after `init`."""
     weight = np.ones(len(S)) if weight is None else weight
     picks, gains, value = [], [], 0.0
     for _ in range(k):
@@ -212,13 +235,13 @@ def facility_location(S, k, weight=None):
         for j in range(len(S)):
             if j not in picks:
                 values[j] = weight @ S[:, [*picks, j]].max(axis=1)
-        picks.append(_lowest_of_largest(values))
+        picks.append(init[len(picks)] if len(picks) < len(init) else _lowest_of_largest(values))
         gains.append(values[picks[-1]] - value)
         value = values[picks[-1]]
     return np.array(picks), np.array(gains)
 
 
-def graph_cut(S, k, redundancy, weight=None):
+def graph_cut(S, k, redundancy, weight=None, init=()):
     """Naive greedy on ``sum_{V, S} s - redundancy sum_{S, S} s``."""
     weight = np.ones(len(S)) if weight is None else weight
     picks, gains, value = [], [], 0.0
@@ -228,7 +251,7 @@ def graph_cut(S, k, redundancy, weight=None):
             if j not in picks:
                 T = [*picks, j]
                 values[j] = (weight @ S[:, T]).sum() - redundancy * S[np.ix_(T, T)].sum()
-        picks.append(_lowest_of_largest(values))
+        picks.append(init[len(picks)] if len(picks) < len(init) else _lowest_of_largest(values))
         gains.append(values[picks[-1]] - value)
         value = values[picks[-1]]
     return np.array(picks), np.array(gains)
@@ -354,7 +377,18 @@ def graph_cut_of_distances(D, k, redundancy, weight=None):
     return np.array(picks), np.array(gains)
 
 
-def prob_cover(D, k, delta, weight=None):
+def cells(S, picks, weight=None):
+    """Weight of the rows most similar to each pick, the first of a tie; a pick is its own."""
+    weight, out = np.ones(len(S)) if weight is None else weight, np.zeros(len(picks))
+    picks = [int(pick) for pick in picks]
+    for row, w in enumerate(weight):
+        near = S[row, picks]
+        first = int(np.flatnonzero(near >= near.max() - 1e-12 * abs(near.max()))[0])
+        out[picks.index(row) if row in picks else first] += w
+    return out
+
+
+def prob_cover(D, k, delta, weight=None, init=()):
     """Yehuda et al. 2022: the ball with the largest weight of rows in no ball so far."""
     weight = np.ones(len(D)) if weight is None else weight
     covered, picks, fractions, cell = np.zeros(len(D), dtype=bool), [], [], np.full(len(D), -1)
@@ -363,6 +397,7 @@ def prob_cover(D, k, delta, weight=None):
     while len(picks) < k:
         gains = [-1 if j in picks else weight[inside[j] & ~covered].sum() for j in range(len(D))]
         pick = int(np.flatnonzero(np.isclose(gains, max(gains), rtol=1e-9, atol=1e-9))[0])
+        pick = init[len(picks)] if len(picks) < len(init) else pick
         cell[inside[pick] & ~covered] = len(picks)
         covered |= inside[pick]
         picks.append(pick)
@@ -375,3 +410,49 @@ def prob_cover(D, k, delta, weight=None):
 def fraction_of_pure_balls(D, labels, delta):
     """Share of open balls in which all rows have the label of the center."""
     return np.mean([(labels[D[i] < delta] == labels[i]).all() for i in range(len(D))])
+
+
+def standardized_robustly(X):
+    """`features="auto"` for columns of numbers, in loops."""
+    n, columns = len(X), []
+    for j in range(len(X[0])):
+        held = sorted(row[j] for row in X if row[j] == row[j])
+        median = held[(len(held) - 1) // 2]
+        far = sorted(abs(value - median) for value in held if value != median)
+        unit = far[len(far) // 2]
+        scaled = [max(-8, min(8, (value - median) / unit)) for value in held]
+        mean = sum(scaled) / len(scaled)
+        variance = sum((value - mean) ** 2 for value in scaled) / len(scaled)
+        column = []
+        for i in range(n):
+            value = X[i][j] if X[i][j] == X[i][j] else median
+            value = max(-8, min(8, (value - median) / unit))
+            column.append((value - mean) / max(variance, 0.01) ** 0.5)
+        columns.append(column)
+    return np.array(columns).T
+
+
+def curve(pipeline, X, y, samplers, sizes, splits, weight=None, scale="mean"):
+    """Scores on coresets: arrays (samplers, sizes, splits) for test and train, and of all samples.
+
+    Every sampler and every estimator is fitted anew, on the transformed samples of one fold.
+    """
+    shape = len(samplers), len(sizes), len(splits)
+    test_scores, train_scores, full = np.empty(shape), np.empty(shape), np.empty(len(splits))
+    weight = np.ones(len(y)) if weight is None else weight
+    for f, (train, test) in enumerate(splits):
+        head = clone(pipeline[:-1])
+        X_train, X_test = head.fit_transform(X[train], y[train]), head.transform(X[test])
+        y_train, weight_train = y[train], weight[train]
+        last = clone(pipeline[-1]).fit(X_train, y_train, sample_weight=weight_train)
+        full[f] = last.score(X_test, y[test])
+        for s, sampler in enumerate(samplers):
+            for k, size in enumerate(sizes):
+                one = clone(sampler).set_params(coreset_size=size)
+                one.fit(X_train, y_train, sample_weight=weight_train)
+                at, weights = one.sample_indices_, one.sample_weight_
+                weights = weights / weights.mean() if scale == "mean" else weights
+                last = clone(pipeline[-1]).fit(X_train[at], y_train[at], sample_weight=weights)
+                test_scores[s, k, f] = last.score(X_test, y[test])
+                train_scores[s, k, f] = last.score(X_train[at], y_train[at])
+    return test_scores, train_scores, full

@@ -1,6 +1,7 @@
 """One list of all public estimators, which every common test runs over."""
 
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
@@ -16,6 +17,7 @@ from skcoreset import (
     CoresetClassifier,
     CoresetNystroem,
     CoresetRegressor,
+    CoresetSearchCV,
     CoverageCentric,
     DataMap,
     DeepFool,
@@ -71,7 +73,9 @@ DYNAMIC = [
 SAMPLERS = LABEL_FREE + WITH_MODEL + DYNAMIC
 
 VARIANTS = [
-    Herding(kernel="rbf"),
+    Herding(kernel="rbf", random_state=0),
+    Herding(kernel="laplacian", random_state=0),
+    Herding(kernel="laplacian", n_candidates=400, random_state=0),
     KCenterGreedy(metric="cosine"),
     KCenterGreedy(init="random", random_state=0),
     FacilityLocation(n_neighbors=10),
@@ -100,6 +104,7 @@ VARIANTS = [
 META = [
     CoresetClassifier(LogisticRegression(), KCenterGreedy(0.6)),
     CoresetRegressor(sampler=KCenterGreedy(0.6, stratify=None)),
+    CoresetSearchCV(LogisticRegression(), KCenterGreedy(), tolerance=1.0, min_size=0.3, cv=2),
 ]
 
 # Samplers around a sampler, which have no coreset_size of their own.
@@ -111,8 +116,9 @@ TRANSFORMERS = [GradientEmbedding(), CoresetNystroem(KCenterGreedy(0.5, stratify
 ONE_FACTOR = {"GradMatch"}
 SHORT = pytest.mark.filterwarnings("ignore:.* fewer than the budget of:UserWarning")
 
-ALL_NAMES = {name for name in skcoreset.__all__ if isinstance(getattr(skcoreset, name), type)}
-ALL_NAMES -= {"TrainingDynamics"}  # no estimator: a record
+PUBLIC_CLASSES = {n for n in skcoreset.__all__ if isinstance(getattr(skcoreset, n), type)}
+# The others are no estimators: records, reports and displays.
+ALL_NAMES = {n for n in PUBLIC_CLASSES if issubclass(getattr(skcoreset, n), BaseEstimator)}
 
 
 def name_of(estimator):

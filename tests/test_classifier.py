@@ -950,7 +950,7 @@ def test_the_same_data_give_the_same_rows(blobs):
 
 def test_parameters_of_a_default_are_refused_by_name(blobs):
     search = GridSearchCV(CoresetClassifier(SVC()), {"sampler__coreset_size": [0.1, 0.2]})
-    message = r"sampler is None, the default Uniform\(random_state=0\)"
+    message = r"sampler is None, the default Coreset\(random_state=0\)"
     with pytest.raises(ValueError, match=message):
         search.fit(*blobs)
     for model in (CoresetClassifier(), Margin(), EL2N(), GradientEmbedding(), BlackBoxTeaching()):

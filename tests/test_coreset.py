@@ -24,6 +24,8 @@ from sklearn.svm import SVC, LinearSVC
 from threadpoolctl import threadpool_limits
 
 from skcoreset import Coreset, CoresetClassifier, CoresetRegressor, Herding, Uniform
+from skcoreset._kernels.herding import herd
+from skcoreset._kernels.kernels import gram
 from skcoreset._models import KernelLogisticRegression, KernelRidgeRegression, stratified_splits
 from skcoreset._trust import judge_labels, judge_targets
 
@@ -66,7 +68,7 @@ def test_picks_equal_the_loop(name, params, digits):
         y,
         round(0.4 * len(y)),
         proxy.predict_proba(X),
-        params.get("min_trust", 0.05),
+        params.get("min_trust", 0.02),
         params.get("trust_power", 0.5),
         params.get("weight_by_uncertainty", False),
     )
@@ -114,6 +116,25 @@ def test_without_y_and_with_one_class_it_is_kernel_herding(y, blobs):
         assert not hasattr(got, name)
 
 
+def test_candidates_estimate_both_means(rng):
+    """The means that the early and the late picks approach, from a part of the samples."""
+    X = rng.normal(size=(3000, 5))
+    late = rng.integers(1, 4, 3000) * (rng.random(3000) < 0.9)
+    early = late * np.exp(X[:, 0])
+    features = gram(X, "laplacian")
+    weight = late.astype(float)
+    sample = features.sample(weight, 2000, 0, map, early)
+    mean, first = (features.mean_feature(w)[0] for w in (weight, early))
+    assert np.all(late[sample.at] > 0)
+    np.testing.assert_allclose(sample.mean, mean[sample.at], atol=2e-3)
+    np.testing.assert_allclose(sample.first, first[sample.at], atol=2e-3)
+    assert np.abs(mean - first).max() > 0.05
+    few, all_ = (
+        herd(features, 100, weight, early=early, fade=600, n_candidates=n) for n in (2000, None)
+    )
+    np.testing.assert_allclose(X[few].mean(axis=0), X[all_].mean(axis=0), atol=0.05)
+
+
 # trust ---------------------------------------------------------------------------------------
 
 
@@ -143,7 +164,7 @@ def test_trust_of_continuous_targets_by_hand():
 
 def test_wrong_labels_are_suspicious(flipped):
     X, y, wrong, _ = flipped
-    got = Coreset(0.1, random_state=0).fit(X, y)
+    got = Coreset(0.1, min_trust=0.05, random_state=0).fit(X, y)
     found = np.intersect1d(got.suspicious_, wrong)
     assert len(found) >= 0.7 * len(wrong)
     assert len(found) >= 0.9 * len(got.suspicious_)
@@ -169,8 +190,8 @@ def test_better_than_random_samples(size, flipped):
 def test_too_few_trusted_samples_are_filled_up_by_trust(blobs):
     X, y = blobs
     proxy = LogisticRegression(C=0.01, max_iter=1000).fit(X, y)
-    got = Coreset(200, proxy=proxy, min_trust=1.0, features=None).fit(X, y)
-    assert len(set(got.sample_indices_)) == 200
+    got = Coreset(280, proxy=proxy, min_trust=1.0, features=None).fit(X, y)
+    assert len(set(got.sample_indices_)) == 280
     for label in range(3):
         mine = got.sample_indices_[y[got.sample_indices_] == label]
         trust, sure = got.trust_[mine], (got.trust_[y == label] == 1).sum()
@@ -346,7 +367,7 @@ def test_a_continuous_target_equals_the_loop(kind, outputs):
     Z, length = joined(X, y)
     K = np.exp(-cdist(Z, Z) / length)
     open_ = np.flatnonzero(trust >= 0.3)
-    expected = open_[oracles.kernel_herding(K[np.ix_(open_, open_)], 60, trust[open_] ** 0.5)]
+    expected = open_[oracles.faded_herding(K[np.ix_(open_, open_)], 60, trust[open_] ** 0.5)]
     table = X if kind == "dense" else sparse.csr_array(X)
     got = Coreset(60, proxy=proxy, min_trust=0.3, features=None).fit(table, y)
     np.testing.assert_array_equal(got.sample_indices_, expected)
@@ -367,10 +388,28 @@ def test_integers_can_be_a_continuous_target():
         Coreset(60, target_type="continuous").fit(X, ["a"] * len(X))
 
 
+def test_several_targets_and_unusable_ones(blobs, rng):
+    X = blobs[0]
+    whole = np.column_stack([np.arange(300.0), np.arange(300.0)[::-1]])
+    got, again = (Coreset(30, random_state=0).fit(X, Y) for Y in (whole, whole + 0.5))
+    np.testing.assert_array_equal(got.sample_indices_, again.sample_indices_)
+    frame = pd.DataFrame(whole, columns=["data", "b"])
+    same = Coreset(30, random_state=0).fit(X, frame)
+    np.testing.assert_array_equal(got.sample_indices_, same.sample_indices_)
+    for stratify in (None, "proportional"):
+        sampler = Coreset(30, stratify=stratify)
+        with pytest.raises(ValueError, match="Multilabel and multioutput"):
+            sampler.fit(X, rng.integers(0, 2, (300, 3)))
+        with pytest.raises(ValueError, match="y contains NaN"):
+            sampler.fit(X, np.where(np.arange(300) == 3, np.nan, 1.5))
+        with pytest.raises((ValueError, TypeError), match="Unknown label type"):
+            sampler.fit(X, np.array([1, "a"] * 150, dtype=object))
+
+
 def test_wrong_targets_are_suspicious(rng):
     X, y = load_diabetes(return_X_y=True)
     y[:20] += 2000
-    got = Coreset(60, random_state=0, target_type="continuous").fit(X, y)
+    got = Coreset(60, min_trust=0.05, random_state=0, target_type="continuous").fit(X, y)
     assert np.isin(np.arange(20), got.suspicious_).all()
     assert len(got.suspicious_) < 40
 
@@ -378,6 +417,7 @@ def test_wrong_targets_are_suspicious(rng):
 def test_better_than_random_samples_for_regression():
     X, y = load_diabetes(return_X_y=True)
     gains = []
+    y = y + 0.5  # whole numbers would be strata for Uniform
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(len(y))
         train, test = order[:300], order[300:]
@@ -553,7 +593,7 @@ def test_in_a_search_and_on_a_raw_table(rng):
     frame.iloc[::7, 0] = np.nan
     y = (frame["b"] == "u").to_numpy()
     model = CoresetClassifier(
-        HistGradientBoostingClassifier(min_samples_leaf=2, max_iter=5), Coreset(random_state=0)
+        HistGradientBoostingClassifier(min_samples_leaf=2, max_iter=5), Coreset(0.3, random_state=0)
     )
     search = GridSearchCV(
         model,

@@ -12,7 +12,7 @@ from cuda_on_host import COMPILER, HostLauncher
 from skcoreset._kernels.cuda import farthest_first as cuda_farthest_first
 from skcoreset._kernels.cuda import launch
 from skcoreset._kernels.distances import pairs
-from skcoreset._kernels.farthest_first import farthest_first
+from skcoreset._kernels.farthest_first import farthest_first, nearest_picks
 
 SOURCES = sorted(p.name for p in Path(launch.__file__).parent.glob("*.cu"))
 LIBRARIES = glob.glob(sysconfig.get_paths()["purelib"] + "/nvidia/**/libnvrtc.so.*", recursive=True)
@@ -148,6 +148,16 @@ def test_farthest_first_picks_what_numpy_picks(table, metric, dtype, on_host, mo
         np.testing.assert_array_equal(got[2], expected[2])
     assert "update" in on_host[-1].launches
     assert "pool_loop" in on_host[-1].launches or len(X) == 1
+
+
+@with_compiler
+@both_types
+@pytest.mark.parametrize("table", ["grid", "duplicates", "wide far groups"])
+def test_nearest_picks_of_known_picks(table, dtype, on_host):
+    near = pairs(tables()[table].astype(dtype))
+    picks, _, nearest = farthest_first(near, 30, [0])
+    np.testing.assert_array_equal(nearest_picks(near, picks), nearest)
+    assert on_host[-1].launches == ["update"]
 
 
 @with_compiler

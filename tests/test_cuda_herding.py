@@ -156,3 +156,17 @@ def test_threads_of_a_row():
         *(1, 2, 4, 1, 2, 4, 32, 16, 32, 32, 32)
     ]
     assert [lanes_of(d, 8) for d in (1, 2, 3, 4, 31, 32, 64, 100)] == [1, 1, 4, 2, 32, 16, 32, 32]
+
+
+def test_initial_picks(on_host, monkeypatch):
+    rng = np.random.default_rng(0)
+    X, weight = rng.standard_normal((150, 6)), weights(150)
+    weight[20:30] = 0
+    with monkeypatch.context() as patch:
+        patch.setattr(cuda_rows, "launcher_of", lambda *_: None)
+        expected = herd(gram(X), 12, weight, initial=[25, 3, 77])
+    got = herd(gram(X), 12, weight, initial=[25, 3, 77])
+    assert len(on_host) == 1
+    np.testing.assert_array_equal(got, expected)
+    assert list(got[:3]) == [25, 3, 77]
+    np.testing.assert_array_equal(herd(gram(X), 2, weight, initial=[25, 3]), [25, 3])

@@ -44,6 +44,8 @@ NAME = str(GPU).lower()
 
 ON_DEVICE = [
     Herding(),
+    Herding(kernel="rbf"),
+    Herding(kernel="laplacian", n_candidates=30, random_state=0),
     KCenterGreedy(),
     KCenterGreedy(metric="cosine", stratify=None),
     KCenterGreedy(init="random", random_state=0),
@@ -63,7 +65,7 @@ ON_DEVICE = [
     ImportanceSampling(sensitivity="logistic", random_state=0),
 ]
 ON_HOST_ONLY = [
-    (Herding(kernel="rbf"), "kernel='rbf'"),
+    (Herding(kernel="poly"), "kernel='poly'"),
     (KCenterGreedy(metric="manhattan"), "metric='manhattan'"),
     (FacilityLocation(metric="manhattan"), "metric='manhattan'"),
     (ContrastiveActiveLearning(metric="manhattan"), "metric='manhattan'"),
@@ -500,6 +502,8 @@ def test_work_decides(table, gpu, monkeypatch):
     n, d = X.shape
     works = {
         Herding(10, stratify=None): n * 10 * d,
+        Herding(10, kernel="rbf", stratify=None): n * n * d,
+        Herding(10, kernel="laplacian", n_candidates=30, stratify=None): 30 * 30 * d,
         KCenterGreedy(10, stratify=None): n * 10 * d,
         GraphCut(10, stratify=None): n * n * d,
         CRAIG(coreset_size=10, stratify=None): n * n * (d + 3),

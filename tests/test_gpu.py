@@ -45,7 +45,7 @@ Reads = runpy.run_path(str(BENCHMARK))["Reads"]  # counts what the host reads fr
 
 on_gpu = pytest.mark.gpu
 
-EVERYWHERE = [s for s in SAMPLERS + VARIANTS if params_of(s) != "Herding(kernel='rbf')"]
+EVERYWHERE = SAMPLERS + VARIANTS
 ON_DEVICE = [
     Herding(),
     KCenterGreedy(),

@@ -262,7 +262,9 @@ def by_table(results, sampler, model, measure):
 
 
 def report(results):
-    seeds = results["seed"].nunique()
+    of_table = results.groupby("table")["seed"].nunique()
+    fewer = [f"{name}: {n}" for name, n in of_table.items() if n < of_table.max()]
+    seeds = f"{of_table.max()} seeds" + (f" ({', '.join(fewer)})" if fewer else "")
     out = heading("Weights in the fit: measurements", "=")
     out += f"Written by ``doc/benchmarks/weights.py``. {machine()}\n\n"
     out += INTRODUCTION.format(pool=POOL, test=TEST, seeds=seeds, tables=", ".join(TABLES))
@@ -278,7 +280,7 @@ def report(results):
 
 
 INTRODUCTION = """\
-For each of {seeds} seeds, {pool:,} samples of each data set ({tables}) are the pool, and {test:,}
+For each of {seeds}, {pool:,} samples of each data set ({tables}) are the pool, and {test:,}
 others the test samples; the features are standardized, and the categories of adult are one-hot
 encoded. Each sampler selects 1, 5 and 20 % of the pool. Each classifier is fitted on the selected
 samples in three ways: without weights ("none"), with weights that average 1 ("mean"), and with

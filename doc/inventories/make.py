@@ -38,8 +38,12 @@ write(
         """
         sklearn.calibration.CalibratedClassifierCV
         sklearn.cluster.KMeans
+        sklearn.compose.ColumnTransformer
+        sklearn.compose.TransformedTargetRegressor
+        sklearn.decomposition.PCA
         sklearn.ensemble.HistGradientBoostingClassifier
         sklearn.ensemble.RandomForestClassifier
+        sklearn.feature_extraction.text.TfidfVectorizer
         sklearn.frozen.FrozenEstimator
         sklearn.gaussian_process.GaussianProcessClassifier
         sklearn.kernel_approximation.Nystroem
@@ -47,7 +51,9 @@ write(
         sklearn.linear_model.LogisticRegression
         sklearn.linear_model.Ridge
         sklearn.linear_model.SGDClassifier
+        sklearn.manifold.TSNE
         sklearn.model_selection.GridSearchCV
+        sklearn.model_selection.LearningCurveDisplay
         sklearn.model_selection.StratifiedKFold
         sklearn.multiclass.OneVsOneClassifier
         sklearn.multioutput.MultiOutputRegressor
@@ -55,15 +61,18 @@ write(
         sklearn.neighbors.NearestNeighbors
         sklearn.neural_network.MLPClassifier
         sklearn.pipeline.Pipeline
+        sklearn.preprocessing.MaxAbsScaler
         sklearn.preprocessing.MinMaxScaler
         sklearn.preprocessing.OneHotEncoder
         sklearn.preprocessing.OrdinalEncoder
         sklearn.preprocessing.PolynomialFeatures
+        sklearn.preprocessing.RobustScaler
         sklearn.preprocessing.StandardScaler
         sklearn.svm.LinearSVC
         sklearn.svm.NuSVC
         sklearn.svm.SVC
         sklearn.tree.DecisionTreeClassifier
+        sklearn.utils.Bunch
         sklearn.utils.metadata_routing.MetadataRequest
         """,
     ),
@@ -88,6 +97,7 @@ write(
         sklearn.model_selection.cross_val_predict
         sklearn.model_selection.cross_val_score
         sklearn.model_selection.cross_validate
+        sklearn.model_selection.learning_curve
         sklearn.model_selection.train_test_split
         sklearn.pipeline.make_pipeline
         sklearn.set_config
@@ -136,5 +146,10 @@ write(
         "function",
         "api/_as_gen/{}.html",
         "matplotlib.pyplot.show matplotlib.pyplot.subplots",
+    ),
+    objects(
+        "method",
+        "api/_as_gen/{}.html",
+        "matplotlib.axes.Axes.legend matplotlib.axes.Axes.scatter",
     ),
 )

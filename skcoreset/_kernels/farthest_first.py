@@ -6,7 +6,7 @@ from array_api_extra import partition
 from skcoreset._backend import block_slices, device_of, namespace, put, to_numpy
 from skcoreset._kernels.cuda.farthest_first import farthest_first_on
 
-__all__ = ["farthest_first"]
+__all__ = ["farthest_first", "nearest_picks"]
 
 BATCH = 64  # rows of a pool whose distances to all of it are computed at once
 
@@ -51,22 +51,9 @@ def farthest_first(pairs, size, first, *, pool_size=None, report=None):
     round usually has 50 to 400 picks. Memory: a few vectors of n, and blocks of `working_memory`.
     """
     state = _State(pairs)
-    prune = _Prune(pairs)
     on_gpu = farthest_first_on(pairs)  # its kernels, or None
+    add = _adder(state, on_gpu, report)
     picks, radii = state.picks, []
-
-    def add(new):
-        new_at = pairs.xp.asarray(new, dtype=pairs.xp.int64, device=pairs.device)
-        put(state.gap, new_at, -pairs.xp.inf)
-        if on_gpu is not None:
-            on_gpu.update(new_at, state)
-        else:
-            _update(state, new_at, prune.rows_in_reach(state, new_at))
-        label = pairs.xp.arange(len(new), device=pairs.device) + len(picks)
-        put(state.nearest, new_at, label)
-        picks.extend(new)
-        if report is not None:
-            report(len(picks))
 
     for start in first:
         if picks:
@@ -85,9 +72,54 @@ def farthest_first(pairs, size, first, *, pool_size=None, report=None):
         radii.extend(farthest)  # a pick was as far away as the radius of those before it
         add(new)
     radii.append(_farthest_of_all(state)[1])
-    state.settle(pairs.xp.nonzero(state.unsure & (state.gap > state.least))[0])
+    state.settle_all()
     radii = pairs.distance(np.maximum(radii, 0))
     return np.asarray(picks), np.minimum.accumulate(radii), to_numpy(state.nearest)
+
+
+def nearest_picks(pairs, picks):
+    """The pick (0, 1, ...) that is nearest to each row, as `farthest_first` returns it.
+
+    Parameters
+    ----------
+    pairs : object of :func:`skcoreset._kernels.distances.pairs`
+    picks : ndarray of int
+        Positions of the picks.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Notes
+    -----
+    Time: n * n_picks * d multiplications in matrix products.
+    """
+    state, step = _State(pairs), min(512, pairs.most_columns())
+    add = _adder(state, farthest_first_on(pairs), None)
+    for start in range(0, len(picks), step):
+        add(picks[start : start + step].tolist())
+    state.settle_all()
+    return to_numpy(state.nearest)
+
+
+def _adder(state, on_gpu, report):
+    """``add(new)``, which adds a list of picks to `state`."""
+    pairs, prune = state.pairs, _Prune(state.pairs)
+
+    def add(new):
+        new_at = pairs.xp.asarray(new, dtype=pairs.xp.int64, device=pairs.device)
+        put(state.gap, new_at, -pairs.xp.inf)
+        if on_gpu is not None:
+            on_gpu.update(new_at, state)
+        else:
+            _update(state, new_at, prune.rows_in_reach(state, new_at))
+        label = pairs.xp.arange(len(new), device=pairs.device) + len(state.picks)
+        put(state.nearest, new_at, label)
+        state.picks.extend(new)
+        if report is not None:
+            report(len(state.picks))
+
+    return add
 
 
 class _State:
@@ -121,6 +153,10 @@ class _State:
             return self.gap[rows]
         owner = self.pairs.xp.asarray(self.picks, device=self.pairs.device)[self.nearest[rows]]
         return self.pairs.exact_pairs(rows, owner)
+
+    def settle_all(self):
+        """Determine the nearest pick of each row that may have several."""
+        self.settle(self.pairs.xp.nonzero(self.unsure & (self.gap > self.least))[0])
 
     def settle(self, rows):
         """Determine the nearest pick of each of `rows` by exact values."""

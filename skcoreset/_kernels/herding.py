@@ -4,14 +4,17 @@ import numpy as np
 
 from skcoreset._backend import put, to_numpy
 from skcoreset._kernels.cuda.herding import herding_on
+from skcoreset._kernels.kernel_sample import faded
 from skcoreset._kernels.threads import threads
 
 __all__ = ["herd", "n_candidates_for"]
 
-FEWEST, MOST, PER_PICK = 20_000, 100_000, 20
+FEWEST, MOST, PER_PICK = 20_000, 120_000, 30
 
 
-def herd(gram, size, weight, *, initial=(), n_candidates=None, seed=0, report=None):
+def herd(
+    gram, size, weight, *, early=None, fade=0, initial=(), n_candidates=None, seed=0, report=None
+):
     """Select rows whose mean feature vector approximates the weighted mean of all.
 
     With feature vectors phi and their mean mu, pick t + 1 is the row nearest to
@@ -25,6 +28,10 @@ def herd(gram, size, weight, *, initial=(), n_candidates=None, seed=0, report=No
         Number of picks, including those of `initial`.
     weight : array of shape (n,), float64
         Weight of each row in the mean. Rows of weight 0 are not picked, except by `initial`.
+    early : array of shape (n,), float64, optional
+        Weight of each row in the mean of the first picks, 0 where `weight` is 0; see `faded`.
+    fade : float
+        The number of picks until only `weight` counts, if there is `early`.
     initial : sequence of int
         Positions of the first picks, in order.
     n_candidates : int, optional
@@ -51,20 +58,22 @@ def herd(gram, size, weight, *, initial=(), n_candidates=None, seed=0, report=No
     some = n_candidates is not None and gram.can_sample
     if some and n_candidates < np.count_nonzero(to_numpy(weight)):
         with threads(gram.device == "cpu") as each:
-            sample = gram.sample(weight, n_candidates, seed, each)
-            return sample.herd(size, initial, report)
+            sample = gram.sample(weight, n_candidates, seed, each, early)
+            return sample.herd(size, initial, report, fade)
     xp = gram.xp
     mean, scale = gram.mean_feature(weight)
     total, cost = _start(gram, weight, initial, mean)
     if len(initial) and report is not None:
         report(len(initial))
+    first = mean if early is None else gram.mean_feature(early)[0]
     on_gpu = herding_on(gram)
-    if on_gpu is not None:
+    if on_gpu is not None and early is None:
         return on_gpu.herd(size, initial, mean, scale, total, cost, report)
     picks = [xp.asarray(initial, device=gram.device)]
     # Positions stay arrays, as an int would synchronize the host with a GPU for each pick.
     for step in range(len(initial), size):
-        pick = gram.best(step, mean, scale, total, cost)
+        target = mean if early is None else faded(mean, first, step + 1, fade)
+        pick = gram.best(step, target, scale, total, cost)
         total = total + gram.feature(pick)
         put(cost, pick, xp.inf)
         picks.append(pick)

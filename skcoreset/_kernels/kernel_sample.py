@@ -9,13 +9,15 @@ from skcoreset._kernels.distances import Euclidean
 from skcoreset._kernels.stored_rows import TIE, StoredRows
 from skcoreset._kernels.top_k import top_k
 
-__all__ = ["KernelSample", "draw", "random_numbers"]
+__all__ = ["KernelSample", "draw", "faded", "random_numbers"]
 
 LANDMARKS = 1000
 RIDGE = 1e-3  # is added to the diagonal of the kernel matrix of the landmarks
 SIDES = 256, 512  # of a block of kernel values, which stays in the cache
-# The first picks are made one by one, and the later ones in rounds, from a pool of n / POOL rows.
-ONE_BY_ONE, ROUND, POOL = 64, 8, 8
+LONG = 2**14  # of a block with one row
+# The first picks are made one by one. Later a single pick changes the mean of the picks little, and
+# they are made in rounds, from a pool of n / POOL rows.
+ONE_BY_ONE, ROUND, POOL = 10_000, 8, 8
 
 
 class KernelSample:
@@ -39,6 +41,8 @@ class KernelSample:
     seed : int
     each : callable
         As of :func:`skcoreset._kernels.threads.threads`.
+    early : ndarray of float64, optional
+        Weight of each row in the mean of the first picks, 0 where `weight` is 0.
 
     Attributes
     ----------
@@ -46,9 +50,11 @@ class KernelSample:
         Positions of the sample among the rows that are used, ascending.
     mean : array of shape (size,), float64
         Mean embedding of all rows at each row of the sample.
+    first : array of shape (size,), float64
+        The same with the weights `early`.
     """
 
-    def __init__(self, X, rows, radial, weight, size, seed, each):
+    def __init__(self, X, rows, radial, weight, size, seed, each, early=None):
         self.all, self.radial, self.n, self.each = StoredRows(X, rows, False), radial, size, each
         self.xp, self.device = self.all.xp, self.all.device
         drawn, share = draw(weight, random_numbers(self.all, seed, each), size)
@@ -65,6 +71,11 @@ class KernelSample:
         self.least = 16 * table.rounding * table.most_square * radial.unit**2
         self.points = self._points_of(table.fetch(slice(0, size)))
         self.mean = self._sums(self._calibrated(share, landmarks, weight / weight.sum()))
+        self.first = self.mean
+        if early is not None:
+            share = share * early[self.at] / weight[self.at]
+            share, early = share / share.sum(), early / early.sum()
+            self.first = self._sums(self._calibrated(share, landmarks, early))
 
     def _dense(self, rows):
         return rows.toarray() if sparse.issparse(rows) and self.dense else rows
@@ -106,7 +117,7 @@ class KernelSample:
             return of_all[block] @ self._kernel64(self.points_at(block), points)
 
         def sums_of_sample(block):
-            return of_sample[block] @ self._kernel64(self.points[block], points)
+            return of_sample[block] @ self._kernel64(self.points[block, :], points)
 
         # Blocks of a fixed size, as sums over blocks depend on it.
         most = max(1, min(1024, 2**20 // self.all.terms))
@@ -130,12 +141,12 @@ class KernelSample:
     def _sums(self, weight):
         """``sum_j weight_j k(x_i, x_j)`` of each row of the sample, float64."""
         return symmetric_sums(
-            lambda rows, columns: self._kernel64(self.points[rows], self.points[columns]),
+            lambda rows, columns: self._kernel64(self.points[rows, :], self.points[columns, :]),
             weight,
             self.each,
         )
 
-    def herd(self, size, initial, report=None):
+    def herd(self, size, initial, report=None, fade=0):
         """Positions of the picks among all rows; those of `initial` come first.
 
         In a round, the sums of kernel values are kept up to date for the rows of the pool only.
@@ -144,17 +155,19 @@ class KernelSample:
         total, every = 0 * self.mean, xp.arange(self.n, device=self.device)
         is_open, picks = self._on_device(~np.isin(self.at, initial)), []
         for block in blocks_of(step, SIDES[0]):
-            total = self._added(total, self.points_at(initial[block]))
+            total = self._added(total, self.points_at(self._on_device(initial[block])))
         while step < size:
             in_round = 1 if step < ONE_BY_ONE else min(ROUND, size - step)
             pool, points = every, self.points
             if in_round > 1:
-                gain = xp.where(is_open, (step + 1) * self.mean - total, -xp.inf)
+                mean = self._target(step + 1, fade)
+                gain = xp.where(is_open, (step + 1) * mean - total, -xp.inf)
                 pool = xp.sort(top_k(gain, max(ROUND, self.n // POOL)))
                 points = self._some(pool)
-            mean, of_pool, free = (xp.take(x, pool) for x in (self.mean, total, is_open))
+            of_pool, free = (xp.take(x, pool) for x in (total, is_open))
             new = []
             for at in range(step + 1, step + 1 + in_round):
+                mean = self._target(at, fade, pool)
                 gain = xp.where(free, at * mean - of_pool, -xp.inf)
                 width = TIE * (at * mean + of_pool + 1)
                 best = gain + width >= xp.max(gain - width)
@@ -173,13 +186,32 @@ class KernelSample:
         new = to_numpy(xp.concat(picks)) if picks else np.empty(0, dtype=np.int64)
         return np.concatenate([initial, self.at[new]])
 
+    def _target(self, n_picks, fade, at=None):
+        """Mean that `n_picks` picks are to have, at the positions `at` of the sample."""
+        if self.first is self.mean:
+            return self.mean if at is None else self.xp.take(self.mean, at)
+        both = (self.mean, self.first)
+        both = both if at is None else (self.xp.take(x, at) for x in both)
+        return faded(*both, n_picks, fade)
+
     def _added(self, total, new):
         """`total` plus the kernel of the points `new`."""
 
         def of_block(block):
-            return self.xp.sum(self.kernel(new, self.points[block]), axis=0, dtype=self.xp.float64)
+            return self.xp.sum(
+                self.kernel(new, self.points[block, :]), axis=0, dtype=self.xp.float64
+            )
 
-        return total + self.xp.concat(list(self.each(of_block, blocks_of(self.n, 2048))))
+        return total + self.xp.concat(list(self.each(of_block, blocks_of(self.n, LONG))))
+
+
+def faded(mean, first, n_picks, fade):
+    """The mean that `n_picks` picks are to have: from `first` to `mean`, reached at `fade` picks.
+
+    It depends on the number of picks alone, so that fewer picks are a prefix of more.
+    """
+    share = max(0.0, 1 - n_picks / fade) ** 2
+    return mean + share * (first - mean) if share else mean
 
 
 def symmetric_sums(block, weight, each):
@@ -219,7 +251,8 @@ def random_numbers(rows, seed, each=map):
 
     A number is a hash of the values that are not zero. Copies of a row get different numbers.
     """
-    columns = _mixed(np.arange(rows.terms, dtype=np.uint64) + _mixed(np.uint64([seed])))
+    seed = _mixed(np.array([seed + 1], dtype=np.uint64))
+    columns = _mixed(np.arange(rows.terms, dtype=np.uint64) + seed)
 
     def of_block(block):
         values = to_numpy(rows.fetch_float64(block))
@@ -230,7 +263,7 @@ def random_numbers(rows, seed, each=map):
         return _hashes(np.ascontiguousarray(values), columns).sum(axis=1, dtype=np.uint64)
 
     blocks = blocks_of(rows.n, max(1, 2**17 // rows.terms))
-    hashes = _mixed(np.concatenate(list(each(of_block, blocks))))
+    hashes = _mixed(np.concatenate(list(each(of_block, blocks))) + seed)
     order = np.argsort(hashes, kind="stable")
     place, ordered = np.arange(rows.n, dtype=np.uint64), hashes[order]
     first = np.concatenate([[True], ordered[1:] != ordered[:-1]])

@@ -91,10 +91,10 @@ class KernelGram(StoredRows):
         """Whether `sample` takes this kernel."""
         return self.radial is not None and (self.radial.gamma is None or self.radial.gamma > 0)
 
-    def sample(self, weight, size, seed, each):
+    def sample(self, weight, size, seed, each, early=None):
         """`KernelSample` of `size` rows."""
         weight = to_numpy(weight)
-        return KernelSample(*self.created_from, self.radial, weight, size, seed, each)
+        return KernelSample(*self.created_from, self.radial, weight, size, seed, each, early)
 
     @cached_property
     def euclidean(self):
@@ -114,7 +114,8 @@ class KernelGram(StoredRows):
             return self._finite(K, columns, rows, f"kernel={self.kernel!r}")
         if self.radial.gamma is None:
             return self.radial.of_distances(self.euclidean.distances(columns, rows))
-        return self._rbf(columns, rows)
+        K = self._rbf(columns, rows)
+        return K if self.radial.gamma >= 0 else self._finite(K, columns, rows, "kernel='rbf'")
 
     def _rbf(self, columns, rows):
         xp, gamma = self.xp, self.radial.gamma
@@ -137,17 +138,20 @@ class KernelGram(StoredRows):
         return self.block(at, slice(0, self.n))[0, :]
 
     def mean_feature(self, weight):
-        """As in :class:`Gram`. Cost: n x n kernel values, half of them if the kernel is radial."""
+        """As in :class:`Gram`, for each column of `weight`.
+
+        Cost: n x n kernel values, half of them if the kernel is radial.
+        """
         xp = self.xp
         weight = xp.asarray(weight, dtype=xp.float64, device=self.device)
-        weight = weight / xp.max(weight)
+        weight = weight / xp.max(weight, axis=0)
         if self.radial is not None:
             with threads(self.device == "cpu" and self.n > SMALL) as each:
-                mean = symmetric_sums(self.block, weight, each) / xp.sum(weight)
+                mean = symmetric_sums(self.block, weight, each) / xp.sum(weight, axis=0)
             return mean, mean
         blocks = block_slices(self.n, 3 * 8 * self.n, most_bytes=2**26)
         values = [self.block(block, slice(None)) @ weight for block in blocks]
-        mean = np.concatenate(values) / weight.sum()
+        mean = np.concatenate(values) / weight.sum(axis=0)
         return mean, abs(mean)
 
     def best(self, step, mean, size, total, cost):
@@ -188,5 +192,10 @@ def total_deviation(X, weight=None):
     weight = rows.xp.asarray(weight, device=rows.device)
     weight = weight / rows.xp.max(weight)
     mean, _ = rows.mean(weight)
-    squares = rows.squared_distances_to(slice(0, rows.n), mean)
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = rows.squared_distances_to(slice(0, rows.n), mean)
+    rows.most_square = float(rows.xp.max(squares))
+    if not rows.most_square < np.inf:
+        raise ValueError("The variance of X exceeds the range of float64. Scale X.")
+    rows.refuse_small_differences()
     return float(weight @ squares / rows.xp.sum(weight)) ** 0.5 or 1.0

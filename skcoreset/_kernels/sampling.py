@@ -12,6 +12,7 @@ from skcoreset._kernels.centered_rows import CenteredRows
 from skcoreset._kernels.stored_rows import StoredRows
 
 __all__ = [
+    "PrefixProbabilities",
     "Sizes",
     "draw_with_replacement",
     "inclusion_probabilities",
@@ -111,6 +112,38 @@ def inclusion_probabilities(sizes, m):
     if unsure:
         out[of.order[:unsure]] = np.minimum(of.chance(slice(0, unsure), m), 1)
     return out
+
+
+class PrefixProbabilities:
+    """The inclusion probabilities of the first m of some units in samples of m units, for each m.
+
+    With ``of = PrefixProbabilities(sizes, picks)``, ``of(m)`` is equal to
+    ``inclusion_probabilities(sizes, m)[picks[:m]]``. The memory is that of a few vectors of the
+    length of `picks`.
+
+    Parameters
+    ----------
+    sizes : Sizes
+    picks : ndarray of int
+    """
+
+    def __init__(self, sizes, picks):
+        self.n = len(sizes.order)
+        rank = np.empty(self.n, dtype=np.intp)
+        rank[sizes.order] = np.arange(self.n)
+        self.rank = rank[picks]
+        self.size, self.level = sizes.sorted[self.rank], sizes.level[self.rank]
+        self.unsure = sizes.not_certain(np.arange(1, len(picks) + 1))
+        last = np.maximum(self.unsure - 1, 0)
+        self.total, self.total_level = sizes.total[last], sizes.level[last]
+
+    def __call__(self, m):
+        out, unsure = np.ones(m), self.unsure[m - 1]
+        some = self.rank[:m] < unsure
+        share = self.size[:m][some] / self.total[m - 1]
+        share = np.ldexp(share, 512 * (self.level[:m][some] - self.total_level[m - 1]))
+        out[some] = np.minimum((m - (self.n - unsure)) * share, 1)
+        return out
 
 
 def ranking(sizes, random_state):

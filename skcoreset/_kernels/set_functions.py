@@ -19,6 +19,8 @@ An objective has these members:
     Whether similarities are computed anew at each use, which makes gains expensive.
 ``on_gpu()``
     A lazy greedy loop that selects on the GPU, or None.
+``prefix_cells(weight)``
+    The cells of the picks, and of the first m of them, for any m.
 """
 
 from collections import OrderedDict
@@ -27,6 +29,7 @@ import numpy as np
 from scipy import sparse
 
 from skcoreset._backend import block_slices, clip_below_zero, is_foreign, to_numpy
+from skcoreset._kernels.cells import PrefixCells
 from skcoreset._kernels.cuda.facility_location import (
     DENSE_PICKS,
     RESUM_RATIO,
@@ -91,7 +94,7 @@ class FacilityLocation:
         self.weight = self.xp.asarray(weight, dtype=similar.dtype, device=self.device)
         self.max_similarity = None
         self.nearest = self.xp.zeros(self.n, dtype=self.xp.int64, device=self.device)
-        self.picks = []
+        self.picks, self.changes = [], []  # `changes` as in `PrefixCells`; not set by a GPU loop
         self.first_gains = None
         self.fused = gains_on(self.weight, self.xp, self.device)
         on_host = self.fused is None and not is_foreign(self.weight)
@@ -194,7 +197,10 @@ class FacilityLocation:
                 self.max_similarity
             )
             self.nearest = xp.where(better, size, self.nearest)
+            self.changes.append(np.flatnonzero(to_numpy(better)))
             row = xp.maximum(self.max_similarity, row)
+        else:
+            self.changes.append(np.arange(self.n))
         self.max_similarity = row
 
     def _add_from_cache(self, candidate, size):
@@ -210,6 +216,7 @@ class FacilityLocation:
             self.max_similarity[at]
         )
         self.nearest[at[better]] = size
+        self.changes.append(at[better])
         if self.maintained is None:
             self.max_similarity[at] = np.maximum(self.max_similarity[at], values)
         else:
@@ -224,6 +231,15 @@ class FacilityLocation:
     def cells(self, weight):
         """Total `weight` of the rows that are most similar to each pick, (n_picks,)."""
         return _cells(self.nearest, weight, self.picks)
+
+    def prefix_cells(self, weight):
+        """`PrefixCells` of the picks; as `cells` for all of them."""
+        if len(self.changes) < len(self.picks):  # a loop on a GPU
+            again = FacilityLocation(self.similar, weight)
+            for size, pick in enumerate(self.picks):
+                again._add_to_all(pick, size)
+            self.changes = again.changes
+        return PrefixCells(self.picks, self.changes, to_numpy(weight))
 
 
 class _MaintainedGains:
@@ -398,7 +414,7 @@ class GraphFacilityLocation:
         self.maintained = _MaintainedGains(np.zeros(self.n), weight, pairs=self.graph)
         self.absolute_tolerance = self.maintained.absolute_tolerance
         self.nearest = np.full(self.n, -1)  # -1: no pick has a similarity above 0
-        self.picks = []
+        self.picks, self.changes = [], []
 
     @property
     def maintained_gains(self):
@@ -418,12 +434,17 @@ class GraphFacilityLocation:
         at, values = self.graph.indices[start:stop], self.graph.data[start:stop]
         better = values > self.maintained.max_similarity[at]
         self.nearest[at[better]] = len(self.picks)
+        self.changes.append(at[better])
         self.maintained.update(at[better], values[better])
         self.picks.append(candidate)
 
     def cells(self, weight):
         """As in `FacilityLocation`."""
         return _cells(self.nearest, weight, self.picks)
+
+    def prefix_cells(self, weight):
+        """As in `FacilityLocation`."""
+        return PrefixCells(self.picks, self.changes, to_numpy(weight))
 
 
 class GraphCut:
@@ -452,7 +473,7 @@ class GraphCut:
             sums - lowest * float(self.xp.sum(weight)) - redundancy * (similar.diagonal() - lowest)
         )
         self.absolute_tolerance = SUM_ROUNDING * float(self.xp.max(self.xp.abs(self.value)))
-        self.picks = []
+        self.picks, self.changes = [], []
         # Similarity of each row to its most similar pick, and that pick, for the cells. A loop on a
         # GPU leaves both as they are.
         self.covered = self.nearest = None
@@ -485,25 +506,37 @@ class GraphCut:
             better = row > self.covered
         elif size == 0:
             self.covered = row
+            self.changes.append(np.arange(self.n))
             self.nearest = xp.zeros(self.n, dtype=xp.int64, device=self.device)
             return
         else:
             better = row > self.covered + self.relative_tolerance * xp.abs(self.covered)
         self.nearest = xp.where(better, size, self.nearest)
+        self.changes.append(np.flatnonzero(to_numpy(better)))
         self.covered = xp.maximum(self.covered, row)
 
     def cells(self, weight):
         """As in `FacilityLocation`."""
         if self.nearest is None:
-            near = facility_location(self.similar, weight)
-            on_gpu = near.on_gpu()
-            if on_gpu is not None:
-                on_gpu.assign(self.picks)
-            else:  # similarities on a GPU that are made on demand
-                for pick in self.picks:
-                    near.add(pick)
-            return near.cells(weight)
+            return self._nearest(weight).cells(weight)
         return _cells(self.nearest, weight, self.picks)
+
+    def prefix_cells(self, weight):
+        """As in `FacilityLocation`."""
+        if self.nearest is None:
+            return self._nearest(weight).prefix_cells(weight)
+        return PrefixCells(self.picks, self.changes, to_numpy(weight))
+
+    def _nearest(self, weight):
+        """Facility location with these picks, after a loop on a GPU."""
+        near = facility_location(self.similar, weight)
+        on_gpu = near.on_gpu()
+        if on_gpu is not None:
+            on_gpu.assign(self.picks)
+        else:  # similarities on a GPU that are made on demand
+            for pick in self.picks:
+                near.add(pick)
+        return near
 
 
 def _cells(nearest, weight, picks):

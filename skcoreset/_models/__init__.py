@@ -30,6 +30,7 @@ from skcoreset._models._response import (
     last_step,
     last_step_features,
     predicted_labels,
+    predicted_values,
     response_method,
     response_values,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "nearest_crossing",
     "predict_in_blocks",
     "predicted_labels",
+    "predicted_values",
     "record_training",
     "recording_method",
     "response_method",

@@ -4,13 +4,19 @@ import copy
 
 import numpy as np
 from scipy.special import expit
+from sklearn.base import is_regressor
 from sklearn.metrics.pairwise import pairwise_kernels
-from sklearn.neural_network import MLPClassifier
 from sklearn.neural_network._base import ACTIVATIONS
-from sklearn.svm._base import BaseSVC
+from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
+from sklearn.svm._base import BaseLibSVM, BaseSVC
 from sklearn.utils.extmath import safe_sparse_dot
 
-from skcoreset._models._response import last_step, last_step_features, response_values
+from skcoreset._models._response import (
+    last_step,
+    last_step_features,
+    predicted_values,
+    response_values,
+)
 
 __all__ = ["gradient_factors", "is_kernel_svm", "last_layer_input"]
 
@@ -30,17 +36,18 @@ def gradient_factors(estimator, X, y, gradient="last_layer"):
       the sample and -1 for the others. Those of an SVC or NuSVC are of the pairs of classes, with
       t = 1 for the first and -1 for the second class of the pair, and a = 0 for samples of the
       other classes.
-    * h is the last hidden layer of an MLPClassifier, and otherwise the features that are passed to
-      the classifier. A kernel SVM is linear in the kernel values of a sample with the support
+    * Of a regressor, it is half the squared error: ``a = f - y``.
+    * h is the last hidden layer of an MLP, and otherwise the features that are passed to
+      the estimator. A kernel SVM is linear in the kernel values of a sample with the support
       vectors, which are its h (of more than `MAX_SUPPORT_VECTORS`, that many at regular
       intervals).
 
     Parameters
     ----------
-    estimator : fitted classifier
+    estimator : fitted classifier or regressor
     X : table of shape (n_samples, n_features)
-    y : ndarray of shape (n_samples,)
-        The class labels.
+    y : ndarray of shape (n_samples,), or (n_samples, n_outputs) for a regressor
+        The class labels, or the values of a continuous target.
     gradient : {"last_layer", "logits"}
         With "logits", h is None.
 
@@ -53,6 +60,10 @@ def gradient_factors(estimator, X, y, gradient="last_layer"):
     bias : bool
         Whether the layer has an intercept, so that a 1 is prepended to h.
     """
+    if is_regressor(estimator):
+        y = y.reshape(len(y), -1)
+        a = predicted_values(estimator, X, y.shape[1]) - y
+        return _with_inputs(estimator, X, a, gradient)
     position = {label: c for c, label in enumerate(estimator.classes_.tolist())}
     codes = np.array([position.get(label, -1) for label in np.asarray(y).tolist()])
     rows = np.flatnonzero(codes >= 0)  # the others: weight 0, a class unknown to the classifier
@@ -68,6 +79,10 @@ def gradient_factors(estimator, X, y, gradient="last_layer"):
         sign = np.full(values.shape, -1.0)
         sign[rows, codes] = 1
         a = _loss_slopes(values, sign)
+    return _with_inputs(estimator, X, a, gradient)
+
+
+def _with_inputs(estimator, X, a, gradient):
     h, bias = (None, True) if gradient == "logits" else last_layer_input(estimator, X)
     if gradient != "logits" and is_kernel_svm(estimator):
         h = _kernel_values(estimator, X)
@@ -108,9 +123,10 @@ def _kernel_values(estimator, X):
 
 
 def is_kernel_svm(estimator):
-    """Whether the classifier, or its last step, is an SVC or NuSVC with a nonlinear kernel."""
+    """Whether the estimator, or its last step, is an SVC, NuSVC, SVR or NuSVR of another kernel
+    than the linear one."""
     model = last_step(estimator)
-    return isinstance(model, BaseSVC) and model.kernel != "linear"
+    return isinstance(model, BaseLibSVM) and model.kernel != "linear"
 
 
 def last_layer_input(estimator, X):
@@ -119,7 +135,7 @@ def last_layer_input(estimator, X):
     if is_kernel_svm(model):
         return None, True
     h = last_step_features(estimator, X)
-    if isinstance(model, MLPClassifier):
+    if isinstance(model, BaseMultilayerPerceptron):
         h = _last_hidden_layer(model, h)
     return h, bool(getattr(model, "fit_intercept", True))
 

@@ -40,6 +40,7 @@ __all__ = [
     "last_step",
     "last_step_features",
     "predicted_labels",
+    "predicted_values",
     "response_method",
     "response_values",
 ]
@@ -205,6 +206,27 @@ def predicted_labels(estimator, X):
                 "class label."
             )
     return labels
+
+
+def predicted_values(estimator, X, n_outputs):
+    """Predictions of a fitted regressor, (n, n_outputs), float64."""
+    values = np.asarray(to_numpy(estimator.predict(classifier_input(X))))
+    n = _num_samples(X)
+    if values.dtype.kind not in "buif" or values.size != n * n_outputs or len(values) != n:
+        raise ValueError(
+            f"predict of {estimator!r} returned an array of shape {values.shape} and dtype "
+            f"{values.dtype} for {n} samples and {n_outputs} targets. It must return one number "
+            "for each target of each sample."
+        )
+    values = values.astype(np.float64).reshape(n, n_outputs)
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+        row = int(finite.argmin())
+        raise ValueError(
+            f"predict of {estimator!r} returned NaN or infinity, first for sample {row}: "
+            f"{values[row]}. All predictions must be finite."
+        )
+    return values
 
 
 class _PairwiseDecisions(ClassifierMixin, BaseEstimator):

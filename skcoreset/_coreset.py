@@ -325,7 +325,7 @@ class Coreset(BaseCoreset):
         return check_numbers(self, X) if self.features is None else check_table(self, X)
 
     def _uses_classes(self):
-        return True
+        return self.stratify != "quantile"
 
     def _encode(self, y):
         if self.target_type == "continuous" and y is not None:

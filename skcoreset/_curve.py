@@ -461,7 +461,9 @@ class _Run:
 
     def _score(self, estimator, rows):
         params = _check_method_params(self.X, params=self.score_params, indices=rows)
-        X, y = take(self.X, rows), take(self.y, rows)
+        # Scorers and estimators of scikit-learn work on the host.
+        X = _models.classifier_input(take(self.X, rows))
+        y = _models.classifier_input(take(self.y, rows))
         return _score(estimator, X, y, self.scorer, params, self.error_score)
 
     def _print(self, fold, name, size, done):

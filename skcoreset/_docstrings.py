@@ -49,11 +49,11 @@ PARAGRAPHS = {
         """,
     "estimator_or_regressor": """
         estimator : classifier or regressor, default=None
-            The classifier, or a Pipeline that ends in one. A fitted classifier, or one in a
+            The model, or a Pipeline that ends in one. A fitted model, or one in a
             :class:`~sklearn.frozen.FrozenEstimator`, is used without being fitted again. If the
-            classifier is not fitted, a clone of it is fitted on `X` and `y`. If None,
-            ``LogisticRegression(max_iter=1000)`` is used. A regressor, or a Pipeline that ends in
-            one, is fitted on a continuous `y`, even if all values of `y` are whole numbers.
+            model is not fitted, a clone of it is fitted on `X` and `y`. With a regressor, `y` is
+            continuous, even if all of its values are whole numbers. If None,
+            ``LogisticRegression(max_iter=1000)`` is used.
         """,
     "estimator_probabilities": """
         estimator : classifier, default=None

@@ -81,9 +81,8 @@ class ImportanceSampling(BaseModelCoreset):
     n_clusters : int, default=8
         Number of clusters. Only for "kmeans".
 
-    {estimator}
-        A regressor, or a Pipeline that ends in one, is fitted on a continuous `y`. Only for "loss"
-        and "gradient".
+    {estimator_or_regressor}
+        Only for "loss" and "gradient".
 
     replace : bool, default=False
         Whether to draw with replacement. If False, exactly k distinct samples are selected; all

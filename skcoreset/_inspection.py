@@ -13,7 +13,15 @@ from skcoreset._nested import resampling_steps
 from skcoreset._validation import check_finite_target, encode, naming_columns
 from skcoreset.base import BaseCoreset
 
-__all__ = ["Column", "Selection", "Target", "numeric_features", "read_column", "selection_of"]
+__all__ = [
+    "Column",
+    "Selection",
+    "Target",
+    "inner_sampler",
+    "numeric_features",
+    "read_column",
+    "selection_of",
+]
 
 
 @dataclass(frozen=True)
@@ -25,20 +33,26 @@ class Selection:
     weight: np.ndarray  # positive float64
 
 
+def inner_sampler(sampler):
+    """The fitted sampler of a meta-estimator or a search; any other object as it is."""
+    best = getattr(sampler, "best_estimator_", sampler)
+    return getattr(best, "sampler_", best)
+
+
 def selection_of(sampler, n_samples, sample_weight=None):
     """The `Selection` of a fitted sampler.
 
     Parameters
     ----------
     sampler : object
-        A fitted sampler, a meta-estimator with a fitted `sampler_`, or a Pipeline of
-        imbalanced-learn in which one or several steps resample.
+        A fitted sampler, a meta-estimator with a fitted `sampler_`, a search for one, or a Pipeline
+        of imbalanced-learn in which one or several steps resample.
     n_samples : int
         Number of samples of the table of the user.
     sample_weight : ndarray of shape (n_samples,), optional
         For a sampler without weights: the weights of the selected samples are proportional to it.
     """
-    inner = getattr(sampler, "sampler_", sampler)
+    inner = inner_sampler(sampler)
     steps = resampling_steps(inner)
     if not steps or not all(hasattr(step, "sample_indices_") for step in steps):
         raise ValueError(
@@ -99,7 +113,7 @@ class Target:
         if y is None:
             return cls()
         y = check_finite_target(y)
-        inner = getattr(sampler, "sampler_", sampler)
+        inner = inner_sampler(sampler)
         is_float = getattr(getattr(y, "dtype", None), "kind", "O") == "f"
         regression = hasattr(sampler, "__sklearn_tags__") and is_regressor(sampler)
         if isinstance(inner, BaseCoreset):

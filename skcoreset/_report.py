@@ -17,7 +17,7 @@ from skcoreset import _models
 from skcoreset._backend import canonical, columns, holds_objects, to_numpy
 from skcoreset._baseline import Uniform
 from skcoreset._budget import plain, samples_in_words
-from skcoreset._inspection import Target, numeric_features, read_column, selection_of
+from skcoreset._inspection import Target, inner_sampler, numeric_features, read_column, selection_of
 from skcoreset._kernels.comparison import (
     Categories,
     MeanEmbedding,
@@ -96,9 +96,9 @@ class CoresetReport:
     sampler : fitted sampler
         A fitted sampler of this package or of imbalanced-learn that selects samples, that is, with
         the attribute ``sample_indices_``. It may also be a Pipeline of imbalanced-learn that
-        contains such samplers, or a fitted :class:`CoresetClassifier` or
-        :class:`CoresetRegressor`. Selected samples of a sampler without weights get weights
-        proportional to `sample_weight`.
+        contains such samplers, or a fitted :class:`CoresetClassifier`, :class:`CoresetRegressor`,
+        or a search for the best of these, such as :class:`CoresetSearchCV`. Selected samples of a
+        sampler without weights get weights proportional to `sample_weight`.
 
     X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
         The samples on which the sampler was fitted, or other features of them.
@@ -353,8 +353,8 @@ class CoresetReport:
 
     def _measure_gradient(self, sampler, estimator, X, target, weight):
         if estimator is None:
-            inner = getattr(sampler, "sampler_", sampler)
-            found = (getattr(one, "estimator_", None) for one in (sampler, inner))
+            best = getattr(sampler, "best_estimator_", sampler)
+            found = (getattr(one, "estimator_", None) for one in (best, inner_sampler(sampler)))
             estimator = next((one for one in found if one is not None), None)
         elif not _models.is_fitted(estimator):
             raise ValueError(f"{estimator!r} is not fitted. Fit it, or give estimator=None.")

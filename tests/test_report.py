@@ -26,6 +26,7 @@ from skcoreset import (
     CoresetClassifier,
     CoresetRegressor,
     CoresetReport,
+    CoresetSearchCV,
     Herding,
     KCenterGreedy,
     Uniform,
@@ -425,6 +426,11 @@ def test_meta_estimators_and_samplers_of_imbalanced_learn():
     report = CoresetReport(model, X, y)
     assert report.sampler_name == "KCenterGreedy"
     assert report.gradient_error > 0  # of the classifier that was fitted on the coreset
+    search = CoresetSearchCV(LogisticRegression(max_iter=500), Uniform(), cv=3, random_state=0)
+    search.fit(X, y)
+    report = CoresetReport(search, X, y)
+    assert report.n_selected == search.coreset_size_
+    assert report.gradient_error > 0
     under = RandomUnderSampler(sampling_strategy={0: 5, 1: 50, 2: 50}, random_state=0)
     under.fit_resample(X, y)
     report = CoresetReport(under, X, y)
@@ -578,8 +584,8 @@ def test_to_frame():
 
 def test_a_frame_needs_pandas(monkeypatch):
     X, y = load_iris(return_X_y=True)
-    monkeypatch.setitem(sys.modules, "pandas", None)
     report = CoresetReport(Uniform(15).fit(X, y), X, y)
+    monkeypatch.setitem(sys.modules, "pandas", None)
     assert report._repr_html_()
     with pytest.raises(ImportError, match="to_frame requires pandas"):
         report.to_frame()

@@ -161,8 +161,9 @@ def test_unequal_weights_are_in_the_legend(iris):
 
 def test_areas_are_limited():
     X = np.random.default_rng(0).standard_normal((500, 2))
-    X[0] = 1000
+    X[:29] *= 1000  # all of the others are represented by one sample
     sampler = KCenterGreedy(30).fit(X)
+    assert sampler.sample_weight_.max() > 450
     display = SelectionDisplay.from_sampler(sampler, X)
     areas = display.selected_.get_sizes()
     assert areas.max() <= 300 * (1 + 1e-9)
@@ -318,7 +319,7 @@ def test_data_map_of_a_record(dynamics):
 def test_a_record_without_probabilities(iris):
     X, y = iris
     sampler = AreaUnderMargin(SGDClassifier(), 12, random_state=0).fit(X, y)
-    with pytest.raises((AttributeError, TypeError, ValueError), match="probabilit"):
+    with pytest.raises((AttributeError, TypeError, ValueError), match="probabilities"):
         DataMapDisplay.from_sampler(sampler)
 
 

@@ -138,18 +138,20 @@ def peers(n, k, repeats):
 
 def coreax_methods(k, gamma):
     try:
-        import coreax
+        from coreax import Data
+        from coreax.kernels import SquaredExponentialKernel
+        from coreax.solvers import KernelHerding
     except ImportError:
         return {}
 
     class Coreax:
         def fit(self, X):
-            kernel = coreax.SquaredExponentialKernel(length_scale=float((2 * gamma) ** -0.5))
-            solver = coreax.solvers.KernelHerding(coreset_size=k, kernel=kernel, unique=True)
-            coreset, _ = solver.reduce(coreax.Data(X))
+            kernel = SquaredExponentialKernel(length_scale=float((2 * gamma) ** -0.5))
+            solver = KernelHerding(coreset_size=k, kernel=kernel, unique=True)
+            coreset, _ = solver.reduce(Data(X))
             self.sample_indices_ = np.asarray(coreset.unweighted_indices)
 
-    return {f"coreax {coreax.__version__}, KernelHerding": Coreax()}
+    return {f"coreax {version('coreax')}, KernelHerding": Coreax()}
 
 
 def goodpoints_methods(gamma):

@@ -1,6 +1,6 @@
 """Regression on coresets: R^2 of three regressors, by method and budget.
 
-python doc/benchmarks/regression.py        about five minutes on one core
+python doc/benchmarks/regression.py        about ten minutes on one core
 
 The target is standardized by its mean and standard deviation in the coreset, and the regressors get
 the weights of the coreset, divided by their mean, if they take any.
@@ -67,7 +67,7 @@ def score(regressor, X, y, weight, X_test, y_test):
 
 def main():
     warnings.simplefilter("ignore", ConvergenceWarning)
-    warnings.filterwarnings("ignore", "fewer than the budget")
+    warnings.filterwarnings("ignore", ".*fewer than the budget")
     for name, X, y in datasets():
         found = {}
         for seed in range(SPLITS):

@@ -59,7 +59,7 @@ class KernelSample:
         self.xp, self.device = self.all.xp, self.all.device
         drawn, share = draw(weight, random_numbers(self.all, seed, each), size)
         order = np.argsort(drawn)
-        self.at, share = drawn[order], share[order] / share.sum()
+        self.at, share = drawn[order], share[order]
         landmarks = np.sort(np.argsort(order)[:LANDMARKS])  # the rows that were drawn first
         memory = sklearn.get_config()["working_memory"] * 2**20
         self.dense = not sparse.issparse(X) or size * X.shape[1] * 8 <= memory / 2
@@ -70,12 +70,13 @@ class KernelSample:
         self.middle = table.middle
         self.least = 16 * table.rounding * table.most_square * radial.unit**2
         self.points = self._points_of(table.fetch(slice(0, size)))
-        self.mean = self._sums(self._calibrated(share, landmarks, weight / weight.sum()))
-        self.first = self.mean
-        if early is not None:
-            share = share * early[self.at] / weight[self.at]
-            share, early = share / share.sum(), early / early.sum()
-            self.first = self._sums(self._calibrated(share, landmarks, early))
+        # One column for each mean, so that kernel values are computed once for both.
+        weights = np.stack([weight] if early is None else [weight, early], axis=1)
+        shares = share[:, None] * weights[self.at] / weights[self.at, :1]
+        shares, weights = shares / shares.sum(axis=0), weights / weights.sum(axis=0)
+        means = self._sums(self._calibrated(shares, landmarks, weights))
+        self.mean = self.xp.asarray(means[:, 0], copy=True)
+        self.first = self.mean if early is None else self.xp.asarray(means[:, 1], copy=True)
 
     def _dense(self, rows):
         return rows.toarray() if sparse.issparse(rows) and self.dense else rows
@@ -105,19 +106,19 @@ class KernelSample:
             squares = self.xp.concat(parts, axis=1) @ right.T
         return self.radial.single(squares, self.least)
 
-    def _calibrated(self, share, landmarks, weight):
-        """Weights of the sample: `share`, changed for the landmarks.
+    def _calibrated(self, shares, landmarks, weights):
+        """Weights of the sample: `shares`, changed for the landmarks. Each column is for one mean.
 
         With these weights, the mean embedding of the sample is that of all rows at the landmarks.
         """
         points = self._some(landmarks)
-        of_sample, of_all = self._on_device(share), self._on_device(weight)
+        of_sample, of_all = self._on_device(shares), self._on_device(weights)
 
         def sums_of_all(block):
-            return of_all[block] @ self._kernel64(self.points_at(block), points)
+            return self._kernel64(self.points_at(block), points).T @ of_all[block, :]
 
         def sums_of_sample(block):
-            return of_sample[block] @ self._kernel64(self.points[block, :], points)
+            return self._kernel64(self.points[block, :], points).T @ of_sample[block, :]
 
         # Blocks of a fixed size, as sums over blocks depend on it.
         most = max(1, min(1024, 2**20 // self.all.terms))
@@ -125,9 +126,9 @@ class KernelSample:
         wrong = wrong - sum(self.each(sums_of_sample, blocks_of(self.n, most)))
         K = to_numpy(self._kernel64(points, points))
         K = K + RIDGE * np.eye(len(K))
-        share = share.copy()
-        share[landmarks] += linalg.solve(K, to_numpy(wrong), assume_a="pos")
-        return self._on_device(share)
+        shares = shares.copy()
+        shares[landmarks] += linalg.solve(K, to_numpy(wrong), assume_a="pos")
+        return self._on_device(shares)
 
     def _kernel64(self, left, right):
         return self.xp.astype(self.kernel(left, right), self.xp.float64)
@@ -138,11 +139,11 @@ class KernelSample:
             return self.points[at]
         return self.xp.take(self.points, self._on_device(at), axis=0)
 
-    def _sums(self, weight):
-        """``sum_j weight_j k(x_i, x_j)`` of each row of the sample, float64."""
+    def _sums(self, weights):
+        """``sum_j weight_j k(x_i, x_j)`` of each row of the sample, for each column, float64."""
         return symmetric_sums(
             lambda rows, columns: self._kernel64(self.points[rows, :], self.points[columns, :]),
-            weight,
+            weights,
             self.each,
         )
 
@@ -210,34 +211,34 @@ def faded(mean, first, n_picks, fade):
 
     It depends on the number of picks alone, so that fewer picks are a prefix of more.
     """
-    share = max(0.0, 1 - n_picks / fade) ** 2
+    share = max(0.0, 1 - n_picks / fade) ** 2 if fade else 0.0
     return mean + share * (first - mean) if share else mean
 
 
-def symmetric_sums(block, weight, each):
-    """Product of a symmetric matrix and `weight`, of which `block` gives the upper blocks.
+def symmetric_sums(block, weights, each):
+    """Product of a symmetric matrix and `weights`, of which `block` gives the upper blocks.
 
     Parameters
     ----------
     block : callable
         ``block(rows, columns)`` is a block of the matrix, float64; both are slices.
-    weight : array of shape (n,), float64
+    weights : array of shape (n, n_vectors), float64
     each : callable
     """
-    n, total = weight.shape[0], 0 * weight
+    n, total = weights.shape[0], 0 * weights
 
     def upper(rows):
-        sums = 0 * weight
+        sums = 0 * weights
         for columns in blocks_of(n, SIDES[1], rows.start):
             K = block(rows, columns)
-            sums[rows] += K @ weight[columns]
+            sums[rows, :] += K @ weights[columns, :]
             right = max(columns.start, rows.stop)
-            sums[right : columns.stop] += weight[rows] @ K[:, right - columns.start :]
-        return sums[rows.start :]
+            sums[right : columns.stop, :] += K[:, right - columns.start :].T @ weights[rows, :]
+        return sums[rows.start :, :]
 
     bands = blocks_of(n, SIDES[0])
     for rows, sums in zip(bands, each(upper, bands), strict=True):
-        total[rows.start :] += sums
+        total[rows.start :, :] += sums
     return total
 
 

@@ -138,20 +138,17 @@ class KernelGram(StoredRows):
         return self.block(at, slice(0, self.n))[0, :]
 
     def mean_feature(self, weight):
-        """As in :class:`Gram`, for each column of `weight`.
-
-        Cost: n x n kernel values, half of them if the kernel is radial.
-        """
+        """As in :class:`Gram`. Cost: n x n kernel values, half of them if the kernel is radial."""
         xp = self.xp
         weight = xp.asarray(weight, dtype=xp.float64, device=self.device)
-        weight = weight / xp.max(weight, axis=0)
+        weight = weight / xp.max(weight)
         if self.radial is not None:
             with threads(self.device == "cpu" and self.n > SMALL) as each:
-                mean = symmetric_sums(self.block, weight, each) / xp.sum(weight, axis=0)
+                mean = symmetric_sums(self.block, weight[:, None], each)[:, 0] / xp.sum(weight)
             return mean, mean
         blocks = block_slices(self.n, 3 * 8 * self.n, most_bytes=2**26)
         values = [self.block(block, slice(None)) @ weight for block in blocks]
-        mean = np.concatenate(values) / weight.sum(axis=0)
+        mean = np.concatenate(values) / weight.sum()
         return mean, abs(mean)
 
     def best(self, step, mean, size, total, cost):

@@ -997,8 +997,8 @@ Each row below the second is ``Coreset`` with the changes that it names:
 
 {ablation}
 More trust helps where labels are flipped, and costs log-loss where they are not. Trust that never
-ends (as the default was at first) had a worse log-loss than random samples at 20 and 30 %; this is
-why it ends at 600 samples of a class. ``weight_by_uncertainty=True`` selects more samples of rare
+ends, the first version of the default, had a worse log-loss than random samples at 20 and 30 % in a
+first run with one seed (by 0.03); this is why the trust ends at 600 samples of a class. ``weight_by_uncertainty=True`` selects more samples of rare
 classes, but the weights in the fit take this back: for the balanced accuracy, combine it with
 ``use_weights=False``. Weights that sum to the pool act like less regularization: the balanced
 accuracy with 50 : 1 is higher, and the log-loss is worse than that of random samples.
@@ -1012,10 +1012,11 @@ row), the intervals of accuracy are about ±0.007, and the values are means over
 last row). A cell reads: accuracy of ``SVC``
 on ``Coreset`` (CPU seconds of selection and fit) / accuracy with the largest number of Nystroem
 components, out of 50, 100, 200, 400 and 800, that takes at most this time (CPU seconds, number of
-components). Numbers of components above 800 were not tried, so that large coresets of 60,000 samples
-had more time than the Nystroem features. At equal time, the coreset is better in {won} cells, equal in {even} and worse in
-{lost}. Use the Nystroem features, or ``SVC`` on all samples, if the whole training is one fit of
-this kind. A coreset is for models that have no such approximation, for many fits on the same
+components). Numbers of components above 800 were not tried, so that large coresets of 60,000
+samples had more time than the Nystroem features. Of these comparisons, the coreset is better in
+{won}, equal in {even} and worse in {lost}.
+Use the Nystroem features, or ``SVC`` on all samples, if the whole training is one fit of this
+kind. A coreset is for models that have no such approximation, for many fits on the same
 samples (search of parameters), and for models whose time of prediction grows with the training set.
 
 {kernel}

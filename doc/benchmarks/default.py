@@ -948,8 +948,8 @@ All data sets:
 {aims}
 .. figure:: /benchmarks/default.svg
    :alt: Difference to stratified random samples against the size of the coreset, for five models.
-         Left: score in points, nowhere below 0. Right: log-loss, nowhere above 0. All numbers are in
-         the tables.
+         Left: score in points, nowhere below 0. Right: log-loss, nowhere above 0. The tables hold
+         all numbers.
 
    ``Coreset`` minus ``Uniform``, mean over all data sets. Left: accuracy, or balanced accuracy for
    50 : 1, in points; above 0 is better. Right: log-loss; below 0 is better. The bands are 95 %

@@ -798,7 +798,11 @@ def aims(scores, losses):
     other = "Uniform, other seeds"
     null = [differences(values, other) for values in (scores, losses)]
     by_size = [on(loss, size=size).stack().mean() for size in SIZES]
-    regret = regrets(scores)["Coreset"].mean()
+    regret = regrets(scores)["Coreset"]
+    by_condition = ", ".join(
+        f"{on(regret, condition=c).mean():.2f} {TITLES[c]}" for c in CONDITIONS
+    )
+    regret = regret.mean()
     bad = [(verdicts(score) == -1).mean(), (verdicts(loss) == 1).mean()]
     chance = [(verdicts(null[0]) == -1).mean(), (verdicts(null[1]) == 1).mean()]
     mean = score.stack().mean()
@@ -829,7 +833,7 @@ def aims(scores, losses):
         ],
         [
             "mean regret, to the best sampler of each cell, at most 0.6 points",
-            f"{regret:.2f}",
+            f"{regret:.2f} ({by_condition})",
             "yes" if regret <= 0.6 else "no",
         ],
     ]
@@ -946,6 +950,10 @@ Aims
 All data sets:
 
 {aims}
+The regret is the mean distance to a maximum over 7 samplers, so it contains the noise of their
+means. It is large with 50 : 1, where the balanced accuracy depends on few samples, and where
+``CoverageCentric``, which leaves out the 30 % hardest samples, is the best sampler most often.
+
 .. figure:: /benchmarks/default.svg
    :alt: Difference to stratified random samples against the size of the coreset, for five models.
          Left: score in points, nowhere below 0. Right: log-loss, nowhere above 0. The tables hold

@@ -7,7 +7,7 @@ divided into parts, (data set, condition, seed, sampler), each of which writes o
 folder of the results. A part whose file exists is skipped, so that an interrupted run goes on
 where it stopped; `--parts` measures the parts whose names match one of the given patterns. When
 all parts are done, the tables are written to default.rst and the figure to default.svg. The whole
-takes about 40 minutes in two processes with a core each, by the sum of the times of its parts.
+takes about 40 minutes in two processes with a core each (estimated, the machine was shared).
 """
 
 import argparse

@@ -276,10 +276,10 @@ class Coreset(BaseCoreset):
     >>> sampler = Coreset(50, random_state=0)
     >>> X_small, y_small = sampler.fit_resample(X_train, y_train)
     >>> round(SVC().fit(X_small, y_small).score(X_test, y_test), 2)
-    0.9
+    0.91
     >>> X_small, y_small = Uniform(50, random_state=0).fit_resample(X_train, y_train)
     >>> round(SVC().fit(X_small, y_small).score(X_test, y_test), 2)
-    0.8
+    0.83
     """
 
     _parameter_constraints = {

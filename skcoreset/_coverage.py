@@ -316,7 +316,10 @@ class Moderate(BaseMetricCoreset):
         every = replace(table, excluded=None).candidates
         for group in allocate(None, None if groups[0].label is None else self.stratify, *every):
             rows = slice(None) if group.rows is None else group.rows
-            apart[rows], slack[rows] = self._from_median(table.X, group)
+            apart[rows], slack[rows] = self._on_device(
+                lambda place, group=group: self._from_median(place.as_it_is(table.X), group),
+                table.X,
+            )
         return apart, slack
 
     def _from_median(self, X, group):

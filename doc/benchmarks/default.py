@@ -606,6 +606,21 @@ def grouped(scores, losses, data, level, values):
     return listed([*header, "log-loss: won / tied / lost"], rows)
 
 
+def by_sampler(values, sign, digits):
+    """The mean difference of each sampler on each data set, and its cells won and lost."""
+    rows = []
+    for data in DATASETS:
+        row = [data]
+        for sampler in ["Coreset", *[name for name in RIVALS if name != "Coreset"]]:
+            difference = on(differences(values, sampler), data=data)
+            found = sign * verdicts(difference)
+            mean = signed(difference.stack().mean(), digits=digits)
+            row.append(f"{mean} ({(found == 1).sum()} / {(found == -1).sum()})")
+        rows.append(row)
+    names = ["Coreset", *[name for name in RIVALS if name != "Coreset"]]
+    return listed(["data set", *[f"``{name}``" for name in names]], rows)
+
+
 def lost_cells(values, sign, digits):
     """The cells in which Coreset is significantly worse than Uniform."""
     found = differences(values, "Coreset")
@@ -860,6 +875,8 @@ def write(results, script):
         summary=summary(scores, losses, shown),
         herding=beside_herding(scores, losses),
         held_out=summary(scores, losses, HELD_OUT),
+        sampler_scores=by_sampler(scores, 1, 1),
+        sampler_losses=by_sampler(losses, -1, 3),
         by_size=grouped(scores, losses, list(DATASETS), "size", SIZES),
         by_model=grouped(scores, losses, list(DATASETS), "model", list(MODELS)),
         by_data=grouped(scores, losses, list(DATASETS), "data", list(DATASETS)),
@@ -950,6 +967,13 @@ The two data sets that were held out:
 to plain kernel herding pays where labels are wrong. Where they are right, ``Herding`` on
 standardized features selects training sets that are nearly as good, and its log-loss is lower.
 
+Each sampler on each data set, over all models, sizes and conditions: the mean difference to
+``Uniform`` in score, in points, and in parentheses the numbers of cells won and lost:
+
+{sampler_scores}
+The same for the log-loss, of which a negative difference is better:
+
+{sampler_losses}
 By size, model and data set
 ---------------------------
 
@@ -998,8 +1022,8 @@ this time (CPU seconds, number of components). Numbers of components above 800 w
 that large coresets of 60,000 samples had more time than the Nystroem features. Of these
 comparisons, the coreset is better in {won}, equal in {even} and worse in {lost}. Use the Nystroem
 features, or ``SVC`` on all samples, if the whole training is one fit of this kind. A coreset is for
-models that have no such approximation, for many fits on the same samples (search of parameters),
-and for models whose time of prediction grows with the training set.
+models that have no such approximation, for many fits on the same samples, and for models whose time
+of prediction grows with the training set.
 
 {kernel}
 Seconds

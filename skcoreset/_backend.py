@@ -37,6 +37,7 @@ __all__ = [
     "host_target",
     "is_foreign",
     "is_lazy",
+    "is_partitioned",
     "is_table",
     "missing_values",
     "namespace",
@@ -167,6 +168,11 @@ def _library_name(container):
 def is_lazy(container):
     """Whether `container` is a query without data, that is a LazyFrame of polars."""
     return _library_name(container) == "polars" and hasattr(container, "collect")
+
+
+def is_partitioned(X):
+    """Whether `X` is a collection of dask, or the row partitions of one."""
+    return _library_name(X) == "dask" or hasattr(X, "is_partitioned")
 
 
 def canonical(X):

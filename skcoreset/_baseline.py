@@ -90,6 +90,9 @@ class Uniform(BaseCoreset):
             validate_data(self, X, **any_values)
         return X
 
+    def _represent_partitions(self, table, groups):
+        """Nothing: the selection does not depend on the samples."""
+
     def _pick(self, X, group):
         return group.random_state.permutation(group.n_samples)[: group.size]
 

@@ -1,12 +1,14 @@
 """The sampler for everybody: kernel herding of the samples whose targets can be trusted."""
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import is_classifier, is_regressor
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
@@ -17,6 +19,7 @@ from skcoreset._estimator import seeded
 from skcoreset._features import AutoFeatures, transform_features
 from skcoreset._geometry import (
     check_n_candidates,
+    largest_budget,
     n_candidates_of,
     radial_work,
     why_herding_differs,
@@ -25,6 +28,7 @@ from skcoreset._initial import check_initial, check_initial_groups, initial_posi
 from skcoreset._kernels.herding import herd
 from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._kernels.top_k import top_k
+from skcoreset._partitions import drawn_rows, sample_of
 from skcoreset._trust import judge_labels, judge_targets
 from skcoreset._validation import check_finite_target, check_numbers, check_table
 from skcoreset.base import (
@@ -323,6 +327,10 @@ class Coreset(BaseCoreset):
         self.random_state = random_state
 
     _not_nested = None
+    _is_composable = _divides_budget = True
+
+    def _most_candidates(self):
+        return largest_budget(self.n_candidates)
 
     def _differs_from(self, size, n_selected, n):
         return why_herding_differs(self.n_candidates, size, n_selected, n)
@@ -418,6 +426,39 @@ class Coreset(BaseCoreset):
             length = total_deviation(X, weight)
         self.length_ = length
         return X, _OnHost(trust, tilt)
+
+    _of_union = ("suspicious_",)
+
+    def _for_partitions(self, table, rng):
+        """The features and the proxy are fitted on a sample of all partitions.
+
+        The second round fits the default proxy again, out of fold in the union of the partitions.
+        """
+        sample, first, steps = sample_of(table, rng), copy(self), []
+        y, weight = sample.y, sample.sample_weight
+        X, transformer = transform_features(self.features, sample.X, y, weight, rng)
+        if transformer is not None:
+            first.features = transformer
+            steps.append(("features", transformer))
+        second = copy(first)
+        is_label = table.classes is not None
+        if not is_label and y is not None:
+            sample = replace(sample, auxiliary={"target": _numbers_of(y)})
+        if not self._needs_proxy(sample, np.arange(len(weight))):
+            return first, second
+        if self.proxy is not None:
+            if not _models.is_fitted(self.proxy):
+                proxy, sent = seeded(self.proxy, rng), weight if table.weighted else None
+                second.proxy = first.proxy = _models.fit_with_weight(proxy, sample.X, y, sent)
+            return first, second
+        X = to_numpy(X)
+        rows = drawn_rows(sample, MOST_TRAINING_SAMPLES, rng)
+        kind = "KernelLogisticRegression" if is_label else "KernelRidgeRegression"
+        proxy = getattr(_models, kind)(total_deviation(X, weight) ** 2)
+        target = sample.target if is_label else sample.auxiliary["target"]
+        proxy = seeded(proxy, rng).fit(X[rows], target[rows], weight[rows])
+        first.proxy = Pipeline([*steps, ("proxy", proxy)])
+        return first, second
 
     def _needs_proxy(self, table, present):
         used = self.min_trust > 0 or self.trust_power > 0 or self.weight_by_uncertainty

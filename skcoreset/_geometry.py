@@ -182,6 +182,10 @@ class Herding(BaseCoreset):
         self.random_state = random_state
 
     _not_nested = None
+    _is_composable = True
+
+    def _most_candidates(self):
+        return largest_budget(self.n_candidates)
 
     def _check_params(self, table):
         if self.kernel is None and self.kernel_params:
@@ -272,6 +276,11 @@ def n_candidates_of(group, n_candidates):
     if n_candidates is None:
         return group.n_samples
     return n_candidates_for(group.size) if isinstance(n_candidates, str) else n_candidates
+
+
+def largest_budget(n_candidates):
+    """The largest budget of a group with this parameter `n_candidates`, or None."""
+    return n_candidates if isinstance(n_candidates, Integral) else None
 
 
 def why_herding_differs(n_candidates, size, n_selected, n):

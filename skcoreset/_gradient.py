@@ -26,6 +26,8 @@ __all__ = ["CRAIG", "GradMatch"]
 class _GradientCoreset(BaseModelCoreset):
     """Base of CRAIG and GradMatch: represents each sample by the factors of its gradient."""
 
+    _is_composable = True
+
     _needs_labels = True
     _takes_regressors = True
 

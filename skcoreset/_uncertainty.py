@@ -32,6 +32,8 @@ class _Uncertainty(BaseScoreCoreset, BaseModelCoreset):
         self.exclude = exclude
         self.stratify = stratify
 
+    _scores_each = True
+
     def _scores(self, table):
         return self._score(self._model_outputs(table))
 

@@ -28,7 +28,15 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset import _models
-from skcoreset._backend import check_device, device_scope, is_lazy, on_device, take, to_numpy
+from skcoreset._backend import (
+    check_device,
+    device_scope,
+    is_lazy,
+    is_partitioned,
+    on_device,
+    take,
+    to_numpy,
+)
 from skcoreset._budget import (
     Candidates,
     Group,
@@ -48,6 +56,7 @@ from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import EstimatorMixin, replace_when_fitted, seeded
 from skcoreset._initial import check_initial_picks, excluded_samples
 from skcoreset._kernels.top_k import top_k
+from skcoreset._partitions import represent_each, sample_of, survey, two_rounds
 from skcoreset._progress import CallbackSupportMixin, NoProgress, Progress
 from skcoreset._validation import (
     check_numbers,
@@ -238,6 +247,32 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         They replace those of ``stratify="proportional"``, and nothing else.
         """
 
+    # Row partitions of a table that is not in memory, see `_partitions.py` -----------------------
+
+    # Whether a coreset of the union of coresets of the partitions is a coreset of all samples
+    _is_composable = False
+    _divides_budget = False  # whether `_shares` is defined
+    _of_union = ()  # fitted attributes of the second of two rounds that describe no sample of `X`
+
+    def _represent_partitions(self, table, groups):
+        """As `_represent`, but ``table.X`` is partitions, and so may be the result."""
+        raise TypeError(
+            f"{type(self).__name__} does not support Dask collections, because it needs all "
+            "samples at once. Select a larger coreset that fits in memory by Coreset or Uniform "
+            f"first, and apply {type(self).__name__} to it."
+        )
+
+    def _pick_partitions(self, represented, group):
+        """As `_pick`, for what `_represent_partitions` returns."""
+        return self._pick(represented, group)
+
+    def _for_partitions(self, table, rng):
+        """Samplers for the two rounds; models that are not fitted are fitted on a sample."""
+        return self, self
+
+    def _most_candidates(self):
+        """The largest budget that a group may have, or None."""
+
     # Properties of the method ----------------------------------------------------------------
 
     _needs_numbers = False  # whether `X` must hold finite numbers; else any table will do
@@ -361,6 +396,10 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
     def _resampled(self, X, y):
         """The selected samples of the containers `X` and `y`."""
         selected = self.sample_indices_
+        if is_partitioned(X):
+            parts = _partitions_of(X, y)
+            parts.count(self._lengths)
+            return parts.take(selected)
         return take(X, selected), None if y is None else take(y, selected)
 
     def _fit_resample(self, X, y, **params):
@@ -509,7 +548,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
 
         def pick_all(place):
             placed = self._placed(represented, groups, place)
-            return [self._pick_one(placed, group) for group in groups]
+            return [self._pick_one(placed, group, self._pick) for group in groups]
 
         picked = self._on_device(pick_all, table.X)
         return [
@@ -527,14 +566,23 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
 
     @_fit_context(prefer_skip_nested_validation=False)
     def _select(self, X, y, sample_weight, auxiliary):
+        partitioned = is_partitioned(X)
         table = self._checked(X, y, sample_weight, auxiliary)
         groups = allocate(self.coreset_size, self._stratification(), *table.candidates)
         self._check_groups(table, groups)
         random_state = check_random_state(self.random_state if self._is_random() else 0)
         progress = Progress(self, sum(group.size for group in groups))
         self.device_ = "cpu"
-        with naming_columns(table.X, self):
-            represented = self._represent(replace(table, progress=progress.share), groups)
+        if partitioned:
+            table.X.report = progress.share
+            if self._is_composable:
+                two_rounds(self, table, auxiliary, random_state.randint(2**31 - 1))
+                progress.close()
+                return
+            represented = self._represent_partitions(table, groups)
+        else:
+            with naming_columns(table.X, self):
+                represented = self._represent(replace(table, progress=progress.share), groups)
         shares = self._shares(represented, groups) if self.stratify == "proportional" else None
         if shares is not None and not isinstance(self.coreset_size, dict):
             groups = resized(groups, shares)
@@ -544,14 +592,15 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         def pick_all(place):
             # Called twice if a GPU runs out of memory, hence the new random states.
             progress.before = 0
-            placed = self._placed(represented, groups, place)
+            placed = represented if partitioned else self._placed(represented, groups, place)
+            pick = self._pick_partitions if partitioned else self._pick
             states = map(np.random.RandomState, seeds)
             return [
-                self._pick_one(placed, replace(group, random_state=state, report=progress))
+                self._pick_one(placed, replace(group, random_state=state, report=progress), pick)
                 for group, state in zip(groups, states, strict=True)
             ]
 
-        picked = self._on_device(pick_all, table.X)
+        picked = pick_all(None) if partitioned else self._on_device(pick_all, table.X)
         self._warn_if_fewer(groups, picked)
         self._publish(table, groups, picked)
         self._selected = replace(self._selected, shares=shares)
@@ -559,6 +608,8 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
 
     def _checked(self, X, y, sample_weight, auxiliary):
         """The `Table`; all checks that need no groups."""
+        if is_partitioned(X):
+            return self._checked_partitions(_partitions_of(X, y, sample_weight), auxiliary)
         checked = self._check_X(X)
         work = self._device_work(None, [])
         if work is not None:
@@ -578,11 +629,26 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             weighted=sample_weight is not None,
             numbers=numbers,
         )
+        return self._checked_params(table, auxiliary)
+
+    def _checked_partitions(self, parts, auxiliary):
+        """The `Table` of a table in partitions, after one pass over it."""
+        parts, known = survey(self, parts)
+        self._lengths = parts.lengths_of_all
+        if known["y"] is not None and known["classes"] is None and self._uses_classes():
+            raise ValueError(
+                f"Unknown label type: continuous. {type(self).__name__} needs class labels."
+            )
+        return self._checked_params(Table(X=parts, **known), auxiliary)
+
+    def _checked_params(self, table, auxiliary):
         if self.exclude is not None:
             excluded = excluded_samples(self.exclude, table.sample_weight)
             table = replace(table, excluded=excluded)
         table = replace(table, strata=self._strata(table))
-        table = replace(table, auxiliary=self._check_auxiliary(table, **auxiliary))
+        # In two rounds, the fits of the partitions and of their union check it.
+        if not (is_partitioned(table.X) and self._is_composable):
+            table = replace(table, auxiliary=self._check_auxiliary(table, **auxiliary))
         self._check_params(table)
         return table
 
@@ -641,9 +707,9 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             return place.as_it_is(represented)
         return place(represented, *((0, work) if isinstance(work, str) else (work,)))
 
-    def _pick_one(self, placed, group):
+    def _pick_one(self, placed, group, pick):
         """`Picks` of one group: indices in the table, weights in units of `sample_weight`."""
-        picks = self._pick(placed, group)
+        picks = pick(placed, group)
         picks = picks if isinstance(picks, Picks) else Picks(picks)
         weight = group.sample_weight[picks.positions] if picks.weight is None else picks.weight
         weight = np.asarray(weight, dtype=np.float64)
@@ -710,6 +776,12 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             self.sampling_strategy_ = dict(zip(labels, counts.tolist(), strict=True))
 
 
+def _partitions_of(X, y=None, sample_weight=None):
+    from skcoreset._dask import partitions  # imports dask
+
+    return partitions(X, y, sample_weight)
+
+
 def _same_candidates(one, other):
     if one.n != other.n or (one.classes is None) != (other.classes is None):
         return False
@@ -732,6 +804,18 @@ class BaseScoreCoreset(BaseCoreset):
 
     def _represent(self, table, groups):
         self.scores_ = self._scores(table)
+        return self.scores_
+
+    # Whether the score of a sample does not depend on other samples, if its models are fitted
+    _scores_each = False
+
+    def _represent_partitions(self, table, groups):
+        if not self._scores_each:
+            return super()._represent_partitions(table, groups)
+        scoring, _ = self._for_partitions(table, check_random_state(0))
+        self.scores_ = represent_each(scoring, table)
+        if hasattr(scoring, "estimator_"):
+            self.estimator_ = scoring.estimator_
         return self.scores_
 
     def _pick(self, scores, group):
@@ -848,6 +932,20 @@ class BaseModelCoreset(BaseCoreset):
                 estimator = seeded(estimator, check_random_state(self.random_state))
             estimator = _models.fit_with_weight(estimator, X, y, weight)
         self.estimator_ = estimator
+
+    def _for_partitions(self, table, rng):
+        estimator, fitted = self._classifier(), copy(self)
+        if self.cv is not None:
+            raise ValueError(
+                f"cv={self.cv!r} predicts each sample of a table in memory out of fold. Give a "
+                "classifier that is already fitted for Dask collections, or cv=None."
+            )
+        if not _models.is_fitted(estimator):
+            sample = sample_of(table, rng)
+            fitted._fit_estimator(replace(sample, X=fitted._check_X(sample.X)))
+            fitted.estimator = fitted.estimator_
+        fitted.estimator_ = fitted._classifier()
+        return fitted, fitted
 
     def _method(self, estimator):
         """Name of the method of the classifier that is used; raises if there is none."""

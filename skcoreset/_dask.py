@@ -74,11 +74,14 @@ class Partitions:
         some.lengths_of_all = self.lengths_of_all
         return some
 
-    def transformed(self, function, *shared):
-        """The partitions with ``function(X, *shared)`` as features, computed when it is needed."""
+    def transformed(self, function, *each, shared=()):
+        """The partitions with other features, as `map` computes them, whenever these are needed."""
         shared = [_sent(value) for value in shared]
         lazily = dask.delayed(function, pure=False, traverse=False)
-        blocks = [lazily(block, *shared) for block in self.blocks]
+        blocks = [
+            lazily(block, *(values[p] for values in each), *shared)
+            for p, block in enumerate(self.blocks)
+        ]
         return Partitions(blocks, self.targets, self.weights, self.lengths, self.numbers)
 
     def map(self, function, *each, shared=(), keep=False, all_columns=False):

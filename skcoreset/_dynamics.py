@@ -95,6 +95,14 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
     def _is_random(self):
         return self.dynamics is None
 
+    def _represent_partitions(self, table, groups):
+        if self.dynamics is None:
+            raise TypeError(
+                f"{type(self).__name__} trains a classifier on all samples in memory. For Dask "
+                "collections, record the training in a TrainingDynamics, and give it as dynamics."
+            )
+        return self._represent(table, groups)
+
     def _scores(self, table):
         self.dynamics_ = self._watched(table) if self.dynamics is None else self.dynamics
         return of_all_rows(self._score(of_present_rows(self.dynamics_, table)), table)

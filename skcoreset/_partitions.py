@@ -17,6 +17,7 @@ from numbers import Integral
 
 import numpy as np
 from scipy import sparse
+from sklearn import config_context
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import _num_samples
 
@@ -31,7 +32,17 @@ from skcoreset._validation import (
     encode,
 )
 
-__all__ = ["drawn_rows", "represent_each", "sample_of", "survey", "two_rounds"]
+__all__ = [
+    "drawn_rows",
+    "numbers_of",
+    "represent_each",
+    "rows_of",
+    "sample_of",
+    "scores_by_sample",
+    "split",
+    "survey",
+    "two_rounds",
+]
 
 # The first round selects so many times the budget, and at least so many samples, from all
 # partitions together.
@@ -186,6 +197,10 @@ def sample_of(table, random_state):
 
     It has the class proportions of all samples.
     """
+    return _sample_and_rows(table, random_state)[0]
+
+
+def _sample_and_rows(table, random_state):
     rows = drawn_rows(table, get_config()["max_fit_rows"], check_random_state(random_state))
     X, y = table.X.take(rows)
     return replace(
@@ -196,7 +211,7 @@ def sample_of(table, random_state):
         sample_weight=table.sample_weight[rows],
         excluded=None,
         strata=None,
-    )
+    ), rows
 
 
 def drawn_rows(table, most, rng):
@@ -216,6 +231,36 @@ def drawn_rows(table, most, rng):
 # Values that are computed for each sample ------------------------------------------------------
 
 
+def numbers_of(sampler, table):
+    """The partitions with features as the method works on them: checked, of positive weight."""
+    parts = table.X.transformed(_checked_X, shared=(without_fitted_attributes(sampler),))
+    if (table.sample_weight > 0).all():
+        return parts
+    rows = [np.flatnonzero(some) for some in split(parts, table.sample_weight > 0)]
+    parts = parts.transformed(take, rows)
+    parts.count([len(some) for some in rows])
+    return parts
+
+
+def split(parts, values):
+    """The values of each partition, of an array with one value for each sample."""
+    return np.split(values, parts.offsets[1:])
+
+
+def rows_of(parts, group):
+    """For each partition the positions of the samples of a group, or None for all samples."""
+    if group.rows is None:
+        return [None] * len(parts)
+    cuts = np.searchsorted(group.rows, parts.offsets)
+    pairs = zip(np.split(group.rows, cuts[1:]), parts.offsets, strict=True)
+    return [rows - start for rows, start in pairs]
+
+
+def _checked_X(X, sampler):
+    with config_context(assume_finite=True):  # the survey has searched for NaN and infinity
+        return copy(sampler)._check_X(X)
+
+
 def represent_each(sampler, table):
     """``_represent`` of each partition, whose arrays have one value for each sample."""
     known = type(table), table.classes, table.auxiliary, table.weighted
@@ -227,10 +272,29 @@ def represent_each(sampler, table):
     return np.concatenate(values)
 
 
+def scores_by_sample(sampler, table):
+    """A sampler that has scored a sample in memory, and the scores of all samples by it.
+
+    Those that are not in the sample are scored by `score_samples`.
+    """
+    sampler = copy(sampler)
+    sample, rows = _sample_and_rows(table, 0)
+    numbers, X = sampler._check_numbers(sample.X), sampler._check_X(sample.X)
+    of_sample = sampler._scores(replace(sample, X=X, numbers=numbers))
+    scores = np.concatenate(table.X.map(_scores_of, shared=(sampler,)))
+    scores[rows] = of_sample
+    return sampler, scores
+
+
+def _scores_of(X, sampler):
+    return sampler.score_samples(X)
+
+
 def _represent_one(X, y, weight, sampler, table_type, classes, auxiliary, weighted):
     sampler, n = copy(sampler), _num_samples(X)
-    numbers = sampler._check_numbers(X)
-    X = sampler._check_X(X)
+    with config_context(assume_finite=True):
+        numbers = sampler._check_numbers(X)
+        X = sampler._check_X(X)
     codes = None
     if y is not None and classes is not None:
         values, at = _labels(y)

@@ -56,7 +56,7 @@ from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import EstimatorMixin, replace_when_fitted, seeded
 from skcoreset._initial import check_initial_picks, excluded_samples
 from skcoreset._kernels.top_k import top_k
-from skcoreset._partitions import represent_each, sample_of, survey, two_rounds
+from skcoreset._partitions import represent_each, sample_of, scores_by_sample, survey, two_rounds
 from skcoreset._progress import CallbackSupportMixin, NoProgress, Progress
 from skcoreset._validation import (
     check_numbers,
@@ -659,7 +659,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         try:
             return encode(y)
         except (TypeError, ValueError):
-            if self._uses_classes() or self.stratify is not None or is_lazy(y):
+            if self._uses_classes() or self._stratification() is not None or is_lazy(y):
                 raise
             return None, None
 
@@ -810,10 +810,14 @@ class BaseScoreCoreset(BaseCoreset):
     _scores_each = False
 
     def _represent_partitions(self, table, groups):
-        if not self._scores_each:
+        if self._scores_each:
+            scoring, _ = self._for_partitions(table, check_random_state(0))
+            self.scores_ = represent_each(scoring, table)
+        elif hasattr(self, "score_samples"):
+            scoring = self._for_partitions(table, check_random_state(0))[0]
+            scoring, self.scores_ = scores_by_sample(scoring, table)
+        else:
             return super()._represent_partitions(table, groups)
-        scoring, _ = self._for_partitions(table, check_random_state(0))
-        self.scores_ = represent_each(scoring, table)
         if hasattr(scoring, "estimator_"):
             self.estimator_ = scoring.estimator_
         return self.scores_

@@ -150,6 +150,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     }
 
     _needs = "proba"
+    _needed_to_score = ("estimator_", "_around")
     _purposes = ("labeling",)
 
     def __init__(

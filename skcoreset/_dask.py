@@ -235,7 +235,12 @@ def _sent(value):
     client = _client()
     if client is None:
         return dask.delayed(value, pure=False, traverse=False)
-    return client.scatter(value, hash=False)
+    # A scattered value would be lost with its worker; the result of a task is computed again.
+    return client.submit(_itself, value, pure=False)
+
+
+def _itself(value):
+    return value
 
 
 def _client():

@@ -808,6 +808,7 @@ class BaseScoreCoreset(BaseCoreset):
 
     # Whether the score of a sample does not depend on other samples, if its models are fitted
     _scores_each = False
+    _needed_to_score = ("estimator_",)  # attributes that `score_samples` uses
 
     def _represent_partitions(self, table, groups):
         if self._scores_each:
@@ -818,8 +819,9 @@ class BaseScoreCoreset(BaseCoreset):
             scoring, self.scores_ = scores_by_sample(scoring, table)
         else:
             return super()._represent_partitions(table, groups)
-        if hasattr(scoring, "estimator_"):
-            self.estimator_ = scoring.estimator_
+        for name in self._needed_to_score:
+            if hasattr(scoring, name):
+                setattr(self, name, getattr(scoring, name))
         return self.scores_
 
     def _pick(self, scores, group):

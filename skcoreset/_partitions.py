@@ -73,6 +73,7 @@ def survey(sampler, parts):
     known : dict
         The arguments of a `Table`, except `X`.
     """
+    _check_possible(sampler)
     labeled = sampler._encode(np.array([0, 1]))[0] is not None
     quantile = sampler._stratification() == "quantile" and not sampler._is_composable
     seen = parts.map(
@@ -107,6 +108,20 @@ def survey(sampler, parts):
         "sample_weight": check_sample_weight(weight, n_samples),
         "weighted": weight is not None,
     }
+
+
+def _check_possible(sampler):
+    name = type(sampler).__name__
+    if getattr(sampler, "metric", None) == "precomputed":
+        raise TypeError(
+            f"metric='precomputed' is a matrix of all pairs of samples, but {name} computes on one "
+            "partition at a time for Dask collections. Give the features and another metric."
+        )
+    if sampler._is_composable and sampler.coreset_size is None:
+        raise ValueError(
+            f"coreset_size=None lets {name} find the size, which needs all samples at once. Give a "
+            "coreset_size for Dask collections."
+        )
 
 
 def _seen(X, y, weight, sampler, labeled, quantile):
@@ -310,7 +325,6 @@ def _represent_one(X, y, weight, sampler, table_type, classes, auxiliary, weight
 
 def two_rounds(sampler, table, auxiliary, seed):
     """Reduce each partition and then the union; publish the result in `sampler`."""
-    _check_composable(sampler)
     parts, candidates = table.X, count_candidates(*table.candidates)
     sizes = divide(sampler.coreset_size, sampler._stratification(), candidates)
     rng = np.random.RandomState(seed)
@@ -340,20 +354,6 @@ def two_rounds(sampler, table, auxiliary, seed):
     given = None if everything and not table.weighted else weight
     second.fit(X, y, given, **auxiliary)
     _publish_union(sampler, second, rows, candidates)
-
-
-def _check_composable(sampler):
-    name = type(sampler).__name__
-    if getattr(sampler, "metric", None) == "precomputed":
-        raise TypeError(
-            f"metric='precomputed' is a matrix of all pairs of samples, but {name} computes on one "
-            "partition at a time for Dask collections. Give the features and another metric."
-        )
-    if sampler.coreset_size is None:
-        raise ValueError(
-            f"coreset_size=None lets {name} find the size, which needs all samples at once. Give a "
-            "coreset_size for Dask collections."
-        )
 
 
 @dataclass(frozen=True)

@@ -635,10 +635,6 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         """The `Table` of a table in partitions, after one pass over it."""
         parts, known = survey(self, parts)
         self._lengths = parts.lengths_of_all
-        if known["y"] is not None and known["classes"] is None and self._uses_classes():
-            raise ValueError(
-                f"Unknown label type: continuous. {type(self).__name__} needs class labels."
-            )
         return self._checked_params(Table(X=parts, **known), auxiliary)
 
     def _checked_params(self, table, auxiliary):
@@ -890,7 +886,7 @@ class BaseModelCoreset(BaseCoreset):
         if table.classes is None:
             if table.y is not None:
                 raise ValueError(
-                    f"Unknown label type: {type_of_target(to_numpy(table.y))}. {name} needs the "
+                    f"Unknown label type: {_kind_of_target(table)}. {name} needs the "
                     "labels of a classification problem"
                     + (", or a regressor as estimator." if self._takes_regressors else ".")
                 )
@@ -995,6 +991,10 @@ def _folds_of_rows(cv, rows, n_samples):
     position[rows] = np.arange(len(rows))
     folds = [[position[np.asarray(fold)] for fold in split] for split in splits]
     return [tuple(fold[fold >= 0] for fold in split) for split in folds]
+
+
+def _kind_of_target(table):
+    return "continuous" if is_partitioned(table.X) else type_of_target(to_numpy(table.y))
 
 
 def check_not_frozen_unfitted(estimator):

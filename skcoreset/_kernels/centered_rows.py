@@ -96,12 +96,11 @@ class CenteredRows:
     def to_point(self, point, metric):
         """Distance of each row to the point, by another metric; a NumPy array."""
         point = (self.unit * (point[0] + point[1]))[None, :]
-        return np.concatenate(
-            [
-                pairwise_distances(self.rows.fetch_float64(block), point, metric=metric)[:, 0]
-                for block in self.blocks
-            ]
-        ).astype(np.float64)
+        out = [
+            pairwise_distances(self.rows.fetch_float64(block), point, metric=metric)[:, 0]
+            for block in self.blocks
+        ]
+        return np.concatenate(out).astype(np.float64) if out else np.zeros(0)
 
     def as_directions(self):
         """The same rows, each divided by its norm."""

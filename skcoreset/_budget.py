@@ -4,8 +4,10 @@ import numbers
 from dataclasses import dataclass, replace
 
 import numpy as np
+from sklearn.utils._param_validation import Interval, RealNotInt
 
 __all__ = [
+    "SIZE_CONSTRAINTS",
     "Candidates",
     "Group",
     "Strata",
@@ -20,6 +22,13 @@ __all__ = [
     "quantile_strata",
     "resized",
     "samples_in_words",
+]
+
+# The values that the parameter `coreset_size` accepts
+SIZE_CONSTRAINTS = [
+    Interval(numbers.Integral, 1, None, closed="left"),
+    Interval(RealNotInt, 0, 1, closed="right"),
+    dict,
 ]
 
 

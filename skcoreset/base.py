@@ -25,13 +25,11 @@ from skcoreset._backend import check_device, device_scope, is_lazy, on_device, t
 from skcoreset._budget import (
     SIZE_CONSTRAINTS,
     Group,
-    Strata,
     allocate,
     count_candidates,
     divide,
     interleave,
     plain,
-    quantile_strata,
     resized,
     samples_in_words,
 )
@@ -40,6 +38,7 @@ from skcoreset._estimator import EstimatorMixin, replace_when_fitted, seeded
 from skcoreset._initial import excluded_samples
 from skcoreset._kernels.top_k import top_k
 from skcoreset._progress import CallbackSupportMixin, Progress
+from skcoreset._strata import N_STRATA, Strata, check_for_quantiles, quantile_strata
 from skcoreset._truncation import Part, Selected, TruncationMixin
 from skcoreset._validation import (
     check_numbers,
@@ -60,9 +59,6 @@ __all__ = [
     "SamplerTags",
     "Table",
 ]
-
-# Intervals of a continuous target with stratify="quantile", if the budget is at least as large.
-N_STRATA = 5
 
 
 @dataclass
@@ -404,30 +400,11 @@ class BaseCoreset(TruncationMixin, EstimatorMixin, CallbackSupportMixin, BaseSam
         """The value of `stratify` that is used."""
         return self.stratify
 
-    def _check_for_quantiles(self, y):
-        name = type(self).__name__
-        if self._uses_classes():
-            raise ValueError(
-                f"stratify='quantile' treats y as continuous, but {name} needs class labels. Use "
-                "another value of stratify."
-            )
-        if y is None:
-            raise ValueError(
-                "stratify='quantile' divides the samples by the values of y, but y is None. Give "
-                "y, or stratify=None."
-            )
-        shape = continuous_target(y).shape
-        if len(shape) > 1:
-            raise ValueError(
-                f"stratify='quantile' divides the samples by the values of one target, but y has "
-                f"the shape {shape}. Give stratify=None."
-            )
-
     def _strata(self, table):
         """The `Strata` of stratify="quantile", else None."""
         if self._stratification() != "quantile":
             return None
-        self._check_for_quantiles(table.y)
+        check_for_quantiles(table.y, type(self).__name__, self._uses_classes())
         _, _, weight, which = table.candidates
         size = divide(self.coreset_size, None, count_candidates(None, None, weight, which))
         return quantile_strata(table.target, weight, min(size, N_STRATA))

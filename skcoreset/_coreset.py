@@ -28,16 +28,15 @@ from skcoreset._initial import check_initial, check_initial_groups, initial_posi
 from skcoreset._kernels.herding import herd
 from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._kernels.top_k import top_k
-from skcoreset._partitions import drawn_rows, sample_of
-from skcoreset._trust import judge_labels, judge_targets
-from skcoreset._validation import check_finite_target, check_numbers, check_table
-from skcoreset.base import (
-    BaseCoreset,
-    Picks,
+from skcoreset._model_based import (
     check_classifier,
     check_not_frozen_unfitted,
     check_takes_weight,
 )
+from skcoreset._partitions import drawn_rows, sample_of
+from skcoreset._trust import judge_labels, judge_targets
+from skcoreset._validation import check_finite_target, check_numbers, check_table
+from skcoreset.base import BaseCoreset, Picks
 
 __all__ = ["Coreset"]
 

@@ -7,9 +7,10 @@ from sklearn.utils._param_validation import Interval
 
 from skcoreset import _models
 from skcoreset._docstrings import fill_docstring
+from skcoreset._model_based import rows_with_weight
 from skcoreset._training_dynamics import TrainingDynamics
 from skcoreset._validation import check_numbers
-from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, rows_with_weight
+from skcoreset.base import BaseModelCoreset, BaseScoreCoreset
 
 __all__ = ["EL2N", "Dynamic", "Forgetting", "GraNd", "of_all_rows", "of_present_rows"]
 

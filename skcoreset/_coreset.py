@@ -141,7 +141,8 @@ class Coreset(BaseCoreset):
 
     init : array-like of int, default=None
         Indices of samples that are selected first, such as samples that are labeled already: they
-        are part of the coreset and count towards the budget, whatever their trust.
+        are part of the coreset and count towards the budget, whatever their trust. An empty array
+        has the same effect as None.
 
     {stratify}
 

@@ -170,7 +170,7 @@ PARAGRAPHS = {
     "init_samples": """
         init : array-like of int, default=None
             Indices of the samples that are selected first. They are part of the coreset and count
-            towards the budget.
+            towards the budget. An empty array has the same effect as None.
         """,
     "exclude": """
         exclude : array-like of int, default=None
@@ -178,7 +178,7 @@ PARAGRAPHS = {
             already. Unlike samples of weight 0, they are used in all computations: the classifier
             is fitted on them, and they have scores. They are not counted where `coreset_size` is a
             fraction, in class proportions, and in `sample_weight_`, whose sum is the number (or the
-            total `sample_weight`) of the other samples.
+            total `sample_weight`) of the other samples. An empty array has the same effect as None.
         """,
     "use_weights": """
         use_weights : "auto" or bool, default="auto"

@@ -66,7 +66,7 @@ class Herding(BaseCoreset):
 
     init : array-like of int, default=None
         Indices of samples that are selected first: they are part of the coreset and count towards
-        the budget.
+        the budget. An empty array has the same effect as None.
 
     {stratify}
 
@@ -345,7 +345,8 @@ class KCenterGreedy(BaseMetricCoreset):
         class, weighted by `sample_weight`; with ``metric="precomputed"``, it is the sample with
         the smallest mean distance to the class. "random" is a random sample. An array contains the
         indices of the samples that are selected first: they are part of the coreset and count
-        towards the budget, and "mean" is used for a class that has none of them.
+        towards the budget, and "mean" is used for a class that has none of them, so that an empty
+        array has the same effect as "mean".
 
     {stratify}
 

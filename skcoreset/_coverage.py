@@ -19,7 +19,7 @@ from skcoreset._kernels.centered_rows import (
 from skcoreset._kernels.top_k import ascending, top_k
 from skcoreset._metrics import BaseMetricCoreset
 from skcoreset._nested import needs_classes
-from skcoreset._partitions import numbers_of, rows_of
+from skcoreset._partitions import checked_partitions
 from skcoreset.base import BaseCoreset
 
 __all__ = ["CoverageCentric", "Moderate"]
@@ -328,10 +328,10 @@ class Moderate(BaseMetricCoreset):
         return self._of_groups(table, groups, on_device)
 
     def _represent_partitions(self, table, groups):
-        parts = numbers_of(self, replace(table, sample_weight=np.ones(1)))
+        parts = checked_partitions(self, table.X)
 
         def over_partitions(group):
-            return self._from_median(CenteredPartitions(parts, rows_of(table.X, group)), group)
+            return self._from_median(CenteredPartitions(parts, parts.local_rows(group.rows)), group)
 
         return self._of_groups(table, groups, over_partitions)
 

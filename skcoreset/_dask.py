@@ -113,6 +113,13 @@ class Partitions:
         """Rows of several containers of the same type, below each other."""
         return stacked(parts)
 
+    def local_rows(self, rows):
+        """For each partition the positions of ascending `rows`; None for each if `rows` is None."""
+        if rows is None:
+            return [None] * len(self)
+        parts = np.split(rows, np.searchsorted(rows, self.offsets[1:]))
+        return [part - start for part, start in zip(parts, self.offsets, strict=True)]
+
     def take(self, rows):
         """The rows `rows` of the features and the targets, in that order."""
         found, order = self._local(rows)

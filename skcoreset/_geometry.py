@@ -1,5 +1,6 @@
 """Selection by the features of the samples: herding and k-center. Labels only stratify."""
 
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,6 +15,7 @@ from skcoreset._kernels.herding import herd, n_candidates_for
 from skcoreset._kernels.kernel_sample import ONE_BY_ONE
 from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._metrics import METRICS, BaseMetricCoreset, metric_on_host, product_work
+from skcoreset._partitions import checked_partitions
 from skcoreset.base import BaseCoreset, Picks
 
 __all__ = ["Herding", "KCenterGreedy"]
@@ -183,6 +185,13 @@ class Herding(BaseCoreset):
 
     _not_nested = None
     _is_composable = True
+
+    @property
+    def _selects_in_two_rounds(self):
+        return not self._takes_candidates()
+
+    def _represent_partitions(self, table, groups):
+        return self._represent(replace(table, X=checked_partitions(self, table.X)), groups)
 
     def _most_candidates(self):
         return largest_budget(self.n_candidates)

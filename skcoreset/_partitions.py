@@ -33,10 +33,10 @@ from skcoreset._validation import (
 )
 
 __all__ = [
+    "checked_partitions",
     "drawn_rows",
     "numbers_of",
     "represent_each",
-    "rows_of",
     "sample_of",
     "scores_by_sample",
     "split",
@@ -75,7 +75,9 @@ def survey(sampler, parts):
     """
     _check_possible(sampler)
     labeled = sampler._encode(np.array([0, 1]))[0] is not None
-    quantile = sampler._stratification() == "quantile" and not sampler._is_composable
+    quantile = sampler._gathers_targets or (
+        sampler._stratification() == "quantile" and not sampler._selects_in_two_rounds
+    )
     seen = parts.map(
         _seen, shared=(without_fitted_attributes(sampler), labeled, quantile), all_columns=True
     )
@@ -98,7 +100,9 @@ def survey(sampler, parts):
     parts = parts.where(parts.lengths > 0)
     y, codes, classes = None, None, None
     if parts.targets is not None:
-        y = np.concatenate([one.target for one in full]) if quantile else parts.targets
+        y = parts.targets
+        if quantile and all(one.target is not None for one in full):
+            y = np.concatenate([one.target for one in full])
         if labeled:
             codes, classes = _merged_labels(sampler, [one.labels for one in full], parts.numbers)
     return parts, {
@@ -117,7 +121,7 @@ def _check_possible(sampler):
             f"metric='precomputed' is a matrix of all pairs of samples, but {name} computes on one "
             "partition at a time for Dask collections. Give the features and another metric."
         )
-    if sampler._is_composable and sampler.coreset_size is None:
+    if sampler._selects_in_two_rounds and sampler.coreset_size is None:
         raise ValueError(
             f"coreset_size=None lets {name} find the size, which needs all samples at once. Give a "
             "coreset_size for Dask collections."
@@ -140,7 +144,7 @@ def _seen(X, y, weight, sampler, labeled, quantile):
         labels = target = None
         if y is not None:
             labels = _labels(y) if labeled else checked._encode(y)[0]
-            target = continuous_target(y) if quantile else None
+            target = continuous_target(y) if quantile and labels is None else None
     except (TypeError, ValueError) as error:
         return _Seen(n, error)
     features = {name: vars(checked)[name] for name in _OF_FEATURES if name in vars(checked)}
@@ -248,7 +252,7 @@ def drawn_rows(table, most, rng):
 
 def numbers_of(sampler, table):
     """The partitions with features as the method works on them: checked, of positive weight."""
-    parts = table.X.transformed(_checked_X, shared=(without_fitted_attributes(sampler),))
+    parts = checked_partitions(sampler, table.X)
     if (table.sample_weight > 0).all():
         return parts
     rows = [np.flatnonzero(some) for some in split(parts, table.sample_weight > 0)]
@@ -257,18 +261,14 @@ def numbers_of(sampler, table):
     return parts
 
 
+def checked_partitions(sampler, parts):
+    """The partitions with features as the method works on them."""
+    return parts.transformed(_checked_X, shared=(without_fitted_attributes(sampler),))
+
+
 def split(parts, values):
     """The values of each partition, of an array with one value for each sample."""
     return np.split(values, parts.offsets[1:])
-
-
-def rows_of(parts, group):
-    """For each partition the positions of the samples of a group, or None for all samples."""
-    if group.rows is None:
-        return [None] * len(parts)
-    cuts = np.searchsorted(group.rows, parts.offsets)
-    pairs = zip(np.split(group.rows, cuts[1:]), parts.offsets, strict=True)
-    return [rows - start for rows, start in pairs]
 
 
 def _checked_X(X, sampler):
@@ -347,7 +347,7 @@ def two_rounds(sampler, table, auxiliary, seed):
     everything = len(rows) == np.count_nonzero(table.sample_weight)
     weight = np.concatenate([one.weight for one in found])
     second = copy(second)
-    second.coreset_size = _budget_of_union(sampler, sizes, table.classes)
+    second.coreset_size = _budget_of_union(sizes, table.classes)
     if initial[0] is not None:
         at = np.argsort(rows)
         second.init = at[np.searchsorted(rows[at], np.asarray(sampler.init))]
@@ -390,12 +390,10 @@ def _budgets(sampler, table, sizes):
     return [dict(zip(labels, one.tolist(), strict=True)) for one in budgets], initial
 
 
-def _budget_of_union(sampler, sizes, classes):
+def _budget_of_union(sizes, classes):
     """The parameter `coreset_size` for the second round."""
     if isinstance(sizes, Integral):
         return sizes
-    if sampler._divides_budget and not isinstance(sampler.coreset_size, dict):
-        return int(sizes.sum())
     labels = [plain(label) for label in classes]
     return dict(zip(labels, sizes.tolist(), strict=True))
 
@@ -438,7 +436,7 @@ def _publish_union(sampler, second, rows, candidates):
         for part in selected.parts
     ]
     for name, value in vars(second).items():
-        if not name.endswith("_") or name.startswith("_") or name in sampler._of_union:
+        if not name.endswith("_") or name.startswith("_"):
             continue
         # Attributes with one value for each sample of the union describe no sample of X.
         if len(getattr(value, "shape", ())) and value.shape[0] == n_union != per_pick:

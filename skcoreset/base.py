@@ -177,8 +177,12 @@ class BaseCoreset(TruncationMixin, EstimatorMixin, CallbackSupportMixin, BaseSam
 
     # Whether a coreset of the union of coresets of the partitions is a coreset of all samples
     _is_composable = False
-    _divides_budget = False  # whether `_shares` is defined
-    _of_union = ()  # fitted attributes of the second of two rounds that describe no sample of `X`
+    _gathers_targets = False  # whether it needs the values of a continuous target at once
+
+    @property
+    def _selects_in_two_rounds(self):
+        """Whether partitions are reduced by the method itself, and then their union."""
+        return self._is_composable
 
     def _represent_partitions(self, table, groups):
         """As `_represent`, but ``table.X`` is partitions, and so may be the result."""
@@ -371,7 +375,7 @@ class BaseCoreset(TruncationMixin, EstimatorMixin, CallbackSupportMixin, BaseSam
         self.device_ = "cpu"
         if partitioned:
             table.X.report = progress.share
-            if self._is_composable:
+            if self._selects_in_two_rounds:
                 two_rounds(self, table, auxiliary, random_state.randint(2**31 - 1))
                 progress.close()
                 return
@@ -439,7 +443,7 @@ class BaseCoreset(TruncationMixin, EstimatorMixin, CallbackSupportMixin, BaseSam
             table = replace(table, excluded=excluded)
         table = replace(table, strata=self._strata(table))
         # In two rounds, the fits of the partitions and of their union check it.
-        if not (is_partitioned(table.X) and self._is_composable):
+        if not (is_partitioned(table.X) and self._selects_in_two_rounds):
             table = replace(table, auxiliary=self._check_auxiliary(table, **auxiliary))
         self._check_params(table)
         return table

@@ -41,12 +41,11 @@ class CenteredRows:
         self.n_features = X.shape[1]
         per_row = X.nnz / max(1, X.shape[0]) if self.sparse else X.shape[1]
         self.blocks = self.rows.blocks(4 * 8 * int(per_row + 1))
-        self.unit, self.norms = 1.0, None
+        self.unit, self.norms = 1.0, None  # `_largest` reads rows
         if largest is None:
             largest = max((self._largest(self.fetch(block)) for block in self.blocks), default=0.0)
         self.largest = largest
-        if largest > 0 and not 1 / SAFE < largest < SAFE:
-            self.unit = 2.0 ** max(-1000, int(np.frexp(largest)[1]))
+        self.unit = _unit(largest)
         self.rounding = _rounding(self.n_features)
         if directions:
             norms = self.xp.asarray(self.lengths(), device=self.device)
@@ -180,6 +179,7 @@ class CenteredPartitions:
         self.rounding = _rounding(found[0][1])
         if largest is None:
             self.largest = max(most for _, _, most in found)
+        self.unit = _unit(self.largest)
 
     def _each(self, name, *args):
         """A method of `CenteredRows` for each partition."""
@@ -225,6 +225,12 @@ def _of_part(X, rows, directions, largest, name, args):
 
 def _sums_of_part(X, rows, weight, directions, largest, less):
     return CenteredRows(X, rows, directions, largest).sums(weight, less)
+
+
+def _unit(largest):
+    if largest > 0 and not 1 / SAFE < largest < SAFE:
+        return 2.0 ** max(-1000, int(np.frexp(largest)[1]))
+    return 1.0
 
 
 def _rounding(n_features):

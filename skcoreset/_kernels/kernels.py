@@ -8,8 +8,14 @@ from scipy import sparse
 from sklearn.metrics.pairwise import pairwise_kernels
 
 from skcoreset._backend import block_slices, is_foreign, to_numpy
+from skcoreset._kernels.centered_rows import CenteredPartitions
 from skcoreset._kernels.distances import Euclidean
-from skcoreset._kernels.kernel_sample import KernelSample, symmetric_sums
+from skcoreset._kernels.kernel_sample import (
+    KernelSample,
+    RowsInMemory,
+    RowsInPartitions,
+    symmetric_sums,
+)
 from skcoreset._kernels.radial import Radial
 from skcoreset._kernels.stored_rows import TIE, StoredRows
 from skcoreset._kernels.threads import threads
@@ -94,7 +100,8 @@ class KernelGram(StoredRows):
     def sample(self, weight, size, seed, each, early=None):
         """`KernelSample` of `size` rows."""
         weight = to_numpy(weight)
-        return KernelSample(*self.created_from, self.radial, weight, size, seed, each, early)
+        source = RowsInMemory(*self.created_from)
+        return KernelSample(source, self.radial, weight, size, seed, each, early)
 
     @cached_property
     def euclidean(self):
@@ -160,6 +167,36 @@ class KernelGram(StoredRows):
         return xp.argmax(xp.astype(best, xp.int8), keepdims=True)
 
 
+class PartitionedGram:
+    """A radial kernel of the rows of partitions.
+
+    If rows are not selected from a sample of them, all of them are fetched.
+    """
+
+    can_sample, device = True, "cpu"
+
+    def __init__(self, parts, kernel, params, rows):
+        self.source = RowsInPartitions(parts, parts.local_rows(rows))
+        self.kernel, self.params = kernel, params
+        if kernel == "rbf" and (params or {}).get("gamma") is None:
+            n_features = parts.map(_n_features)[0]
+            self.params = {"gamma": 1 / n_features}
+        self.radial = _radial(None, kernel, self.params)
+
+    def sample(self, weight, size, seed, each, early=None):
+        """`KernelSample` of `size` rows."""
+        return KernelSample(self.source, self.radial, weight, size, seed, each, early)
+
+    def in_memory(self):
+        """The `KernelGram` of all rows."""
+        X = self.source.in_memory(np.arange(len(self.source.numbers)))
+        return KernelGram(X, self.kernel, self.params)
+
+
+def _n_features(X):
+    return X.shape[1]
+
+
 def _radial(X, kernel, params):
     """`Radial` of the kernel, or None if it is no function of the distance."""
     if kernel == "laplacian":
@@ -172,7 +209,12 @@ def _radial(X, kernel, params):
 
 
 def gram(X, kernel=None, params=None, rows=None):
-    """The `Gram` or `KernelGram` of the rows of `X`; `kernel` None is the linear kernel."""
+    """The `Gram` or `KernelGram` of the rows of `X`; `kernel` None is the linear kernel.
+
+    For partitions, which only radial kernels take, it is the `PartitionedGram`.
+    """
+    if hasattr(X, "map"):
+        return PartitionedGram(X, kernel, params, rows)
     if kernel is None or kernel == "linear":
         return Gram(X, rows)
     return KernelGram(X, kernel, params, rows)
@@ -180,6 +222,10 @@ def gram(X, kernel=None, params=None, rows=None):
 
 def total_deviation(X, weight=None):
     """Root of the sum of the (weighted) variances of the features; 1 if all rows are equal."""
+    if hasattr(X, "map"):
+        around = CenteredPartitions(X, [None] * len(X))
+        squares = around.distances(around.mean(weight)) ** 2
+        return around.unit * float(weight @ squares / weight.sum()) ** 0.5 or 1.0
     rows = StoredRows(X)
     rows.center()
     if sparse.issparse(X):

@@ -24,6 +24,7 @@ from skcoreset._geometry import (
 )
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.herding import herd
+from skcoreset._kernels.herding_partitions import herd_partitions
 from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._kernels.top_k import top_k
 from skcoreset._model_based import (
@@ -572,6 +573,24 @@ class Coreset(BaseCoreset):
 
     def _pick(self, represented, group):
         X, on_host = represented
+        kernel = gram(X, "laplacian", {"length": self.length_}, rows=group.rows)
+        return self._filled(herd(kernel, **self._task(on_host, group)), on_host, group)
+
+    def _pick_all_partitions(self, represented, groups):
+        parts, on_host = represented
+        picked = herd_partitions(
+            parts,
+            "laplacian",
+            {"length": self.length_},
+            [group.rows for group in groups],
+            [self._task(on_host, group) for group in groups],
+        )
+        return [
+            self._filled(picks, on_host, group) for picks, group in zip(picked, groups, strict=True)
+        ]
+
+    def _task(self, on_host, group):
+        """The arguments of `herd` for a group."""
         trust = group.rows_of(on_host.trust)
         tilt = on_host.tilt
         weight = group.sample_weight * (1 if tilt is None else group.rows_of(tilt))
@@ -584,21 +603,24 @@ class Coreset(BaseCoreset):
             early = None
         initial = () if self.init is None else initial_positions(self.init, group)
         n_open = np.count_nonzero(weight) + np.count_nonzero(weight[list(initial)] == 0)
-        size = min(group.size, n_open)
-        picks = herd(
-            gram(X, "laplacian", {"length": self.length_}, rows=group.rows),
-            size,
-            weight,
-            early=early,
-            fade=FADE,
-            initial=initial,
-            n_candidates=n_candidates_of(group, self.n_candidates),
-            seed=group.random_state.randint(2**31 - 1),
-            report=group.report,
-        )
-        if size < group.size:
+        return {
+            "size": min(group.size, n_open),
+            "weight": weight,
+            "early": early,
+            "fade": FADE,
+            "initial": initial,
+            "n_candidates": n_candidates_of(group, self.n_candidates),
+            "seed": group.random_state.randint(2**31 - 1),
+            "report": group.report,
+        }
+
+    def _filled(self, picks, on_host, group):
+        """The picks, and those that are trusted most if too few samples are trusted."""
+        left = group.size - len(picks)
+        if left:
             others = np.setdiff1d(np.arange(group.n_samples), picks)
-            picks = np.concatenate([picks, others[top_k(trust[others], group.size - size)]])
+            trust = group.rows_of(on_host.trust)
+            picks = np.concatenate([picks, others[top_k(trust[others], left)]])
         return Picks(picks, weight=np.ones(len(picks)))
 
 

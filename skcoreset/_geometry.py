@@ -12,6 +12,7 @@ from skcoreset._initial import check_initial, check_initial_groups, initial_posi
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.farthest_first import farthest_first, nearest_picks
 from skcoreset._kernels.herding import herd, n_candidates_for
+from skcoreset._kernels.herding_partitions import herd_partitions
 from skcoreset._kernels.kernel_sample import ONE_BY_ONE
 from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._metrics import METRICS, BaseMetricCoreset, metric_on_host, product_work
@@ -268,16 +269,31 @@ class Herding(BaseCoreset):
 
     def _pick(self, X, group):
         params = {"length": self.length_} if self.kernel == "laplacian" else self.kernel_params
-        picks = herd(
-            gram(X, self.kernel, params, rows=group.rows),
-            group.size,
-            group.sample_weight,
-            initial=() if self.init is None else initial_positions(self.init, group),
-            n_candidates=n_candidates_of(group, self.n_candidates),
-            seed=group.random_state.randint(2**31 - 1),
-            report=group.report,
-        )
+        picks = herd(gram(X, self.kernel, params, rows=group.rows), **self._task(group))
         return Picks(picks, weight=np.ones(len(picks)))
+
+    def _task(self, group):
+        """The arguments of `herd` for a group."""
+        return {
+            "size": group.size,
+            "weight": group.sample_weight,
+            "early": None,
+            "fade": 0,
+            "initial": () if self.init is None else initial_positions(self.init, group),
+            "n_candidates": n_candidates_of(group, self.n_candidates),
+            "seed": group.random_state.randint(2**31 - 1),
+            "report": group.report,
+        }
+
+    def _pick_all_partitions(self, parts, groups):
+        if self.kernel == "laplacian":
+            params = {"length": self.length_}
+        else:
+            gamma = (self.kernel_params or {}).get("gamma")
+            params = {"gamma": 1 / self.n_features_in_ if gamma is None else gamma}
+        rows, tasks = [group.rows for group in groups], [self._task(group) for group in groups]
+        picked = herd_partitions(parts, self.kernel, params, rows, tasks)
+        return [Picks(picks, weight=np.ones(len(picks))) for picks in picked]
 
 
 def n_candidates_of(group, n_candidates):

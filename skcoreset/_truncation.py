@@ -208,16 +208,12 @@ class TruncationMixin:
             )
         ]
         if is_partitioned(table.X):
-            represented, pick = self._represent_partitions(table, groups), self._pick_partitions
-            picked = [self._pick_one(represented, group, pick) for group in groups]
+            picked = self._picks_of(self._represent_partitions(table, groups), groups, None)
         else:
             represented = self._represent(table, groups)
-
-            def pick_all(place):
-                placed = self._placed(represented, groups, place)
-                return [self._pick_one(placed, group, self._pick) for group in groups]
-
-            picked = self._on_device(pick_all, table.X)
+            picked = self._on_device(
+                lambda place: self._picks_of(represented, groups, place), table.X
+            )
         return [
             replace(part, picks=replace(part.picks, weight=picks.weight))
             for part, picks in zip(parts, picked, strict=True)

@@ -196,6 +196,10 @@ class BaseCoreset(TruncationMixin, EstimatorMixin, CallbackSupportMixin, BaseSam
         """As `_pick`, for what `_represent_partitions` returns."""
         return self._pick(represented, group)
 
+    def _pick_all_partitions(self, represented, groups):
+        """`_pick_partitions` for all groups."""
+        return [self._pick_partitions(represented, group) for group in groups]
+
     def _for_partitions(self, table, rng):
         """Samplers for the two rounds; models that are not fitted are fitted on a sample."""
         return self, self
@@ -392,13 +396,11 @@ class BaseCoreset(TruncationMixin, EstimatorMixin, CallbackSupportMixin, BaseSam
         def pick_all(place):
             # Called twice if a GPU runs out of memory, hence the new random states.
             progress.before = 0
-            placed = represented if partitioned else self._placed(represented, groups, place)
-            pick = self._pick_partitions if partitioned else self._pick
-            states = map(np.random.RandomState, seeds)
-            return [
-                self._pick_one(placed, replace(group, random_state=state, report=progress), pick)
-                for group, state in zip(groups, states, strict=True)
+            started = [
+                replace(group, random_state=np.random.RandomState(seed), report=progress)
+                for group, seed in zip(groups, seeds, strict=True)
             ]
+            return self._picks_of(represented, started, place)
 
         picked = pick_all(None) if partitioned else self._on_device(pick_all, table.X)
         self._warn_if_fewer(groups, picked)
@@ -484,9 +486,16 @@ class BaseCoreset(TruncationMixin, EstimatorMixin, CallbackSupportMixin, BaseSam
             return place.as_it_is(represented)
         return place(represented, *((0, work) if isinstance(work, str) else (work,)))
 
-    def _pick_one(self, placed, group, pick):
+    def _picks_of(self, represented, groups, place):
+        """The finished `Picks` of all groups; `place` is None for partitions."""
+        if place is None:
+            picked = self._pick_all_partitions(represented, groups)
+            return [self._in_table(*one) for one in zip(picked, groups, strict=True)]
+        placed = self._placed(represented, groups, place)
+        return [self._in_table(self._pick(placed, group), group) for group in groups]
+
+    def _in_table(self, picks, group):
         """`Picks` of one group: indices in the table, weights in units of `sample_weight`."""
-        picks = pick(placed, group)
         picks = picks if isinstance(picks, Picks) else Picks(picks)
         weight = group.sample_weight[picks.positions] if picks.weight is None else picks.weight
         weight = np.asarray(weight, dtype=np.float64)

@@ -154,6 +154,26 @@ def test_small_tables_are_selected_in_one_round(digits, classifier):
             assert_same_selection(sampler, X, y, weight, lazy(X, y, weight))
 
 
+def test_kernel_herding_selects_the_samples_that_it_selects_in_memory(digits):
+    """From a random sample of each class, with the mean of all samples at its landmarks."""
+    X, y = digits
+    weight = np.random.RandomState(0).randint(0, 4, len(y)).astype(float)
+    y = y % 3
+    for sampler in (
+        Coreset(30, n_candidates=100, random_state=0),
+        Coreset(30, n_candidates=100, stratify=None, init=[3, 1600], random_state=0),
+        Coreset(30, proxy=GaussianNB(), n_candidates=100, random_state=1),
+        Coreset(30, proxy=GaussianNB().fit(X, y), features=None, n_candidates=50, random_state=1),
+        Herding(30, kernel="laplacian", n_candidates=100, random_state=0),
+        Herding(30, kernel="rbf", n_candidates=50, stratify=None, random_state=0),
+    ):
+        assert_same_selection(sampler, X, y, None, lazy(X, y)[:2])
+        if sampler.init is None:
+            assert_same_selection(sampler, X, y, weight, lazy(X, y, weight))
+    sampler = Coreset(30, n_candidates=200, random_state=0)
+    assert_same_selection(sampler, X, y + X[:, 20] / 7, None, lazy(X, y + X[:, 20] / 7)[:2])
+
+
 def test_two_rounds_with_little_loss(digits, classifier, monkeypatch):
     """The objective on all samples, relative to that of the selection in memory."""
     monkeypatch.setattr(_partitions, "FEWEST", 200)
@@ -187,9 +207,10 @@ def test_two_rounds_use_init_and_weights(digits, monkeypatch, y_chunks):
     for label, given in of_class.items():
         picks = sampler.sample_indices_[y[sampler.sample_indices_] == label]
         assert picks[: len(given)].tolist() == given
-    weight = np.where(y == 3, 0.0, 1.0)
+    weight = np.where(np.arange(len(y)) % 3, 1.0, 0.0)
     sampler = Herding(40).fit(dX, dy, weight)
-    assert 3 not in y[sampler.sample_indices_]
+    assert 0 not in np.unique(sampler.sample_indices_ % 3)
+    assert 3 in y[sampler.sample_indices_]
     assert sampler.sample_weight_.sum() == pytest.approx(weight.sum())
     # A smaller budget is a prefix of the second round.
     smaller = sampler.truncate(20)
@@ -287,7 +308,7 @@ def counted(X, chunks=500):
         (Uniform(10, random_state=0), 1),
         (ImportanceSampling(10, random_state=0), 5),
         (Herding(10), 2),
-        (Coreset(10, random_state=0), 3),
+        (Coreset(10, random_state=0), 7),
         (Moderate(10, stratify=None), 5),
     ],
 )

@@ -60,8 +60,6 @@ def herd(
         with threads(gram.device == "cpu") as each:
             sample = gram.sample(weight, n_candidates, seed, each, early)
             return sample.herd(size, initial, report, fade)
-    if hasattr(gram, "in_memory"):  # of partitions
-        gram = gram.in_memory()
     xp = gram.xp
     mean, scale = gram.mean_feature(weight)
     total, cost = _start(gram, weight, initial, mean)

@@ -12,7 +12,6 @@ from skcoreset._kernels.top_k import top_k
 __all__ = [
     "KernelSample",
     "RowsInMemory",
-    "RowsInPartitions",
     "draw",
     "faded",
     "random_numbers",
@@ -37,7 +36,7 @@ class KernelSample:
 
     Parameters
     ----------
-    source : RowsInMemory or RowsInPartitions
+    source : RowsInMemory
         All rows.
     radial : object of :class:`skcoreset._kernels.radial.Radial`
     weight : ndarray of float64
@@ -61,26 +60,39 @@ class KernelSample:
     """
 
     def __init__(self, source, radial, weight, size, seed, each, early=None):
+        self.draw(source, source.hashes(seed, each), weight, size, each, early)
+        self.place(*source.table_of(self.at), radial)
+        self.estimate(source.sums(self.points_of, self.landmark_points, self.weights, each))
+
+    def draw(self, source, hashes, weight, size, each, early=None):
+        """Step 1, with a hash of each row: draw the sample."""
         self.source, self.n, self.each = source, size, each
         self.xp, self.device = source.xp, source.device
-        drawn, share = draw(weight, distinct_numbers(source.hashes(seed, each)), size)
+        drawn, share = draw(weight, distinct_numbers(hashes), size)
         order = np.argsort(drawn)
         self.at, share = drawn[order], share[order]
-        landmarks = np.sort(np.argsort(order)[:LANDMARKS])  # the rows that were drawn first
-        X, rows = source.table_of(self.at)
-        self.points_of = PointsOf(X, size, radial)
+        self.landmarks = np.sort(np.argsort(order)[:LANDMARKS])  # the rows that were drawn first
+        # One column for each mean, so that kernel values are computed once for both.
+        weights = np.stack([weight] if early is None else [weight, early], axis=1)
+        shares = share[:, None] * weights[self.at] / weights[self.at, :1]
+        self.shares, self.weights = shares / shares.sum(axis=0), weights / weights.sum(axis=0)
+
+    def place(self, X, rows, radial):
+        """Step 2, with the table that contains the sample, and where: shift and store its rows."""
+        self.points_of = PointsOf(X, self.n, radial)
         if sparse.issparse(X):
             X, rows = self.points_of.dense(X[rows]), None
         table = Euclidean(X, rows, in_float64=True)
         self.points_of.shift_as(table)
-        self.points = self.points_of(table.fetch(slice(0, size)))
-        # One column for each mean, so that kernel values are computed once for both.
-        weights = np.stack([weight] if early is None else [weight, early], axis=1)
-        shares = share[:, None] * weights[self.at] / weights[self.at, :1]
-        shares, weights = shares / shares.sum(axis=0), weights / weights.sum(axis=0)
-        means = self._sums(self._calibrated(shares, landmarks, weights))
+        self.points = self.points_of(table.fetch(slice(0, self.n)))
+        self.landmark_points = self._some(self.landmarks)
+
+    def estimate(self, sums):
+        """Step 3, with the sums of the kernel of all rows with the landmarks: estimate the mean."""
+        means = self._sums(self._calibrated(sums))
         self.mean = self.xp.asarray(means[:, 0], copy=True)
-        self.first = self.mean if early is None else self.xp.asarray(means[:, 1], copy=True)
+        self.first = self.mean if means.shape[1] == 1 else self.xp.asarray(means[:, 1], copy=True)
+        del self.shares, self.weights
 
     def kernel(self, left, right):
         """Kernel of the points `left` and `right`, (len(left), len(right)), float32."""
@@ -89,24 +101,22 @@ class KernelSample:
     def _on_device(self, values):
         return self.xp.asarray(values, device=self.device)
 
-    def _calibrated(self, shares, landmarks, weights):
-        """Weights of the sample: `shares`, changed for the landmarks. Each column is for one mean.
+    def _calibrated(self, sums):
+        """Shares of the sample, changed for the landmarks. Each column is for one mean.
 
         With these weights, the mean embedding of the sample is that of all rows at the landmarks.
         """
-        points = self._some(landmarks)
+        points, shares = self.landmark_points, self.shares.copy()
         of_sample = self._on_device(shares)
 
         def sums_of_sample(block):
             return self._kernel64(self.points[block, :], points).T @ of_sample[block, :]
 
-        wrong = self.source.sums(self.points_of, points, weights, self.each)
         most = rows_in_block(self.points_of.n_features)
-        wrong = wrong - sum(self.each(sums_of_sample, blocks_of(self.n, most)))
+        wrong = sums - sum(self.each(sums_of_sample, blocks_of(self.n, most)))
         K = to_numpy(self._kernel64(points, points))
         K = K + RIDGE * np.eye(len(K))
-        shares = shares.copy()
-        shares[landmarks] += linalg.solve(K, to_numpy(wrong), assume_a="pos")
+        shares[self.landmarks] += linalg.solve(K, to_numpy(wrong), assume_a="pos")
         return self._on_device(shares)
 
     def _kernel64(self, left, right):
@@ -242,7 +252,7 @@ class PointsOf:
 
 
 class RowsInMemory:
-    """All rows of a table, or some of them, for `KernelSample`."""
+    """The rows of a table, or some of them, from which `KernelSample` draws."""
 
     def __init__(self, X, rows=None):
         self.X, self.rows, self.stored = X, rows, StoredRows(X, rows, False)
@@ -264,50 +274,6 @@ class RowsInMemory:
     def sums(self, points_of, landmarks, weights, each=map):
         """Sums of the kernel of all rows with each of the `landmarks`, (n_landmarks, n_sums)."""
         return landmark_sums(self.stored, points_of, landmarks, weights, each)
-
-
-class RowsInPartitions:
-    """The same of a table in row partitions, of which `rows` has positions, or None for all."""
-
-    xp, device = np, "cpu"
-
-    def __init__(self, parts, rows):
-        self.parts, self.rows = parts, rows
-        of_parts = zip(parts.offsets, parts.lengths, rows, strict=True)
-        self.numbers = np.concatenate(
-            [start + (np.arange(n) if at is None else at) for start, n, at in of_parts]
-        )
-        self.lengths = [n if at is None else len(at) for n, at in zip(parts.lengths, rows)]
-
-    def hashes(self, seed, each=None):
-        return np.concatenate(self.parts.map(_hashes_of_partition, self.rows, shared=(seed,)))
-
-    def table_of(self, at):
-        return self.in_memory(at), np.arange(len(at))
-
-    def in_memory(self, at):
-        """The rows at positions `at`."""
-        return self.parts.take(self.numbers[at])[0]
-
-    def points(self, points_of, at):
-        return points_of.unshifted(
-            RowsInMemory(self.in_memory(at)).stored.fetch_float64(slice(None))
-        )
-
-    def sums(self, points_of, landmarks, weights, each=None):
-        weights = np.split(weights, np.cumsum(self.lengths)[:-1])
-        shared = points_of, landmarks
-        return sum(self.parts.map(_sums_of_partition, self.rows, weights, shared=shared))
-
-
-def _hashes_of_partition(X, rows, seed):
-    return RowsInMemory(X, rows).hashes(seed)
-
-
-def _sums_of_partition(X, rows, weights, points_of, landmarks):
-    if not len(weights):
-        return np.zeros((landmarks.shape[0], weights.shape[1]))
-    return RowsInMemory(X, rows).sums(points_of, landmarks, weights)
 
 
 def rows_in_block(n_features):

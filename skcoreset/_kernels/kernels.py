@@ -8,12 +8,11 @@ from scipy import sparse
 from sklearn.metrics.pairwise import pairwise_kernels
 
 from skcoreset._backend import block_slices, is_foreign, to_numpy
-from skcoreset._kernels.centered_rows import CenteredPartitions
+from skcoreset._kernels.centered_rows import CenteredRows
 from skcoreset._kernels.distances import Euclidean
 from skcoreset._kernels.kernel_sample import (
     KernelSample,
     RowsInMemory,
-    RowsInPartitions,
     symmetric_sums,
 )
 from skcoreset._kernels.radial import Radial
@@ -167,36 +166,6 @@ class KernelGram(StoredRows):
         return xp.argmax(xp.astype(best, xp.int8), keepdims=True)
 
 
-class PartitionedGram:
-    """A radial kernel of the rows of partitions.
-
-    If rows are not selected from a sample of them, all of them are fetched.
-    """
-
-    can_sample, device = True, "cpu"
-
-    def __init__(self, parts, kernel, params, rows):
-        self.source = RowsInPartitions(parts, parts.local_rows(rows))
-        self.kernel, self.params = kernel, params
-        if kernel == "rbf" and (params or {}).get("gamma") is None:
-            n_features = parts.map(_n_features)[0]
-            self.params = {"gamma": 1 / n_features}
-        self.radial = _radial(None, kernel, self.params)
-
-    def sample(self, weight, size, seed, each, early=None):
-        """`KernelSample` of `size` rows."""
-        return KernelSample(self.source, self.radial, weight, size, seed, each, early)
-
-    def in_memory(self):
-        """The `KernelGram` of all rows."""
-        X = self.source.in_memory(np.arange(len(self.source.numbers)))
-        return KernelGram(X, self.kernel, self.params)
-
-
-def _n_features(X):
-    return X.shape[1]
-
-
 def _radial(X, kernel, params):
     """`Radial` of the kernel, or None if it is no function of the distance."""
     if kernel == "laplacian":
@@ -209,12 +178,7 @@ def _radial(X, kernel, params):
 
 
 def gram(X, kernel=None, params=None, rows=None):
-    """The `Gram` or `KernelGram` of the rows of `X`; `kernel` None is the linear kernel.
-
-    For partitions, which only radial kernels take, it is the `PartitionedGram`.
-    """
-    if hasattr(X, "map"):
-        return PartitionedGram(X, kernel, params, rows)
+    """The `Gram` or `KernelGram` of the rows of `X`; `kernel` None is the linear kernel."""
     if kernel is None or kernel == "linear":
         return Gram(X, rows)
     return KernelGram(X, kernel, params, rows)
@@ -223,9 +187,7 @@ def gram(X, kernel=None, params=None, rows=None):
 def total_deviation(X, weight=None):
     """Root of the sum of the (weighted) variances of the features; 1 if all rows are equal."""
     if hasattr(X, "map"):
-        around = CenteredPartitions(X, [None] * len(X))
-        squares = around.distances(around.mean(weight)) ** 2
-        return around.unit * float(weight @ squares / weight.sum()) ** 0.5 or 1.0
+        return total_deviation_of_partitions(X, weight)
     rows = StoredRows(X)
     rows.center()
     if sparse.issparse(X):
@@ -242,3 +204,25 @@ def total_deviation(X, weight=None):
         raise ValueError("The variance of X exceeds the range of float64. Scale X.")
     rows.refuse_small_differences()
     return float(weight @ squares / rows.xp.sum(weight)) ** 0.5 or 1.0
+
+
+def total_deviation_of_partitions(parts, weight):
+    """The same for partitions, whose sums of squares around their means are combined."""
+    weights = np.split(weight / weight.max(), parts.offsets[1:])
+    found = [one for one in parts.map(_moments, weights) if one is not None]
+    totals = np.array([total for total, _, _ in found])
+    means = np.stack([mean for _, mean, _ in found])
+    center = means[0] + totals @ (means - means[0]) / totals.sum()
+    within = sum(squares for _, _, squares in found)
+    between = totals @ ((means - center) ** 2).sum(axis=1)
+    return float((within + between) / totals.sum()) ** 0.5 or 1.0
+
+
+def _moments(X, weight):
+    """Weight, mean and weighted sum of the squared distances to the mean of a partition."""
+    if not weight.any():
+        return None
+    around = CenteredRows(X)
+    high, low = around.mean(weight)
+    squares = around.distances((high, low)) ** 2 * around.unit**2
+    return weight.sum(), around.unit * (high + low), weight @ squares

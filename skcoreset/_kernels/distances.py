@@ -101,6 +101,22 @@ class Distances(StoredRows, ABC):
         """Value of each row and the (weighted) mean of all, (n,)."""
         return self.to_vector(self.mean(weight)[0])
 
+    def nearest_to_mean(self, weight):
+        """Position of the row nearest to the weighted mean; the lowest position of a tie."""
+        return int(self.nearest_to_vector(*self.mean(weight))[0])
+
+    def nearest_to_vector(self, vector, scale):
+        """Positions, ascending, of the rows that tie for the nearest to ``middle + vector``.
+
+        `scale` is as in `nearest_ties`. On a device it is the lowest position only.
+        """
+        return self._ties(self.to_vector(vector))
+
+    def _ties(self, values):
+        """Positions of the values that are the smallest up to their error."""
+        error_bound = self.error_bound(values)
+        return self.xp.nonzero(values - error_bound <= self.xp.min(values + error_bound))[0]
+
     @abstractmethod
     def distance(self, values):
         """Distances of `values`: their square root where `is_squared`."""
@@ -232,9 +248,8 @@ class Euclidean(Distances):
     def to_vector(self, vector):
         return self.squared_distances_to(slice(0, self.n), vector)
 
-    def nearest_to_mean(self, weight):
-        squares = self.xp.astype(self.sq, self.xp.float64)
-        return int(self.nearest_to(*self.mean(weight), squares)[0])
+    def nearest_to_vector(self, vector, scale):
+        return self.nearest_ties(vector, scale, self.xp.astype(self.sq, self.xp.float64))
 
     def distance(self, values):
         xp = namespace(values)
@@ -428,6 +443,9 @@ class Precomputed(Measured):
             for block in block_slices(self.n, 8 * self.n)
         ]
         return np.concatenate(out) / weight.sum()
+
+    def nearest_to_mean(self, weight):
+        return int(self._ties(self.to_mean(weight))[0])
 
 
 def pairs(X, metric="euclidean", rows=None, in_float64=False, **part):

@@ -77,9 +77,7 @@ class StoredRows:
         The columns that `shift_sparse` shifts. Rows are stored as they are.
     """
 
-    def __init__(
-        self, X, rows=None, may_copy=True, in_float64=False, *, whole=None, numbers=None
-    ):
+    def __init__(self, X, rows=None, may_copy=True, in_float64=False, *, whole=None, numbers=None):
         self.xp, self.device, self.terms = namespace(X), device_of(X), X.shape[1]
         self.created_from, self.whole, self.other_columns = (X, rows), whole, None
         in_float64 = in_float64 or (whole is not None and whole.in_float64)
@@ -229,15 +227,17 @@ class StoredRows:
         """Squared norms of the shifted rows, float64.
 
         If those of a float32 table exceed the range of float32, all later products are float64.
+        If it is a part of a larger table, they are returned as they are, also infinite ones.
         """
         squares = self.each(self._shifted_squares)
-        if self.itemsize == 4 and self.whole is None:
-            if not fits_single(float(self.xp.max(squares))):
-                self._work_in(single=False)
-                self.X, self.offset = self._cast(self.source) if self.narrow else self.source, None
-                if self.centered:
-                    self.center()
-                squares = self.each(self._squares)
+        if self.itemsize == 4 and self.whole is not None:
+            return squares
+        if self.itemsize == 4 and not fits_single(float(self.xp.max(squares))):
+            self._work_in(single=False)
+            self.X, self.offset = self._cast(self.source) if self.narrow else self.source, None
+            if self.centered:
+                self.center()
+            squares = self.each(self._squares)
         finite = self.xp.isfinite(squares)
         if not self.xp.all(finite):
             row = self.number_of(self.xp.nonzero(~finite)[0][0])
@@ -445,13 +445,6 @@ class StoredRows:
             more[block] = row_products(rows, sums)
             width[block] = row_products(abs(rows), abs(sums) + 2 * abs(apart) + scale)
         return more, width
-
-    def nearest_to_mean(self, weight):
-        """Position of the row nearest to the weighted mean; the lowest position of a tie."""
-        values = self.to_mean(weight)
-        error_bound = self.error_bound(values)
-        tied = values - error_bound <= self.xp.min(values + error_bound)
-        return int(self.xp.nonzero(tied)[0][0])
 
     def center(self):
         """Subtract the median of some rows if products would lose digits otherwise.

@@ -11,6 +11,11 @@ from skcoreset._docstrings import fill_docstring
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.farthest_first import farthest_first, nearest_picks
+from skcoreset._kernels.farthest_first_partitions import (
+    PartitionedRows,
+    cell_weights,
+    farthest_first_partitions,
+)
 from skcoreset._kernels.herding import herd, n_candidates_for
 from skcoreset._kernels.herding_partitions import herd_partitions
 from skcoreset._kernels.kernel_sample import ONE_BY_ONE
@@ -501,6 +506,16 @@ class KCenterGreedy(BaseMetricCoreset):
         first = self._first(distances, group)
         picks, radii, nearest = farthest_first(distances, group.size, first, report=group.report)
         cells = np.bincount(nearest, weights=group.sample_weight, minlength=len(picks))
+        return Picks(picks, weight=cells, per_pick={"radii_": radii})
+
+    def _pick_partitions(self, parts, group):
+        """As `_pick`, for `Partitions` whose partitions are arrays or csr matrices."""
+        rows, weight = PartitionedRows(parts, self.metric, group.rows), group.sample_weight
+        if group.given is not None:
+            return Picks(group.given, cell_weights(rows, group.given, weight))
+        picks, radii, cells = farthest_first_partitions(
+            rows, group.size, self._first(rows, group), weight, report=group.report
+        )
         return Picks(picks, weight=cells, per_pick={"radii_": radii})
 
     def _first(self, distances, group):

@@ -17,7 +17,9 @@ class Distances(StoredRows, ABC):
 
     Positions are those within the table, or within the `rows` of it that are used. A block of
     `columns` and `rows` has the shape (len(columns), len(rows)); `columns` is an index array or a
-    slice, and so is `rows`.
+    slice, and so is `rows`. The columns may be rows of another table (`columns_of`)
+    in ``block``, ``approximate_block``, ``exact_pairs`` (on the left), ``is_inexact`` and
+    ``pair_error_bounds``.
 
     "Values" are squared distances where `is_squared` is True, and distances elsewhere. So they are
     squared in ``block``, ``approximate_block``, ``exact_among``, ``exact_pairs``, ``to_mean`` and
@@ -36,6 +38,8 @@ class Distances(StoredRows, ABC):
         Relative error of an inner product of two rows, in the dtype of the products.
     most_square : float
         The largest squared norm of a row after the shift (not for metrics of scikit-learn).
+    other_columns : Distances or None
+        Another table of the same `Whole` whose rows are the columns.
     """
 
     is_squared = block_is_rounded = False
@@ -90,8 +94,28 @@ class Distances(StoredRows, ABC):
         """
 
     @abstractmethod
+    def to_vector(self, vector):
+        """Value of each row and ``middle + vector``, such as their mean, (n,)."""
+
     def to_mean(self, weight=None):
         """Value of each row and the (weighted) mean of all, (n,)."""
+        return self.to_vector(self.mean(weight)[0])
+
+    def nearest_to_mean(self, weight):
+        """Position of the row nearest to the weighted mean; the lowest position of a tie."""
+        return int(self.nearest_to_vector(*self.mean(weight))[0])
+
+    def nearest_to_vector(self, vector, scale):
+        """Positions, ascending, of the rows that tie for the nearest to ``middle + vector``.
+
+        `scale` is as in `nearest_ties`. On a device it is the lowest position only.
+        """
+        return self._ties(self.to_vector(vector))
+
+    def _ties(self, values):
+        """Positions of the values that are the smallest up to their error."""
+        error_bound = self.error_bound(values)
+        return self.xp.nonzero(values - error_bound <= self.xp.min(values + error_bound))[0]
 
     @abstractmethod
     def distance(self, values):
@@ -112,8 +136,8 @@ class Euclidean(Distances):
     is_squared = block_is_rounded = True
     tie_tolerance = TIE, 0.0
 
-    def __init__(self, X, rows=None, in_float64=False):
-        super().__init__(X, rows, in_float64=in_float64)
+    def __init__(self, X, rows=None, in_float64=False, **part):
+        super().__init__(X, rows, in_float64=in_float64, **part)
         self.center()
         self.sq = self._cast(self.squares())
         self.most_square = float(self.xp.max(self.sq))
@@ -125,15 +149,16 @@ class Euclidean(Distances):
             self.augmented = self.xp.concat([self.X, sq, one], axis=1)
 
     def approximate_block(self, columns, rows):
+        source = self.columns_of
         if self.narrow:
-            C = self.fetch(columns)
+            C = source.fetch(columns)
             one = self.xp.ones_like(C[:, :1])
-            C = self.xp.concat([-2 * C, one, self.sq[columns][:, None]], axis=1)
+            C = self.xp.concat([-2 * C, one, source.sq[columns][:, None]], axis=1)
             A = self.augmented
             A = A[rows, :] if isinstance(rows, slice) else self.xp.take(A, rows, axis=0)
             return C @ A.T
-        D = self.products(-2 * self.fetch_dense(columns), rows)
-        D += self.sq[columns][:, None]
+        D = self.products(-2 * source.fetch_dense(columns), rows)
+        D += source.sq[columns][:, None]
         D += self.sq[rows][None, :]
         return D
 
@@ -143,8 +168,8 @@ class Euclidean(Distances):
             inexact = self.is_inexact(D, columns, rows, grid=True)
             left, right = xp.nonzero(inexact)
             if left.shape[0]:
-                every = xp.arange(self.n, device=self.device)
-                exact = self.exact_pairs(every[columns][left], every[rows][right])
+                columns, rows = self.columns_of.positions(columns), self.positions(rows)
+                exact = self.exact_pairs(columns[left], rows[right])
                 D[inexact] = self._cast(exact)
         return D
 
@@ -171,7 +196,7 @@ class Euclidean(Distances):
         return of
 
     def is_inexact(self, values, columns, rows, grid=False):
-        left, right = self.sq[columns], self.sq[rows]
+        left, right = self.columns_of.sq[columns], self.sq[rows]
         if grid:
             left, right = left[:, None], right[None, :]
         return values < self.inexact_ratio * (left + right)
@@ -187,8 +212,8 @@ class Euclidean(Distances):
     def exact_pairs(self, left, right):
         out = self.xp.empty(left.shape[0], dtype=self.xp.float64, device=self.device)
         for block in block_slices(left.shape[0], 4 * 8 * self.X.shape[1]):
-            rows = self.fetch_float64(left[block])
-            out[block] = self._squares(rows - self.fetch_float64(right[block]))
+            columns = self.columns_of.fetch_float64(left[block])
+            out[block] = self._squares(columns - self.fetch_float64(right[block]))
         return out
 
     def distances(self, columns, rows):
@@ -207,7 +232,7 @@ class Euclidean(Distances):
 
     def pair_error_bounds(self, columns, rows):
         """Largest error of each value of ``approximate_block``, (len(columns), len(rows))."""
-        return self.rounding * (self.sq[columns][:, None] + self.sq[rows][None, :])
+        return self.rounding * (self.columns_of.sq[columns][:, None] + self.sq[rows][None, :])
 
     def error_bound(self, values, rows=slice(None)):
         return self.rounding * (self.sq[rows] + values)
@@ -220,12 +245,11 @@ class Euclidean(Distances):
     def largest_block_error(self, value):
         return self.rounding * (value + min(self.most_square, value / self.inexact_ratio))
 
-    def to_mean(self, weight=None):
-        return self.squared_distances_to(slice(0, self.n), self.mean(weight)[0])
+    def to_vector(self, vector):
+        return self.squared_distances_to(slice(0, self.n), vector)
 
-    def nearest_to_mean(self, weight):
-        squares = self.xp.astype(self.sq, self.xp.float64)
-        return int(self.nearest_to(*self.mean(weight), squares)[0])
+    def nearest_to_vector(self, vector, scale):
+        return self.nearest_ties(vector, scale, self.xp.astype(self.sq, self.xp.float64))
 
     def distance(self, values):
         xp = namespace(values)
@@ -245,8 +269,8 @@ class Cosine(Distances):
     most_square = 1.0
     block_is_rounded = True
 
-    def __init__(self, X, rows=None):
-        super().__init__(X, rows, in_float64=True)
+    def __init__(self, X, rows=None, **part):
+        super().__init__(X, rows, in_float64=True, **part)
         sq = self.squares()
         self.refuse_small_norms(sq)
         norms = self.xp.sqrt(self.xp.where(sq > 0, sq, 1.0))
@@ -258,7 +282,8 @@ class Cosine(Distances):
         self.tie_tolerance = factor, self.rounding_float64**2 / (2 * factor)
 
     def block(self, columns, rows):
-        D = self.products(self.fetch_dense(columns) * -self.scale[columns][:, None], rows)
+        source = self.columns_of
+        D = self.products(source.fetch_dense(columns) * -source.scale[columns][:, None], rows)
         D *= self.scale[rows][None, :]
         D += 1
         return D
@@ -300,13 +325,13 @@ class Cosine(Distances):
 
         Float64. Exactly 0 for rows of the same direction up to the rounding of their scale.
         """
-        xp = self.xp
+        xp, source = self.xp, self.columns_of
         out = xp.empty(left.shape[0], dtype=xp.float64, device=self.device)
         for block in block_slices(left.shape[0], 4 * 8 * self.X.shape[1]):
-            difference = self._scaled(left[block]) - self._scaled(right[block])
+            difference = source._scaled(left[block]) - self._scaled(right[block])
             out[block] = self._squares(difference) / 2
         out = xp.where(out > 64 * self.eps**2, out, 0.0)
-        return xp.where((self.scale[left] > 0) & (self.scale[right] > 0), out, 1.0)
+        return xp.where((source.scale[left] > 0) & (self.scale[right] > 0), out, 1.0)
 
     def _scaled(self, at):
         rows, scale = self._fetch_scaled(at)
@@ -316,10 +341,9 @@ class Cosine(Distances):
             else rows * scale[:, None]
         )
 
-    def to_mean(self, weight=None):
-        mean = self.mean(weight)[0]
-        norm = float(mean @ mean) ** 0.5 or 1.0
-        return 1 - self.dot(mean) * self.scale / norm
+    def to_vector(self, vector):
+        norm = float(vector @ vector) ** 0.5 or 1.0
+        return 1 - self.dot(vector) * self.scale / norm
 
     def distance(self, values):
         return namespace(values).clip(values, min=0)
@@ -334,8 +358,8 @@ class Measured(Distances):
     Only for NumPy arrays and scipy.sparse.
     """
 
-    def __init__(self, X, metric, rows=None, in_float64=False):
-        super().__init__(X, rows, in_float64=in_float64)
+    def __init__(self, X, metric, rows=None, in_float64=False, **part):
+        super().__init__(X, rows, in_float64=in_float64, **part)
         if is_foreign(X):
             raise TypeError(
                 f"metric={metric!r} works on NumPy arrays, data frames and scipy.sparse; "
@@ -347,11 +371,10 @@ class Measured(Distances):
         self.tie_tolerance = self.rounding, 0.0
 
     def block(self, columns, rows):
-        values = self._values(self.fetch(columns), self.fetch(rows))
+        values = self._values(self.columns_of.fetch(columns), self.fetch(rows))
         if not np.isfinite(values).all():
             # A row is at distance 0 from itself, even if the metric divides 0 by 0.
-            every = np.arange(self.n)
-            itself = every[columns][:, None] == every[rows][None, :]
+            itself = self.columns_of.numbers_of(columns)[:, None] == self.numbers_of(rows)[None, :]
             values = np.where(itself & np.isnan(values), 0.0, values)
         return self._finite(values, columns, rows, f"metric={self.metric!r}")
 
@@ -375,8 +398,8 @@ class Measured(Distances):
         put(D, _positions_of_itself(np.arange(self.n), columns, rows), 0.0)
         return D
 
-    def to_mean(self, weight=None):
-        mean = (self.mean(weight)[0] + self.middle)[None, :]
+    def to_vector(self, vector):
+        mean = (vector + self.middle)[None, :]
         out = np.concatenate(
             [self._values(self.fetch(block), mean)[:, 0] for block in self.blocks(8 * self.terms)]
         )
@@ -421,8 +444,11 @@ class Precomputed(Measured):
         ]
         return np.concatenate(out) / weight.sum()
 
+    def nearest_to_mean(self, weight):
+        return int(self._ties(self.to_mean(weight))[0])
 
-def pairs(X, metric="euclidean", rows=None, in_float64=False):
+
+def pairs(X, metric="euclidean", rows=None, in_float64=False, **part):
     """The `Distances` of the rows of `X`.
 
     Parameters
@@ -434,16 +460,20 @@ def pairs(X, metric="euclidean", rows=None, in_float64=False):
         Positions of the rows that are used; all by default.
     in_float64 : bool
         Whether products of float32 rows are computed in float64.
+    **part : dict
+        For a part of a table, `whole` and `numbers` of `StoredRows`. Squared distances below the
+        range of float64 are no error then; see ``refuse_small_differences``.
     """
     if metric in ("euclidean", "l2"):
-        distances = Euclidean(X, rows, in_float64)
-        distances.refuse_small_differences()
+        distances = Euclidean(X, rows, in_float64, **part)
+        if not part:
+            distances.refuse_small_differences()
         return distances
     if metric == "cosine":
-        return Cosine(X, rows)
+        return Cosine(X, rows, **part)
     if metric == "precomputed":
         return Precomputed(X, rows)
-    return Measured(X, metric, rows, in_float64)
+    return Measured(X, metric, rows, in_float64, **part)
 
 
 def replace_inexact(D, columns, rows, sizes, n, exact):

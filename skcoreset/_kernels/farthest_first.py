@@ -6,7 +6,17 @@ from array_api_extra import partition
 from skcoreset._backend import block_slices, device_of, namespace, put, to_numpy
 from skcoreset._kernels.cuda.farthest_first import farthest_first_on
 
-__all__ = ["farthest_first", "nearest_picks"]
+__all__ = [
+    "State",
+    "certified_farthest",
+    "distances_in_pool",
+    "farthest_first",
+    "farthest_of_all",
+    "farthest_rows",
+    "nearest_picks",
+    "pool_loop",
+    "radii_of",
+]
 
 BATCH = 64  # rows of a pool whose distances to all of it are computed at once
 
@@ -50,31 +60,34 @@ def farthest_first(pairs, size, first, *, pool_size=None, report=None):
     Time: n * size * d multiplications in matrix products, plus about 2 * size * pool_size * d. A
     round usually has 50 to 400 picks. Memory: a few vectors of n, and blocks of `working_memory`.
     """
-    state = _State(pairs)
+    state = State(pairs)
     on_gpu = farthest_first_on(pairs)  # its kernels, or None
-    add = _adder(state, on_gpu, report)
     picks, radii = state.picks, []
+
+    def add(new):
+        state.add(new, on_gpu=on_gpu)
+        if report is not None:
+            report(len(picks))
 
     for start in first:
         if picks:
-            radii.append(_farthest_of_all(state)[1])
+            radii.append(farthest_of_all(state)[1])
         add([int(start)])
     if pool_size is None:
         pool_size = 64 if pairs.narrow else min(512, max(64, pairs.n // 40))
     while len(picks) < size:
         wanted = min(size - len(picks), pairs.most_columns())
-        pool, outside = _farthest_rows(state, pool_size)
-        among, reach = _distances_in_pool(state, pool)
-        loop = _pool_loop if on_gpu is None else on_gpu.pool_loop
+        pool, outside = farthest_rows(state, pool_size)
+        reach, among = state.settled_values(pool), distances_in_pool(pairs, pool)
+        loop = pool_loop if on_gpu is None else on_gpu.pool_loop
         new, farthest = loop(among, reach, pairs.tie_tolerance, pool, outside, wanted)
         if len(new) == 0:  # ties across the edge of the pool: one step of the plain loop
-            new, farthest = ([value] for value in _farthest_of_all(state))
+            new, farthest = ([value] for value in farthest_of_all(state))
         radii.extend(farthest)  # a pick was as far away as the radius of those before it
-        add(new)
-    radii.append(_farthest_of_all(state)[1])
+        add([int(row) for row in new])
+    radii.append(farthest_of_all(state)[1])
     state.settle_all()
-    radii = pairs.distance(np.maximum(radii, 0))
-    return np.asarray(picks), np.minimum.accumulate(radii), to_numpy(state.nearest)
+    return np.asarray(picks), radii_of(pairs, radii), to_numpy(state.nearest)
 
 
 def nearest_picks(pairs, picks):
@@ -94,40 +107,25 @@ def nearest_picks(pairs, picks):
     -----
     Time: n * n_picks * d multiplications in matrix products.
     """
-    state, step = _State(pairs), min(512, pairs.most_columns())
-    add = _adder(state, farthest_first_on(pairs), None)
+    state, on_gpu, step = State(pairs), farthest_first_on(pairs), min(512, pairs.most_columns())
     for start in range(0, len(picks), step):
-        add(picks[start : start + step].tolist())
+        state.add(picks[start : start + step].tolist(), on_gpu=on_gpu)
     state.settle_all()
     return to_numpy(state.nearest)
 
 
-def _adder(state, on_gpu, report):
-    """``add(new)``, which adds a list of picks to `state`."""
-    pairs, prune = state.pairs, _Prune(state.pairs)
-
-    def add(new):
-        new_at = pairs.xp.asarray(new, dtype=pairs.xp.int64, device=pairs.device)
-        put(state.gap, new_at, -pairs.xp.inf)
-        if on_gpu is not None:
-            on_gpu.update(new_at, state)
-        else:
-            _update(state, new_at, prune.rows_in_reach(state, new_at))
-        label = pairs.xp.arange(len(new), device=pairs.device) + len(state.picks)
-        put(state.nearest, new_at, label)
-        state.picks.extend(new)
-        if report is not None:
-            report(len(state.picks))
-
-    return add
+def radii_of(pairs, values):
+    """Covering radii of the largest gaps, which rounding must not let grow."""
+    return np.minimum.accumulate(pairs.distance(np.maximum(values, 0)))
 
 
-class _State:
+class State:
     """The picks, and the distance of each row to its nearest pick.
 
     Attributes
     ----------
     picks : list of int
+        Positions in ``pairs.columns_of``.
     gap : array of shape (n,), float64
         Value of the row and its nearest pick, with an error of at most
         ``pairs.block_error_bound(gap)``; -inf for picks.
@@ -138,21 +136,66 @@ class _State:
         ``pairs.block_error_bound``. Always False unless ``pairs.block_is_rounded``.
     least : float
         Rows with a `gap` of at most this keep their nearest pick: 0, and -inf if 0 may be rounding.
+    prune : _Prune
     """
 
     def __init__(self, pairs):
-        self.pairs, self.picks = pairs, []
+        self.pairs, self.picks, self.prune = pairs, [], _Prune()
         self.gap = pairs.vector(float("inf"), pairs.xp.float64)
         self.nearest = pairs.vector(0, pairs.xp.int64)
         self.unsure = pairs.vector(False, pairs.xp.bool)
         self.least = 0.0 if pairs.is_squared or not pairs.block_is_rounded else -np.inf
+
+    def saved(self):
+        """Arguments of `restore`: NumPy arrays and numbers."""
+        nearest = self.nearest.astype(np.int32)
+        prune = self.prune.wait, self.prune.patience
+        return self.gap, nearest, self.unsure, len(self.picks), prune
+
+    def restore(self, gap, nearest, unsure, n_picks, prune):
+        """Continue from what `saved` returned, where the picks are rows of another table."""
+        self.gap, self.unsure, self.picks = gap.copy(), unsure.copy(), list(range(n_picks))
+        self.nearest = nearest.astype(np.int64)
+        self.prune.wait, self.prune.patience = prune
+
+    def add(self, new, own=None, on_gpu=None):
+        """Add a list of picks.
+
+        Parameters
+        ----------
+        new : list of int
+            Positions in ``pairs.columns_of``.
+        own : (positions, which), optional
+            The positions of the picks that are rows of this table, and which of `new` they are. By
+            default, all are, and `new` are their positions.
+        on_gpu : FarthestFirst, optional
+            Kernels for the update.
+        """
+        xp, device = self.pairs.xp, self.pairs.device
+        new_at = xp.asarray(new, dtype=xp.int64, device=device)
+        label = xp.arange(len(new), device=device) + len(self.picks)
+        own_at, own_label = (new_at, label) if own is None else (own[0], label[own[1]])
+        put(self.gap, own_at, -xp.inf)
+        if on_gpu is not None:
+            on_gpu.update(new_at, self)
+        else:
+            _update(self, new_at, self.prune.rows_in_reach(self, new_at))
+        put(self.nearest, own_at, own_label)
+        self.picks.extend(new)
+
+    def settled_values(self, rows):
+        """Exact value of each of `rows`, whose nearest picks are determined before."""
+        unsure = rows[self.unsure[rows]]
+        if unsure.shape[0]:
+            self.settle(unsure)
+        return self.exact_values(rows)
 
     def exact_values(self, rows):
         """Exact value of each row and its `nearest` pick; `rows` must not be picks."""
         if not self.pairs.block_is_rounded:
             return self.gap[rows]
         owner = self.pairs.xp.asarray(self.picks, device=self.pairs.device)[self.nearest[rows]]
-        return self.pairs.exact_pairs(rows, owner)
+        return self.pairs.exact_pairs(owner, rows)
 
     def settle_all(self):
         """Determine the nearest pick of each row that may have several."""
@@ -184,17 +227,14 @@ def _finite_error_bound(pairs, values, rows=slice(None)):
     return pairs.block_error_bound(xp.where(xp.isfinite(values), values, 0.0), rows)
 
 
-def _farthest_of_all(state):
+def farthest_of_all(state):
     """Position of the largest gap (the lowest position of a tie), and the gap; both exact."""
     pairs, xp = state.pairs, state.pairs.xp
-    if len(state.picks) == pairs.n:
+    gap, largest = state.gap, xp.max(state.gap)
+    if largest == -xp.inf:  # all rows are picks
         return None, -np.inf
-    gap = state.gap
-    width = (
-        _finite_error_bound(pairs, gap)
-        + pairs.tie_tolerance[0] * xp.max(gap)
-        + pairs.tie_tolerance[1]
-    )
+    factor, term = pairs.tie_tolerance
+    width = _finite_error_bound(pairs, gap) + factor * largest + term
     near = xp.nonzero(gap + width >= xp.max(gap - width))[0]
     values, unsure = to_numpy(state.exact_values(near)), to_numpy(state.unsure[near])
     values, unsure = values.copy(), unsure.copy()
@@ -212,14 +252,7 @@ def _farthest_of_all(state):
         return int(near[int(tied[0])]), float(top)
 
 
-def _lowest_of_ties(values, tie):
-    """Lowest position that ties with the largest value, the least value of a tie, the largest."""
-    top = float(values.max())
-    least = top - 2 * (tie[0] * top + tie[1])
-    return int((values >= least).argmax()), least, top
-
-
-def _farthest_rows(state, most):
+def farthest_rows(state, most):
     """The `most` rows with the largest gap, in order of position, and bounds for the other rows.
 
     The bounds are (lower, upper, rival): the largest gap of the other rows is at most `upper`, and
@@ -264,35 +297,35 @@ def _farthest_rows(state, most):
     return xp.sort(near[chosen]), (lower, upper, rival)
 
 
-def _distances_in_pool(state, pool):
-    """Exact distances within `pool`, and those of its rows to the nearest pick.
-
-    The former is a function of positions within the pool, as not all distances are needed.
-    """
-    pairs, xp = state.pairs, state.pairs.xp
-    unsure = pool[state.unsure[pool]]
-    if unsure.shape[0]:
-        state.settle(unsure)
+def distances_in_pool(pairs, pool):
+    """Exact distances within `pool`, a function of positions in it, as not all are needed."""
     distances = pairs.exact_among(pool)
-
-    def among(some):
-        return distances(xp.asarray(some, device=pairs.device))
-
-    return among, state.exact_values(pool)
+    return lambda some: distances(pairs.xp.asarray(some, device=pairs.device))
 
 
-def _pool_loop(among, reach, tie, pool, outside, wanted):
-    """The naive loop on `pool` while no other row can be farther. Returns picks and their gaps."""
+def certified_farthest(reach, tie, pool, outside):
+    """Position in `pool` of the farthest row, the lowest of a tie, and its gap.
+
+    The position is None if a row outside the pool may be farther, or tie and be lower.
+    """
     lower, highest, rival = outside
+    top = float(reach.max())
+    least = top - 2 * (tie[0] * top + tie[1])  # of a tie
+    local = int((reach >= least).argmax())
+    certain = least > highest or (least >= lower and pool[local] < rival)
+    return local if certain else None, top
+
+
+def pool_loop(among, reach, tie, pool, outside, wanted):
+    """The naive loop on `pool` while no other row can be farther. Returns picks and their gaps."""
     # A sequential loop on small arrays: on the host.
     reach, pool = to_numpy(reach).copy(), to_numpy(pool)
     new, farthest, known = [], [], {}
     while len(new) < min(wanted, len(pool)):
-        local, least, top = _lowest_of_ties(reach, tie)
-        row = int(pool[local])
-        if not (least > highest or (least >= lower and row < rival)):
+        local, top = certified_farthest(reach, tie, pool, outside)
+        if local is None:
             break
-        new.append(row)
+        new.append(int(pool[local]))
         farthest.append(top)
         if local not in known:
             known |= _rows_of_highest(among, reach, local, known)
@@ -318,20 +351,19 @@ class _Prune:
     fifth, it is not tried in the next updates; their number doubles each time.
     """
 
-    def __init__(self, pairs):
-        self.pairs, self.wait, self.patience = pairs, 0, 1
+    def __init__(self):
+        self.wait, self.patience = 0, 1
 
     def rows_in_reach(self, state, new):
-        pairs, xp = self.pairs, self.pairs.xp
-        if (
-            not pairs.is_squared or not state.picks or self.wait
-        ):  # the bound is one of squared distances
+        pairs, xp = state.pairs, state.pairs.xp
+        # The bound is one of squared distances, and takes as long as the update of few rows.
+        if not pairs.is_squared or not 0 < len(state.picks) <= pairs.n or self.wait:
             self.wait = max(0, self.wait - 1)
             return None
-        old = xp.asarray(state.picks, device=pairs.device)
-        apart = xp.astype(xp.min(pairs.approximate_block(new, old), axis=0), xp.float64)
-        apart = xp.clip(apart - 2 * pairs.error_bound(apart, old), min=0)
-        bound = 0.25 * apart - 4 * pairs.block_error_bound(apart, old)
+        old, picked = xp.asarray(state.picks, device=pairs.device), pairs.columns_of
+        apart = xp.astype(xp.min(picked.approximate_block(new, old), axis=0), xp.float64)
+        apart = xp.clip(apart - 2 * picked.error_bound(apart, old), min=0)
+        bound = 0.25 * apart - 4 * picked.block_error_bound(apart, old)
         rows = xp.nonzero(state.gap > bound[state.nearest])[0]
         if rows.shape[0] > 0.8 * pairs.n:
             self.patience *= 2

@@ -1,5 +1,7 @@
 """Access to the rows of one table: in blocks, shifted to the origin, in float32 or float64."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import sklearn
 from scipy import sparse
@@ -13,7 +15,7 @@ from skcoreset._backend import (
     row_products,
 )
 
-__all__ = ["TIE", "StoredRows"]
+__all__ = ["LEAST_SQUARE", "TIE", "StoredRows", "Whole", "fits_single", "some_rows"]
 
 NARROW = 32
 # Squared distances without cancellation tie if their relative difference is smaller.
@@ -22,6 +24,24 @@ TIE = 2.0**-40
 SINGLE_SQUARES = 1e-20, 1e30
 # Smaller squared norms lose digits in float64, or all of them.
 LEAST_SQUARE = 2.0**-960
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What the parts of a table take over from the whole, so that their products are the same."""
+
+    center: np.ndarray | None  # the shift; None if there is none
+    in_float64: bool  # whether products are in float64
+
+
+def some_rows(n):
+    """Positions of the 256 to 511 rows (all of fewer) that determine the shift of a table."""
+    return np.arange(0, n, max(1, n // 256))
+
+
+def fits_single(most_square):
+    """Whether float32 has the range for products of rows of at most this squared norm."""
+    return SINGLE_SQUARES[0] < most_square < SINGLE_SQUARES[1]
 
 
 class StoredRows:
@@ -36,6 +56,10 @@ class StoredRows:
         Whether a dense table of at most `NARROW` columns is copied.
     in_float64 : bool
         Whether float32 rows become float64 when they are fetched.
+    whole : Whole, optional
+        The table of which `X` is a part, if shift and dtype must be the same in all parts.
+    numbers : sequence of int, optional
+        Number of each row in that table, for errors; its position in `X` by default.
 
     Attributes
     ----------
@@ -53,16 +77,17 @@ class StoredRows:
         The columns that `shift_sparse` shifts. Rows are stored as they are.
     """
 
-    def __init__(self, X, rows=None, may_copy=True, in_float64=False):
+    def __init__(self, X, rows=None, may_copy=True, in_float64=False, *, whole=None, numbers=None):
         self.xp, self.device, self.terms = namespace(X), device_of(X), X.shape[1]
-        self.created_from = X, rows
+        self.created_from, self.whole, self.other_columns = (X, rows), whole, None
+        in_float64 = in_float64 or (whole is not None and whole.in_float64)
         # A narrow table is copied, so that the shift is subtracted once.
         whole = not sparse.issparse(X) and not isinstance(X, Streamed)
         self.narrow = may_copy and whole and X.shape[1] <= NARROW
         # Sparse rows are not shifted, so products must be float64.
         self._work_in("float32" in str(X.dtype) and not sparse.issparse(X) and not in_float64)
         self.X, self.rows, self.offset = X, None, None
-        self.n, self.numbers = X.shape[0], rows
+        self.n, self.numbers = X.shape[0], rows if numbers is None else numbers
         if rows is not None:
             self.n = len(rows)
             self.rows = self.xp.asarray(rows, device=self.device)
@@ -80,6 +105,12 @@ class StoredRows:
         # Measured: the error of an inner product of d terms is below (4 + sqrt(d) / 4) eps.
         terms = 8 + self.terms**0.5
         self.rounding, self.rounding_float64 = terms * self.eps, terms * 2.0**-52
+
+    @property
+    def columns_of(self):
+        """The table whose rows are the columns of blocks: `other_columns`, or this one if None."""
+        # No attribute, because an object that refers to itself is not freed at once.
+        return self if self.other_columns is None else self.other_columns
 
     @property
     def streamed(self):
@@ -107,6 +138,15 @@ class StoredRows:
         """Position in the table of the row at `position` among the rows that are used."""
         return int(position if self.numbers is None else self.numbers[int(position)])
 
+    def positions(self, at):
+        """The positions of a slice or an index array, as an array."""
+        return self.xp.arange(self.n, device=self.device)[at] if isinstance(at, slice) else at
+
+    def numbers_of(self, at):
+        """The number in the table of each row at positions `at`."""
+        at = self.positions(at)
+        return at if self.numbers is None else np.asarray(self.numbers)[at]
+
     def fetch(self, at):
         """Rows at positions `at` (a slice or an index array), shifted by `offset`."""
         rows = self._take(self.X, at)
@@ -118,10 +158,8 @@ class StoredRows:
         """`values` of a block; raise an error that names two rows if any is not finite."""
         if not np.isfinite(values).all():
             left, right = (int(at[0]) for at in np.nonzero(~np.isfinite(values)))
-            every = np.arange(self.n)
-            left, right = (
-                self.number_of(every[at][i]) for at, i in ((columns, left), (rows, right))
-            )
+            left = int(self.columns_of.numbers_of(columns)[left])
+            right = int(self.numbers_of(rows)[right])
             raise ValueError(
                 f"{what} is {values[~np.isfinite(values)][0]} between rows {left} and {right} of "
                 "X; values must be finite. Remove or change these samples, scale X, or choose "
@@ -189,16 +227,17 @@ class StoredRows:
         """Squared norms of the shifted rows, float64.
 
         If those of a float32 table exceed the range of float32, all later products are float64.
+        If it is a part of a larger table, they are returned as they are, also infinite ones.
         """
         squares = self.each(self._shifted_squares)
-        if self.itemsize == 4:
-            most = float(self.xp.max(squares))
-            if not SINGLE_SQUARES[0] < most < SINGLE_SQUARES[1]:
-                self._work_in(single=False)
-                self.X, self.offset = self._cast(self.source) if self.narrow else self.source, None
-                if self.centered:
-                    self.center()
-                squares = self.each(self._squares)
+        if self.itemsize == 4 and self.whole is not None:
+            return squares
+        if self.itemsize == 4 and not fits_single(float(self.xp.max(squares))):
+            self._work_in(single=False)
+            self.X, self.offset = self._cast(self.source) if self.narrow else self.source, None
+            if self.centered:
+                self.center()
+            squares = self.each(self._squares)
         finite = self.xp.isfinite(squares)
         if not self.xp.all(finite):
             row = self.number_of(self.xp.nonzero(~finite)[0][0])
@@ -208,11 +247,15 @@ class StoredRows:
             )
         return squares
 
-    def refuse_small_differences(self):
-        """Raise an error if rows differ but all squared norms lose digits; see `squares`."""
+    def refuse_small_differences(self, other=None):
+        """Raise an error if rows differ but all squared norms lose digits; see `squares`.
+
+        They are compared with the first row of `other`, which is this table by default.
+        """
         if self.most_square >= LEAST_SQUARE:
             return
-        first = self.fetch_float64(slice(0, 1))
+        other = self if other is None else other
+        first = other.fetch_float64(slice(0, 1))
         first = first.toarray() if sparse.issparse(first) else first
         for block in self.blocks(2 * 8 * self.X.shape[1]):
             rows = self.fetch_float64(block)
@@ -222,7 +265,7 @@ class StoredRows:
                 row = self.number_of(block.start + int(self.xp.nonzero(differs)[0][0]))
                 raise ValueError(
                     "The squared distances of the rows of X are below the range of float64, as "
-                    f"that between rows {self.number_of(0)} and {row}. Scale X."
+                    f"that between rows {other.number_of(0)} and {row}. Scale X."
                 )
 
     def refuse_small_norms(self, squares):
@@ -273,6 +316,13 @@ class StoredRows:
         else:
             weight = xp.asarray(weight, dtype=xp.float64, device=self.device)
             weight = weight / xp.max(weight)
+        total, size = self.sums(weight)
+        weight = xp.sum(weight)
+        return total / weight, size / weight
+
+    def sums(self, weight):
+        """Weighted sums of the rows minus `middle`, and of their absolute values; float64."""
+        xp = self.xp
         total = xp.zeros(self.X.shape[1], dtype=xp.float64, device=self.device)
         size = 0 * total
         for block in self.blocks(3 * 8 * self.X.shape[1]):
@@ -285,8 +335,7 @@ class StoredRows:
                 size[self.shifted_columns] += abs(dense).T @ weight[block]
             total = total + rows.T @ weight[block]
             size = size + abs(rows).T @ weight[block]
-        weight = xp.sum(weight)
-        return total / weight, size / weight
+        return total, size
 
     def squared_distances_to(self, at, vector, exact=False):
         """Squared distances of the rows at positions `at` to ``middle + vector``, float64.
@@ -317,6 +366,15 @@ class StoredRows:
 
     def nearest_to(self, target, scale, squares):
         """Position of the row nearest ``middle + target``, as an array of one; lowest of a tie.
+
+        See `nearest_ties`.
+        """
+        return self.nearest_ties(target, scale, squares)[:1]
+
+    def nearest_ties(self, target, scale, squares):
+        """Positions of the rows that tie for the nearest to ``middle + target``, ascending.
+
+        On a device this is the lowest of them only.
 
         Parameters
         ----------
@@ -363,7 +421,7 @@ class StoredRows:
             more, width = self._excess(at, first, target, scale)
             top = int(more.argmin())
             at = at[more - more[top] <= TIE * (width + width[top])]
-        return at[:1]
+        return at
 
     def _excess(self, at, first, target, scale):
         """Squared distances to `target` minus that of the row `first`, and sums of absolute terms.
@@ -388,13 +446,6 @@ class StoredRows:
             width[block] = row_products(abs(rows), abs(sums) + 2 * abs(apart) + scale)
         return more, width
 
-    def nearest_to_mean(self, weight):
-        """Position of the row nearest to the weighted mean; the lowest position of a tie."""
-        values = self.to_mean(weight)
-        error_bound = self.error_bound(values)
-        tied = values - error_bound <= self.xp.min(values + error_bound)
-        return int(self.xp.nonzero(tied)[0][0])
-
     def center(self):
         """Subtract the median of some rows if products would lose digits otherwise.
 
@@ -402,18 +453,24 @@ class StoredRows:
         """
         if sparse.issparse(self.X):
             return
-        self.centered, xp = True, self.xp
-        some = self.fetch(xp.arange(0, self.n, max(1, self.n // 256), device=self.device))
+        self.centered = True
+        center = self._center() if self.whole is None else self.whole.center
+        if center is None:
+            return
+        if self.narrow:
+            self.X = self._cast(self.X) - self._cast(center)
+        else:
+            self.offset = self._cast(center)
+        self.middle = self.xp.astype(center, self.xp.float64)
+
+    def _center(self):
+        """The median of some rows; None if a shift by it is not needed."""
+        xp = self.xp
+        some = self.fetch(xp.asarray(some_rows(self.n), device=self.device))
         at = some.shape[0] // 2
         center = xp.sort(some, axis=0)[at, :]
         norm, shifted = (float(xp.sort(self._squares(x))[at]) for x in (some, some - center))
-        if self.narrow:
-            self.X = self._cast(self.X) - center
-        elif norm > 4 * shifted:
-            self.offset = center
-        else:
-            return
-        self.middle = xp.astype(center, xp.float64)
+        return center if self.narrow or norm > 4 * shifted else None
 
     def shift_sparse(self):
         """Shift the columns with few zeros in `mean`, `squares` and `dot`, if digits are lost else.
@@ -421,7 +478,7 @@ class StoredRows:
         The condition and the shift are those of `center`. Stored values are not changed, and
         `fetch` returns rows without the shift.
         """
-        some = self.fetch(np.arange(0, self.n, max(1, self.n // 256)))
+        some = self.fetch(some_rows(self.n))
         stored = np.bincount(some.indices, minlength=some.shape[1])
         columns = np.flatnonzero(2 * stored > some.shape[0])
         if len(columns) == 0:

@@ -1,0 +1,304 @@
+"""Farthest-first traversal over partitions against that of the whole table, and the plain loop."""
+
+import pickle
+
+import numpy as np
+import oracles
+import pytest
+import sklearn
+from scipy import sparse
+from sklearn.datasets import load_wine
+
+from skcoreset import KCenterGreedy
+from skcoreset._budget import Group
+from skcoreset._kernels import farthest_first_partitions as kernel
+from skcoreset._kernels.distances import pairs
+from skcoreset._kernels.farthest_first import farthest_first
+from skcoreset._kernels.farthest_first_partitions import (
+    PartitionedRows,
+    cell_weights,
+    farthest_first_partitions,
+)
+
+
+class Blocks:
+    """Partitions in this process. What is sent or kept is pickled, and tables are read-only."""
+
+    def __init__(self, blocks):
+        for block in blocks:
+            (block.data if sparse.issparse(block) else block).setflags(write=False)
+        self.blocks = blocks
+        self.lengths = np.array([block.shape[0] for block in blocks])
+        self.offsets = np.cumsum(self.lengths) - self.lengths
+        self.n_passes = 0
+
+    def __len__(self):
+        return len(self.blocks)
+
+    def where(self, mask):
+        return Blocks([block for block, is_full in zip(self.blocks, mask, strict=True) if is_full])
+
+    def map(self, function, *each, shared=(), keep=False):
+        self.n_passes += 1
+        shared, results = pickle.dumps(shared), []
+        for p, X in enumerate(self.blocks):
+            values = [pickle.loads(e[p]) if type(e[p]) is bytes else e[p] for e in each]
+            results.append(function(X, *values, *pickle.loads(shared)))
+        if keep == "first":
+            return [pickle.dumps(state) for state, _ in results], [value for _, value in results]
+        return [pickle.dumps(result) for result in results] if keep else results
+
+
+def cut(X, lengths):
+    stops = np.cumsum(lengths)
+    return Blocks([X[stop - n : stop] for n, stop in zip(lengths, stops, strict=True)])
+
+
+def divisions(n, rng):
+    """Lengths of partitions: equal ones, random ones with empty ones, and single rows."""
+    yield [n // 4] * 3 + [n - 3 * (n // 4)]
+    places = np.sort(rng.integers(0, n + 1, 9))
+    yield [0, *np.diff([0, *places, n]), 0]
+    yield [1, 1, 1, n - 4, 1]
+
+
+def tables(rng):
+    """Name and table: random ones, and the awkward."""
+    plain, wide = rng.standard_normal((200, 5)), rng.standard_normal((100, 40))
+    clusters = rng.standard_normal((100, 4)) + 10.0 ** rng.integers(0, 9, (100, 1))
+    sentinel = np.where(rng.random(wide.shape) < 0.1, -999.0, wide)
+    return {
+        "plain": plain,
+        "wide": wide,
+        "far from the origin": wide + 1e8,
+        "far clusters": clusters,
+        "wide far clusters": np.repeat(clusters, 10, axis=1) + wide,
+        "sentinel": sentinel,
+        "sentinel far out": sentinel * 1e8,
+        "sorted": plain[np.argsort(np.linalg.norm(plain, axis=1))],
+        "one column": rng.standard_normal((80, 1)),
+        "whole numbers": rng.integers(0, 4, (150, 3)).astype(float),
+        "wide whole numbers": rng.integers(0, 2, (100, 40)).astype(float),
+        "every row four times": np.repeat(wide[:30], 4, axis=0)[rng.permutation(120)],
+        "near copies": np.vstack([wide, wide + 1e-6 * rng.standard_normal(wide.shape)]),
+        "one row only": np.ones((60, 3)),
+        "a simplex": np.eye(60),
+        "one outlier": np.vstack([plain, [[1e6] * 5]]),
+        "out of the range of float32": wide * 1e18,
+    }
+
+
+TABLES = list(tables(np.random.default_rng(0)))
+FORMATS = {
+    "float64": np.asarray,
+    "float32": lambda X: X.astype(np.float32),
+    "csr": sparse.csr_array,
+}
+
+
+def in_memory(X, size, first, weight, metric="euclidean", rows=None):
+    picks, radii, nearest = farthest_first(pairs(X, metric, rows=rows), size, first)
+    return picks, radii, np.bincount(nearest, weights=weight, minlength=size)
+
+
+def assert_same(got, expected):
+    np.testing.assert_array_equal(got[0], expected[0])
+    np.testing.assert_allclose(got[1], expected[1], rtol=1e-11)
+    np.testing.assert_allclose(got[2], expected[2], rtol=1e-11)
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("container", FORMATS)
+def test_picks_radii_and_cells_are_those_in_memory(container, name, rng):
+    X = FORMATS[container](tables(rng)[name])
+    n, weight = X.shape[0], rng.random(X.shape[0])
+    first = rng.choice(n, 3, replace=False)
+    expected = in_memory(X, 50, first, weight)
+    start = pairs(X).nearest_to_mean(weight)
+    for lengths in divisions(n, rng):
+        rows = PartitionedRows(cut(X, lengths))
+        assert rows.nearest_to_mean(weight) == start
+        got = farthest_first_partitions(rows, 50, first, weight, pool_size=12)
+        assert_same(got, expected)
+    got = farthest_first_partitions(rows, 50, first, weight)
+    assert_same(got, expected)
+    np.testing.assert_allclose(cell_weights(rows, got[0], weight), expected[2], rtol=1e-11)
+
+
+@pytest.mark.parametrize("name", ["plain", "whole numbers", "every row four times", "sentinel"])
+def test_picks_are_those_of_the_plain_loop(name, rng):
+    X = tables(rng)[name]
+    picks, radii, cells = oracles.k_center(X, 60, 7)
+    for lengths in divisions(len(X), rng):
+        rows = PartitionedRows(cut(X, lengths))
+        got = farthest_first_partitions(rows, 60, [7], np.ones(len(X)), pool_size=12)
+        np.testing.assert_array_equal(got[0], picks)
+        np.testing.assert_allclose(got[1], radii, rtol=1e-7, atol=1e-6)
+        np.testing.assert_array_equal(got[2], np.bincount(cells, minlength=60))
+
+
+@pytest.mark.parametrize("name", ["plain", "one row only"])
+def test_all_rows_of_a_group_can_be_picked(name, rng):
+    X = tables(rng)[name]
+    group = np.sort(rng.choice(len(X), 30, replace=False))
+    weight, first = rng.random(30), rng.permutation(30)
+    for lengths in divisions(len(X), rng):
+        rows = PartitionedRows(cut(X, lengths), rows=group)
+        for given in (first[:1], first[:7], first):
+            got = farthest_first_partitions(rows, 30, given, weight, pool_size=4)
+            assert_same(got, in_memory(X, 30, given, weight, rows=group))
+            np.testing.assert_allclose(got[2], weight[got[0]])
+            assert got[1][-1] == 0
+
+
+@pytest.mark.parametrize("name", ["plain", "whole numbers", "every row four times", "sentinel"])
+@pytest.mark.parametrize("container", FORMATS)
+def test_each_step_alone_is_one_of_the_plain_loop(container, name, rng, monkeypatch):
+    """What is done if no row of the pools is certainly the farthest."""
+    X = FORMATS[container](tables(rng)[name])
+    expected = in_memory(X, 25, [1], np.ones(X.shape[0]))
+    monkeypatch.setattr(kernel, "pool_loop", lambda *args: ([], []))
+    rows = PartitionedRows(cut(X, list(divisions(X.shape[0], rng))[1]))
+    got = farthest_first_partitions(rows, 25, [1], np.ones(X.shape[0]), pool_size=1)
+    assert_same(got, expected)
+
+
+@pytest.mark.parametrize(
+    "metric", ["l2", "cosine", "manhattan", "chebyshev", "braycurtis", "hamming", "callable"]
+)
+@pytest.mark.parametrize("container", FORMATS)
+def test_other_metrics(container, metric, rng):
+    X = np.round(rng.random((90, 6)), 1)
+    X[:, 0] += 1
+    X = FORMATS[container](X)
+    if sparse.issparse(X) and metric in ("chebyshev", "braycurtis", "hamming", "callable"):
+        pytest.skip("of dense arrays")
+    metric = _maximum if metric == "callable" else metric
+    group, weight = np.sort(rng.choice(90, 70, replace=False)), rng.random(70)
+    for rows in (None, group):
+        of_rows = weight if rows is not None else np.append(weight, np.ones(20))
+        expected = in_memory(X, 40, [3], of_rows, metric, rows)
+        for lengths in divisions(90, rng):
+            parts = PartitionedRows(cut(X, lengths), metric, rows)
+            got = farthest_first_partitions(parts, 40, [3], of_rows, pool_size=9)
+            assert_same(got, expected)
+            start = pairs(X, metric, rows=rows).nearest_to_mean(of_rows)
+            assert parts.nearest_to_mean(of_rows) == start
+
+
+def _maximum(left, right):
+    return abs(left - right).max()
+
+
+def test_a_row_is_at_distance_0_from_itself(rng):
+    """The Bray-Curtis distance of a row of zeros and itself is 0 / 0."""
+    X = np.vstack([rng.random((30, 3)), np.zeros((1, 3))])
+    expected = in_memory(X, 10, [0], np.ones(31), "braycurtis")
+    assert 30 in expected[0]
+    rows = PartitionedRows(cut(X, [10, 10, 11]), "braycurtis")
+    assert_same(farthest_first_partitions(rows, 10, [0], np.ones(31)), expected)
+
+
+@pytest.mark.parametrize("init", ["mean", "random", [5, 100, 60]])
+@pytest.mark.parametrize("label", [None, 0, 2])
+def test_the_method_of_k_center(label, init):
+    X, y = load_wine(return_X_y=True)  # sorted by class
+    weight = np.random.default_rng(0).random(len(X))
+    rows = None if label is None else np.flatnonzero(y == label)
+    mine = weight if rows is None else weight[rows]
+
+    def group(**given):
+        rng = np.random.RandomState(0)
+        return Group(label, rows, 20, mine, 1.0, weight.sum(), rng, lambda count: None, **given)
+
+    sampler = KCenterGreedy(20, init=init)
+    parts = cut(X, [40, 0, 60, 1, 77])
+    expected = sampler._pick(X, group())
+    got = sampler._pick_partitions(parts, group())
+    np.testing.assert_array_equal(got.positions, expected.positions)
+    np.testing.assert_allclose(got.weight, expected.weight)
+    np.testing.assert_allclose(got.per_pick["radii_"], expected.per_pick["radii_"])
+    again = sampler._pick_partitions(parts, group(given=got.positions[:7]))
+    np.testing.assert_array_equal(again.positions, got.positions[:7])
+    expected = sampler._pick(X, group(given=got.positions[:7]))
+    np.testing.assert_allclose(again.weight, expected.weight)
+
+
+def test_partitions_in_another_order_give_the_same_samples(rng):
+    X = rng.standard_normal((400, 6))
+    blocks, numbers = np.split(X, 8), np.split(np.arange(400), 8)
+    for _ in range(3):
+        order, weight = rng.permutation(8), np.ones(400)
+        rows = PartitionedRows(Blocks([blocks[p].copy() for p in order]))
+        first = rows.nearest_to_mean(weight)
+        picks, radii, _ = farthest_first_partitions(rows, 80, [first], weight, pool_size=40)
+        first = pairs(X).nearest_to_mean(weight)
+        expected = farthest_first(pairs(X), 80, [first])
+        np.testing.assert_array_equal(
+            np.concatenate([numbers[p] for p in order])[picks], expected[0]
+        )
+        np.testing.assert_allclose(radii, expected[1])
+
+
+def test_partitions_of_float32_and_float64(rng):
+    X = rng.standard_normal((120, 40))
+    X[:60] = X[:60].astype(np.float32)
+    blocks = Blocks([X[:60].astype(np.float32), X[60:].copy()])
+    expected = in_memory(X, 40, [0], np.ones(120))
+    got = farthest_first_partitions(PartitionedRows(blocks), 40, [0], np.ones(120))
+    assert_same(got, expected)
+
+
+def test_results_do_not_depend_on_working_memory(rng):
+    X = rng.standard_normal((500, 40)).astype(np.float32) + 100
+    expected = in_memory(X, 100, [0], np.ones(500))
+    with sklearn.config_context(working_memory=0.05):
+        rows = PartitionedRows(cut(X, [100, 300, 100]))
+        assert_same(farthest_first_partitions(rows, 100, [0], np.ones(500)), expected)
+
+
+@pytest.mark.parametrize("is_sorted", [False, True])
+def test_few_passes_also_if_one_partition_holds_the_farthest_rows(is_sorted, rng):
+    X = rng.standard_normal((6000, 6))
+    if is_sorted:
+        X = X[np.argsort(np.linalg.norm(X, axis=1))]
+    parts, rounds = cut(X, [200] * 30), []
+    rows = PartitionedRows(parts)
+    first, weight = rows.nearest_to_mean(np.ones(6000)), np.ones(6000)
+    assert parts.n_passes == 3
+    got = farthest_first_partitions(rows, 300, [first], weight, pool_size=500, report=rounds.append)
+    assert rounds[-1] == 300
+    assert parts.n_passes == 3 + len(rounds)
+    assert len(rounds) <= (9 if is_sorted else 7)
+    np.testing.assert_array_equal(got[0], in_memory(X, 300, [first], weight)[0])
+
+
+def test_partitions_without_rows_of_the_group_are_not_read(rng):
+    X = rng.standard_normal((90, 3))
+    blocks = [X[:30].copy(), np.full((30, 3), np.nan), X[60:].copy()]
+    group = np.r_[3:30, 60:80]
+    rows = PartitionedRows(Blocks(blocks), rows=group)
+    got = farthest_first_partitions(rows, 20, [0], np.ones(len(group)))
+    assert_same(got, in_memory(X, 20, [0], np.ones(len(group)), rows=group))
+
+
+def test_errors_name_rows_of_the_whole_table():
+    X = np.ones((9, 2))
+    X[7] = 1e200
+    with pytest.raises(ValueError, match=r"squared norm of row 7 of X exceeds"):
+        PartitionedRows(cut(X, [3, 3, 3]), rows=np.array([0, 1, 5, 7])).whole()
+    X = np.full((9, 2), 1e-160)
+    X[5] = 2e-160
+    with pytest.raises(ValueError, match=r"between rows 2 and 5\. Scale X"):
+        PartitionedRows(cut(X, [3, 3, 3]), rows=np.array([2, 3, 5])).whole()
+    X = np.ones((9, 2))
+    X[8] = [1e-170, 0]
+    with pytest.raises(ValueError, match=r"squared norm of row 8 of X is below"):
+        PartitionedRows(cut(X, [3, 3, 3]), "cosine").whole()
+    X = np.zeros((9, 2))
+    X[[0, 1, 2, 4], 0] = 1
+    rows = PartitionedRows(cut(X, [3, 3, 3]), "braycurtis")
+    with pytest.raises(ValueError, match=r"is nan between rows 3 and 5 of X"):
+        farthest_first_partitions(rows, 3, [3], np.ones(9))
+    with pytest.raises(ValueError, match=r"requires the matrix of all distances in memory"):
+        PartitionedRows(cut(X, [3, 3, 3]), "precomputed")

@@ -1,5 +1,7 @@
 """Dask collections as row partitions: the only file that knows dask."""
 
+import operator
+
 import dask
 import numpy as np
 from dask.base import is_dask_collection
@@ -64,14 +66,14 @@ class Partitions:
         return len(self.blocks)
 
     def where(self, mask):
-        """The partitions in a mask; the others must be empty, so that rows keep their numbers."""
+        """The partitions in a mask. Rows keep their numbers if the others are empty."""
         at = np.flatnonzero(mask)
         lists = (
             None if values is None else [values[p] for p in at]
             for values in (self.blocks, self.targets, self.weights)
         )
         some = Partitions(*lists, self.lengths[at], self.numbers[at])
-        some.lengths_of_all = self.lengths_of_all
+        some.lengths_of_all, some.report = self.lengths_of_all, self.report
         return some
 
     def transformed(self, function, *each, shared=()):
@@ -96,8 +98,10 @@ class Partitions:
             One value for each partition, or results of an earlier call with ``keep=True``.
         shared : tuple
             Values that all calls get. They are sent once to each worker.
-        keep : bool
-            Whether the results stay with the workers. The list then contains handles.
+        keep : bool or "first"
+            Whether the results stay with the workers. The list then contains handles. If "first",
+            `function` returns a pair, of which the first element stays with the worker, and there
+            are two lists.
         """
         columns = (self.targets, self.weights) if all_columns else ()
         each = [*([None] * len(self) if values is None else values for values in columns), *each]
@@ -107,7 +111,11 @@ class Partitions:
             call(function, int(self.numbers[p]), block, *(values[p] for values in each), *shared)
             for p, block in enumerate(self.blocks)
         ]
-        return _computed(tasks, self.report, keep)
+        if keep != "first":
+            return _computed(tasks, self.report, keep)
+        pairs = _computed(tasks, self.report, True)
+        first, second = ([_element(pair, at) for pair in pairs] for at in (0, 1))
+        return _computed(first, keep=True), _computed(second)
 
     def stacked(self, parts):
         """Rows of several containers of the same type, below each other."""
@@ -235,6 +243,10 @@ def _called(function, number, X, *args):
     except Exception as error:
         error.add_note(f"This happened in partition {number} of X.")
         raise
+
+
+def _element(pair, at):
+    return dask.delayed(operator.getitem, pure=False)(pair, at)
 
 
 def _sent(value):

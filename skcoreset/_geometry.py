@@ -508,8 +508,10 @@ class KCenterGreedy(BaseMetricCoreset):
         cells = np.bincount(nearest, weights=group.sample_weight, minlength=len(picks))
         return Picks(picks, weight=cells, per_pick={"radii_": radii})
 
+    def _represent_partitions(self, table, groups):
+        return checked_partitions(self, table.X)
+
     def _pick_partitions(self, parts, group):
-        """As `_pick`, for `Partitions` whose partitions are arrays or csr matrices."""
         rows, weight = PartitionedRows(parts, self.metric, group.rows), group.sample_weight
         if group.given is not None:
             return Picks(group.given, cell_weights(rows, group.given, weight))

@@ -144,7 +144,9 @@ def _seen(X, y, weight, sampler, labeled, quantile):
         labels = target = None
         if y is not None:
             labels = _labels(y) if labeled else checked._encode(y)[0]
-            target = continuous_target(y) if quantile and labels is None else None
+            # Other partitions may show that whole numbers are no labels.
+            if quantile and (labels is None or labels[0].dtype.kind == "f"):
+                target = continuous_target(y)
     except (TypeError, ValueError) as error:
         return _Seen(n, error)
     features = {name: vars(checked)[name] for name in _OF_FEATURES if name in vars(checked)}

@@ -33,6 +33,7 @@ from skcoreset import (
     GraphCut,
     Herding,
     ImportanceSampling,
+    KCenterGreedy,
     LeastConfidence,
     Margin,
     Moderate,
@@ -84,6 +85,9 @@ def exact_samplers(classifier, digits):
         ContrastiveActiveLearning(classifier, 50),
         ContrastiveActiveLearning(classifier, 50, metric="cosine", n_neighbors=3),
         EL2N(coreset_size=50, dynamics=dynamics),
+        KCenterGreedy(50),
+        KCenterGreedy(50, metric="cosine", init="random", stratify=None, random_state=0),
+        KCenterGreedy(50, metric="manhattan", init=[3, 1600]),
         Moderate(50),
         Moderate(50, metric="cosine", stratify=None),
         Moderate(50, metric="manhattan"),
@@ -131,6 +135,8 @@ def assert_same_selection(sampler, X, y, weight, collections):
 def test_exact_methods_select_the_samples_that_they_select_in_memory(digits, classifier, weighted):
     X, y = digits
     weight = np.random.RandomState(0).randint(0, 4, len(y)).astype(float) if weighted else None
+    if weighted:
+        weight[[3, 1600]] = 1  # `init` of KCenterGreedy
     for sampler in exact_samplers(classifier, digits):
         assert_same_selection(sampler, X, y, weight, lazy(X, y, weight))
 

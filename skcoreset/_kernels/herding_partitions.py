@@ -67,7 +67,8 @@ def herd_partitions(parts, kernel, params, rows, tasks):
                 t = tasks[group]
                 if sampled[group]:
                     sample = samples.pop(group)
-                    picks[group] = sample.herd(t["size"], t["initial"], t["report"], t["fade"])
+                    initial = np.asarray(t["initial"], dtype=np.int64)
+                    picks[group] = sample.herd(t["size"], initial, t["report"], t["fade"])
                 else:
                     picks[group] = herd(gram(X[slice(*spans[group])], kernel, params), **t)
     return picks

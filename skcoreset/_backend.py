@@ -44,6 +44,7 @@ __all__ = [
     "on_device",
     "put",
     "row_products",
+    "stacked",
     "take",
     "to_numpy",
 ]
@@ -159,6 +160,31 @@ def take(container, indices):
     if not hasattr(container, "__getitem__"):  # only an __array__
         container = np.asarray(container)
     return _safe_indexing(container, indices)
+
+
+def stacked(parts):
+    """The rows of several containers of one type, one after the other."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    if sparse.issparse(first):
+        return sparse.vstack(parts, format=first.format)
+    if isinstance(first, list):
+        return [row for part in parts for row in part]
+    name = _library_name(first)
+    if name == "pandas":
+        import pandas
+
+        return pandas.concat(parts)
+    if name == "polars":
+        import polars
+
+        return polars.concat(parts)
+    if name == "pyarrow":
+        import pyarrow
+
+        return pyarrow.concat_tables(parts)
+    return namespace(first).concat([*parts]) if is_foreign(first) else np.concatenate(parts)
 
 
 def _library_name(container):

@@ -217,7 +217,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     def _check_numbers(self, X):
         return check_numbers(self, X) if self.features == "input" else None
 
-    def _check_auxiliary(self, table, X_ref):
+    def _check_auxiliary(self, table, X_ref=None):
         if X_ref is None:
             return {}
         try:

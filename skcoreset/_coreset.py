@@ -1,5 +1,6 @@
 """The sampler for everybody: kernel herding of the samples whose targets can be trusted."""
 
+from copy import copy
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -327,6 +328,9 @@ class Coreset(BaseCoreset):
 
     _not_nested = None
 
+    _is_composable = True
+    _selects_in_two_rounds = False  # the candidates of all partitions are those in memory
+
     def _differs_from(self, size, n_selected, n):
         return why_herding_differs(self.n_candidates, size, n_selected, n)
 
@@ -442,6 +446,13 @@ class Coreset(BaseCoreset):
             length = total_deviation(X, weight)
         self.length_ = length
         return X, _OnHost(trust, tilt)
+
+    def _for_stream(self, X, y, weight):
+        fitted = copy(self)
+        if self.features is not None:
+            rng = check_random_state(self.random_state)
+            fitted.features = transform_features(self.features, X, y, weight, rng)[1]
+        return fitted
 
     def _needs_proxy(self, table, present):
         used = self.min_trust > 0 or self.trust_power > 0 or self.weight_by_uncertainty

@@ -7,7 +7,7 @@ import numpy as np
 from dask.base import is_dask_collection
 from dask.callbacks import Callback
 
-from skcoreset._backend import take
+from skcoreset._backend import stacked, take
 
 __all__ = ["Partitions", "partitions"]
 
@@ -117,10 +117,6 @@ class Partitions:
         first, second = ([_element(pair, at) for pair in pairs] for at in (0, 1))
         return _computed(first, keep=True), _computed(second)
 
-    def stacked(self, parts):
-        """Rows of several containers of the same type, below each other."""
-        return stacked(parts)
-
     def local_rows(self, rows):
         """For each partition the positions of ascending `rows`; None for each if `rows` is None."""
         if rows is None:
@@ -156,21 +152,6 @@ class Partitions:
         order = np.empty(len(rows), dtype=np.int64)
         order[ascending] = np.arange(len(rows))
         return [some - first for some, first in zip(groups, self.offsets, strict=True)], order
-
-
-def stacked(parts):
-    """Rows of several containers of the same type, below each other."""
-    from scipy import sparse
-
-    if len(parts) == 1:
-        return parts[0]
-    if sparse.issparse(parts[0]):
-        return sparse.vstack(parts, format="csr")
-    if hasattr(parts[0], "iloc"):
-        import pandas
-
-        return pandas.concat(parts)
-    return np.concatenate(parts)
 
 
 def _blocks(collection, name):

@@ -133,6 +133,14 @@ class ModelMixin:
             estimator = _models.fit_with_weight(estimator, X, y, weight)
         self.estimator_ = estimator
 
+    def _for_stream(self, X, y, weight):
+        if _models.is_fitted(self._classifier()):
+            return copy(self)
+        fitted = copy(self)
+        fitted._fit_estimator(fitted._checked(X, y, weight if (weight != 1).any() else None, {}))
+        fitted.estimator = fitted.estimator_
+        return fitted
+
     def _for_partitions(self, table, rng):
         estimator, fitted = self._classifier(), copy(self)
         if self.cv is not None:

@@ -21,7 +21,7 @@ from sklearn import config_context
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import _num_samples
 
-from skcoreset._backend import take
+from skcoreset._backend import stacked, take
 from skcoreset._budget import allocate, count_candidates, divide, plain
 from skcoreset._config import get_config
 from skcoreset._estimator import without_fitted_attributes
@@ -36,9 +36,12 @@ __all__ = [
     "checked_partitions",
     "drawn_rows",
     "numbers_of",
+    "publish_union",
+    "reduced",
     "represent_each",
     "sample_of",
     "scores_by_sample",
+    "seen",
     "split",
     "survey",
     "two_rounds",
@@ -78,18 +81,18 @@ def survey(sampler, parts):
     quantile = sampler._gathers_targets or (
         sampler._stratification() == "quantile" and not sampler._selects_in_two_rounds
     )
-    seen = parts.map(
-        _seen, shared=(without_fitted_attributes(sampler), labeled, quantile), all_columns=True
+    found = parts.map(
+        seen, shared=(without_fitted_attributes(sampler), labeled, quantile), all_columns=True
     )
-    parts.count([one.n for one in seen])
-    for number, one in enumerate(seen):
+    parts.count([one.n for one in found])
+    for number, one in enumerate(found):
         if one.error is not None:
             raise type(one.error)(
                 f"In partition {number} of X, whose first sample is sample "
                 f"{parts.offsets[number]}: {one.error}"
             ) from one.error
-    _check_same_features(seen)
-    full = [one for one in seen if one.n]
+    _check_same_features(found)
+    full = [one for one in found if one.n]
     if not full:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
     vars(sampler).update(full[0].features)
@@ -128,8 +131,8 @@ def _check_possible(sampler):
         )
 
 
-def _seen(X, y, weight, sampler, labeled, quantile):
-    """In a worker: check one partition."""
+def seen(X, y, weight, sampler, labeled, quantile):
+    """Check one partition, in a worker, or a batch."""
     n = _num_samples(X)
     if not n:
         return _Seen(0)
@@ -156,8 +159,8 @@ def _seen(X, y, weight, sampler, labeled, quantile):
 _OF_FEATURES = ("n_features_in_", "feature_names_in_")
 
 
-def _check_same_features(seen):
-    full = [(number, one.features) for number, one in enumerate(seen) if one.n]
+def _check_same_features(found):
+    full = [(number, one.features) for number, one in enumerate(found) if one.n]
     for name in _OF_FEATURES:
         for number, features in full[1:]:
             values = [np.asarray(one.get(name)).tolist() for one in (full[0][1], features)]
@@ -334,7 +337,7 @@ def two_rounds(sampler, table, auxiliary, seed):
     budgets, initial = _budgets(sampler, table, sizes)
     seeds = [rng.randint(2**31 - 1) for _ in range(len(parts))]
     found = parts.map(
-        _reduced,
+        reduced,
         budgets,
         initial,
         seeds,
@@ -344,8 +347,8 @@ def two_rounds(sampler, table, auxiliary, seed):
     rows = np.concatenate(
         [one.rows + start for one, start in zip(found, parts.offsets, strict=True)]
     )
-    X = parts.stacked([one.X for one in found])
-    y = None if parts.targets is None else parts.stacked([one.y for one in found])
+    X = stacked([one.X for one in found])
+    y = None if parts.targets is None else stacked([one.y for one in found])
     everything = len(rows) == np.count_nonzero(table.sample_weight)
     weight = np.concatenate([one.weight for one in found])
     second = copy(second)
@@ -355,7 +358,7 @@ def two_rounds(sampler, table, auxiliary, seed):
         second.init = at[np.searchsorted(rows[at], np.asarray(sampler.init))]
     given = None if everything and not table.weighted else weight
     second.fit(X, y, given, **auxiliary)
-    _publish_union(sampler, second, rows, candidates)
+    publish_union(sampler, second, rows, candidates)
 
 
 @dataclass(frozen=True)
@@ -400,8 +403,8 @@ def _budget_of_union(sizes, classes):
     return dict(zip(labels, sizes.tolist(), strict=True))
 
 
-def _reduced(X, y, weight, budget, init, seed, sampler, auxiliary):
-    """In a worker: a weighted coreset of one partition."""
+def reduced(X, y, weight, budget, init, seed, sampler, auxiliary):
+    """A weighted coreset of one partition, in a worker, or of a chunk of a stream."""
     n = _num_samples(X)
     own = check_sample_weight(weight, n) if weight is None or np.any(weight) else np.zeros(n)
     sampler, present = copy(sampler), np.flatnonzero(own)
@@ -428,11 +431,11 @@ def _reduced(X, y, weight, budget, init, seed, sampler, auxiliary):
     return _Reduced(rows, take(X, rows), None if y is None else take(y, rows), coreset_weight)
 
 
-def _publish_union(sampler, second, rows, candidates):
+def publish_union(sampler, second, rows, candidates):
     """Set the fitted attributes of `sampler` from those of the selection from the union."""
     n_union = len(rows)
-    per_pick = len(second.sample_indices_)
     selected = second._selected
+    of_picks = {"sample_weight_", *selected.parts[0].picks.per_pick}
     parts = [
         replace(part, picks=replace(part.picks, positions=rows[part.picks.positions]))
         for part in selected.parts
@@ -441,7 +444,8 @@ def _publish_union(sampler, second, rows, candidates):
         if not name.endswith("_") or name.startswith("_"):
             continue
         # Attributes with one value for each sample of the union describe no sample of X.
-        if len(getattr(value, "shape", ())) and value.shape[0] == n_union != per_pick:
+        shape = getattr(value, "shape", ())
+        if len(shape) and shape[0] == n_union and name not in of_picks:
             continue
         setattr(sampler, name, value)
     sampler._selected = replace(selected, parts=parts, candidates=candidates)

@@ -45,6 +45,7 @@ from skcoreset._model_based import ModelMixin
 from skcoreset._partitions import represent_each, scores_by_sample, survey, two_rounds
 from skcoreset._progress import CallbackSupportMixin, Progress
 from skcoreset._strata import N_STRATA, Strata, check_for_quantiles, quantile_strata
+from skcoreset._streams import StreamMixin
 from skcoreset._truncation import Part, Selected, TruncationMixin
 from skcoreset._validation import (
     check_numbers,
@@ -139,7 +140,7 @@ class Picks:
     per_pick_of_prefix: dict = field(default_factory=dict)
 
 
-class BaseCoreset(TruncationMixin, EstimatorMixin, CallbackSupportMixin, BaseSampler):
+class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportMixin, BaseSampler):
     """Base of all samplers. Subclasses define ``__init__``, ``_pick`` and mostly ``_represent``."""
 
     _sampling_type = "bypass"
@@ -324,6 +325,7 @@ class BaseCoreset(TruncationMixin, EstimatorMixin, CallbackSupportMixin, BaseSam
         These are also in `self`, until another thread fits it.
         """
         with device_scope(X), replace_when_fitted(self) as fitted:
+            vars(fitted).pop("_stream", None)
             fitted._select(X, y, sample_weight, auxiliary)
         return fitted
 

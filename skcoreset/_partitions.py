@@ -33,6 +33,7 @@ from skcoreset._validation import (
 )
 
 __all__ = [
+    "budget_of_union",
     "checked_partitions",
     "drawn_rows",
     "numbers_of",
@@ -352,7 +353,7 @@ def two_rounds(sampler, table, auxiliary, seed):
     everything = len(rows) == np.count_nonzero(table.sample_weight)
     weight = np.concatenate([one.weight for one in found])
     second = copy(second)
-    second.coreset_size = _budget_of_union(sizes, table.classes)
+    second.coreset_size = budget_of_union(sizes, table.classes)
     if initial[0] is not None:
         at = np.argsort(rows)
         second.init = at[np.searchsorted(rows[at], np.asarray(sampler.init))]
@@ -395,7 +396,7 @@ def _budgets(sampler, table, sizes):
     return [dict(zip(labels, one.tolist(), strict=True)) for one in budgets], initial
 
 
-def _budget_of_union(sizes, classes):
+def budget_of_union(sizes, classes):
     """The parameter `coreset_size` for the second round."""
     if isinstance(sizes, Integral):
         return sizes

@@ -22,10 +22,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples
 
 from skcoreset._backend import is_partitioned, stacked, take
-from skcoreset._budget import Candidates, plain
+from skcoreset._budget import Candidates, divide, plain
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import replace_when_fitted
-from skcoreset._partitions import publish_union, reduced, seen
+from skcoreset._partitions import budget_of_union, publish_union, reduced, seen
 from skcoreset._validation import check_table
 
 __all__ = ["StreamMixin"]
@@ -185,10 +185,11 @@ class _Stream:
                 weight[own] *= self.totals[plain(label)][1] / weight[own].sum()
         return replace(every, weight=weight)
 
-    def candidates(self, classes):
-        counts = weights = None
-        if classes is not None and self.first.labels is not None:
-            totals = [self.totals[plain(label)] for label in classes]
+    def candidates(self):
+        classes = counts = weights = None
+        if self.first.labels is not None:
+            classes = np.array(sorted(self.totals))
+            totals = [self.totals[label] for label in sorted(self.totals)]
             counts, weights = (np.array(values) for values in zip(*totals, strict=True))
         n, weight = (sum(values) for values in zip(*self.totals.values(), strict=True))
         return Candidates(classes, counts, weights, n, float(weight), self.n_samples)
@@ -299,13 +300,15 @@ class StreamMixin:
                 f"coreset_size={size!r} is larger than the number of samples that {name} was "
                 f"given in batches: {stream.n_samples}."
             )
-        second = copy(stream.fitted or stream.sampler)
+        second, candidates = copy(stream.fitted or stream.sampler), stream.candidates()
+        # The proportions are those of all samples, not of their weights in the union.
+        sizes = divide(size, self._stratification(), candidates)
+        second.coreset_size = budget_of_union(sizes, candidates.classes)
         everything = len(every.rows) == sum(count for count, _ in stream.totals.values())
         weight = None if everything and not stream.weighted else every.weight
         second.fit(every.X, every.y, weight)
         with replace_when_fitted(self) as fitted:
-            classes = getattr(second, "classes_", None)
-            publish_union(fitted, second, every.rows, stream.candidates(classes))
+            publish_union(fitted, second, every.rows, candidates)
         order = np.argsort(every.rows)
         at = order[np.searchsorted(every.rows[order], self.sample_indices_)]
         return take(every.X, at), None if every.y is None else take(every.y, at)

@@ -401,7 +401,7 @@ def budget_of_union(sizes, classes):
     if isinstance(sizes, Integral):
         return sizes
     labels = [plain(label) for label in classes]
-    return dict(zip(labels, sizes.tolist(), strict=True))
+    return dict(zip(labels, map(int, sizes), strict=True))
 
 
 def reduced(X, y, weight, budget, init, seed, sampler, auxiliary):

@@ -114,4 +114,12 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "benchmarks": [], "design": [], "glossary": [], "whats_new": []}
+html_sidebars = {
+    "index": [],
+    "install": [],
+    "quality": [],
+    "benchmarks": [],
+    "design": [],
+    "glossary": [],
+    "whats_new": [],
+}

@@ -109,6 +109,7 @@ toc_object_entries_show_parents = "hide"
 html_theme_options = {
     "github_url": urls["Source"],
     "header_links_before_dropdown": 7,
+    "navbar_persistent": ["search-button"],
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "footer_start": ["copyright"],

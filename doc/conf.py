@@ -109,9 +109,18 @@ toc_object_entries_show_parents = "hide"
 html_theme_options = {
     "github_url": urls["Source"],
     "header_links_before_dropdown": 7,
+    "navbar_persistent": ["search-button"],
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "benchmarks": [], "design": [], "glossary": [], "whats_new": []}
+html_sidebars = {
+    "index": [],
+    "install": [],
+    "quality": [],
+    "benchmarks": [],
+    "design": [],
+    "glossary": [],
+    "whats_new": [],
+}

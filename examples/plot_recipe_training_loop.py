@@ -3,8 +3,7 @@ Recipe: record your own training loop
 =====================================
 
 :class:`~skcoreset.TrainingDynamics` records any training that goes batch by batch. This loop uses
-``partial_fit`` of scikit-learn; a loop of PyTorch calls ``record`` at the same place, with the
-logits of the batch (see :ref:`guide_TrainingDynamics`).
+``partial_fit`` of scikit-learn. The end of the page shows the same with PyTorch and with skorch.
 """
 
 import matplotlib.pyplot as plt
@@ -54,3 +53,67 @@ for name, sampler in samplers.items():
 # The hardest samples are a good choice if many samples are selected, and a bad one if few are.
 # ``CoverageCentric`` leaves out the hardest ones and selects samples of all other difficulties. One
 # run of one small network is no evidence; :doc:`/user_guide/dynamics` has measurements.
+#
+# In a loop of PyTorch
+# --------------------
+# Three lines are added to the loop: the record, the indices of the samples as a part of the data
+# set, and ``record`` with the logits of the batch before each update. Tensors on a GPU are moved to
+# the CPU first, with ``.cpu()``.
+#
+# .. code-block:: python
+#
+#     import torch
+#     from torch.utils.data import DataLoader, TensorDataset
+#
+#     network = torch.nn.Sequential(
+#         torch.nn.Linear(64, 50), torch.nn.ReLU(), torch.nn.Linear(50, 10)
+#     )
+#     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+#     X_tensor, y_tensor = torch.tensor(X_train, dtype=torch.float32), torch.tensor(y_train)
+#
+#     dynamics = TrainingDynamics(y_train, early_epoch=3)  # added
+#     data = TensorDataset(X_tensor, y_tensor, torch.arange(len(y_train)))  # indices added
+#     for epoch in range(10):
+#         for X_batch, y_batch, rows in DataLoader(data, batch_size=64, shuffle=True):
+#             logits = network(X_batch)
+#             dynamics.record(rows, logits.detach(), epoch=epoch, kind="logits")  # added
+#             optimizer.zero_grad()
+#             torch.nn.functional.cross_entropy(logits, y_batch).backward()
+#             optimizer.step()
+#
+# :class:`~skcoreset.GraNd` also needs the inputs of the last layer, see
+# :ref:`guide_TrainingDynamics`.
+#
+# With skorch
+# -----------
+# A callback records the logits of all samples after each epoch, which costs one more prediction of
+# all samples per epoch. Without ``train_split=None``, skorch holds out a part of the samples, and
+# the record would not contain them.
+#
+# .. code-block:: python
+#
+#     import torch
+#     from skorch import NeuralNetClassifier
+#     from skorch.callbacks import Callback
+#
+#
+#     class Record(Callback):
+#         def __init__(self, dynamics):
+#             self.dynamics = dynamics
+#
+#         def on_epoch_end(self, net, dataset_train=None, **kwargs):
+#             logits = net.forward(dataset_train)
+#             self.dynamics.record(np.arange(len(logits)), logits, kind="logits")
+#
+#
+#     dynamics = TrainingDynamics(y_train, early_epoch=3)
+#     net = NeuralNetClassifier(
+#         torch.nn.Sequential(torch.nn.Linear(64, 50), torch.nn.ReLU(), torch.nn.Linear(50, 10)),
+#         criterion=torch.nn.CrossEntropyLoss,
+#         optimizer=torch.optim.Adam,
+#         lr=0.01,
+#         batch_size=64,
+#         train_split=None,
+#         callbacks=[Record(dynamics)],
+#     )
+#     net.fit(X_train.astype(np.float32), y_train)

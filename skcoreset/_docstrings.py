@@ -75,11 +75,11 @@ PARAGRAPHS = {
         """,
     "coreset_size": """
         coreset_size : int, float or dict, default=0.1
-            The budget, that is, the number of samples to select. An int is this number. A float in
-            (0, 1] is a fraction of all samples: ``max(1, round(fraction * n_samples))`` samples
-            are selected. A dict ``{class: int or float}`` gives the number or the fraction of the
-            samples of each class; the value of its key None applies to all other classes. A dict
-            requires class labels `y`, and a `stratify` that is not None.
+            The :term:`budget`, that is, the number of samples to select. An int is this number. A
+            float in (0, 1] is a fraction of all samples: ``max(1, round(fraction * n_samples))``
+            samples are selected. A dict ``{class: int or float}`` gives the number or the fraction
+            of the samples of each class; the value of its key None applies to all other classes. A
+            dict requires class labels `y`, and a `stratify` that is not None.
         """,
     "stratify": """
         stratify : {"proportional", "balanced", "quantile"} or None, default="proportional"

@@ -395,7 +395,7 @@ class KCenterGreedy(BaseMetricCoreset):
         non-increasing within each class.
 
     radius_ : float
-        Covering radius of the whole coreset: the largest of the final radii of the classes.
+        :term:`Covering radius` of the whole coreset: the largest of the final radii of the classes.
 
     {sampling_strategy_}
 

@@ -35,10 +35,10 @@ class _PrefixWeight:
 class ImportanceSampling(BaseModelCoreset):
     r"""Select random samples in proportion to their sensitivity, weighted by inverse probability.
 
-    The sensitivity of a sample [1]_ [2]_ is an upper bound of its fraction of a sum over all
-    samples, such as a loss, for all parameters of the model. With :math:`s_i` the sensitivity of
-    sample i, k samples are drawn without replacement such that sample i has the inclusion
-    probability
+    The :term:`sensitivity` of a sample [1]_ [2]_ is an upper bound of its fraction of a sum over
+    all samples, such as a loss, for all parameters of the model. With :math:`s_i` the sensitivity
+    of sample i, k samples are drawn without replacement such that sample i has the
+    :term:`inclusion probability`
 
     .. math:: \pi_i = \min(1, c \, s_i), \qquad \sum_i \pi_i = k,
 

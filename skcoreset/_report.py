@@ -156,7 +156,7 @@ class CoresetReport:
         out. The value of a uniform draw of k of many samples is about :math:`1 / \sqrt{k}`.
 
     mmd : float
-        The maximum mean discrepancy,
+        The :term:`maximum mean discrepancy`,
         :math:`\| \sum_{j \in S} w_j \phi(x_j) - \sum_i u_i \phi(x_i) \|`, where :math:`\phi` is
         the feature map of the kernel :math:`\exp(- \| x - z \| / \ell)`, and :math:`\ell` is the
         median distance of pairs of different samples (of at most 1,000 samples). It is between 0

@@ -47,12 +47,16 @@ class _Display:
         return self.ax_.get_window_extent().width / self.figure_.dpi
 
     def _set_title(self):
+        """Lines break between words only; a word wider than the axes gets smaller letters."""
         if self.name is None:
             return
         narrow = self._width() < NARROW
-        n_letters = int((12 if narrow else 10) * self._width())
-        lines = textwrap.wrap(self.name, max(12, n_letters))
+        n_letters = max(12, int((12 if narrow else 10) * self._width()))
+        lines = textwrap.wrap(self.name, n_letters, break_long_words=False, break_on_hyphens=False)
         self.ax_.set_title("\n".join(lines), fontsize="medium" if narrow else "large")
+        longest = max(map(len, lines), default=0)
+        if longest > n_letters:
+            self.ax_.title.set_fontsize(self.ax_.title.get_fontsize() * n_letters / longest)
 
 
 def _area_of_all(n_samples):

@@ -1,6 +1,7 @@
 """What a user meets before the first fit: import, memory, the mistakes of others."""
 
 import inspect
+import itertools
 import re
 import subprocess
 import sys
@@ -77,6 +78,24 @@ def test_api_lists_every_public_name_once():
     listed = re.findall(r"^   (\w+)$", (ROOT / "doc" / "api.rst").read_text(), re.MULTILINE)
     names = skcoreset.__all__ + skcoreset.base.__all__
     assert sorted(listed) == sorted(names)
+
+
+def test_the_installation_page_names_every_requirement():
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        project = tomllib.load(file)["project"]
+    page = (ROOT / "doc" / "install.rst").read_text()
+    cells = [" ".join(cell.split()) for cell in re.split(r"^ +[*]? *-(?=\s)", page, flags=re.M)]
+    rows = dict(itertools.pairwise(cells))
+    assert rows["Python"] == project["requires-python"].removeprefix(">=")
+    for requirement in project["dependencies"]:
+        name, version = requirement.split(">=")
+        assert rows[name] == version
+    for extra, requirements in project["optional-dependencies"].items():
+        for requirement in requirements:
+            if requirement.startswith("skcoreset["):  # another extra
+                continue
+            name, version = re.match(r"([\w-]+).*>=([\d.]+)", requirement).groups()
+            assert re.search(rf"\b{name} {re.escape(version)}(,|;|$)", rows[f"``{extra}``"])
 
 
 def test_public_properties_are_documented():

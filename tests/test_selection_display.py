@@ -254,6 +254,20 @@ def test_errors(iris):
         SelectionDisplay.from_sampler(Uniform(9).fit(X, y), X[:100], y[:100])
 
 
+def test_a_title_breaks_between_words_and_fits_narrow_axes():
+    name = "TransformedContrastiveActiveLearning + one-sided selection: 30 of 604 samples"
+    figure, axes = plt.subplots(1, 4, figsize=(8, 3), layout="constrained")
+    sizes = {}
+    for ax, title in zip(axes, [name, "KCenterGreedy: 3 of 8 samples", "", None], strict=True):
+        points = np.arange(16.0).reshape(8, 2)
+        SelectionDisplay(points=points, selected=[1], name=title).plot(ax, legend=False)
+        figure.canvas.draw()
+        assert ax.get_title().split() == (title or "").split()
+        assert ax.title.get_window_extent().width <= ax.get_window_extent().width
+        sizes[title] = ax.title.get_fontsize()
+    assert sizes[name] < sizes["KCenterGreedy: 3 of 8 samples"]
+
+
 @pytest.mark.parametrize("width", [3, 6.4])
 def test_texts_of_the_figure_do_not_overlap(width):
     X, y = load_digits(return_X_y=True)

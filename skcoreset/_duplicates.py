@@ -1,4 +1,4 @@
-"""NearDuplicates: one sample of each group of samples that are copies of each other, or nearly so."""
+"""NearDuplicates: one sample of each group of samples that are equal, or nearly so."""
 
 from numbers import Real
 
@@ -38,9 +38,9 @@ class NearDuplicates(BaseMetricCoreset):
     radius : "auto" or float, default="auto"
         Largest distance of near duplicates, at least 0, in units of the metric. A distance that is
         equal to it up to rounding is within it. "auto" is 0.13 times the median distance of the
-        distinct samples to their nearest neighbor, the factor that cleanlab [1]_ uses. If there are
-        more than 2,000 distinct samples, the median is that of 2,000 of them, which are drawn with a
-        fixed seed.
+        distinct samples to their nearest neighbor; the factor is that of cleanlab [1]_. If there
+        are more than 2,000 distinct samples, the median is that of 2,000 of them, which are drawn
+        with a fixed seed.
 
     metric : str or callable, default="euclidean"
         A metric of :func:`sklearn.metrics.pairwise_distances`, except "precomputed". Equal samples
@@ -48,8 +48,8 @@ class NearDuplicates(BaseMetricCoreset):
 
     order : array-like of shape (n_samples,), default=None
         Score of each sample. The samples are visited from the largest score to the smallest, and
-        those with the same score by index. None: by index. Of each group, the sample that is visited
-        first is selected.
+        those with the same score by index. None: by index. A sample that is visited earlier is
+        preferred.
 
     stratify : "proportional" or None, default=None
         None: the labels are not used to select, and samples of different classes may be in one
@@ -72,8 +72,8 @@ class NearDuplicates(BaseMetricCoreset):
         itself. -1 for samples of weight 0.
 
     distances_ : ndarray of shape (n_samples,)
-        Distance of each sample to the selected sample to which it is assigned, at most `radius_`. NaN
-        for samples of weight 0.
+        Distance of each sample to the selected sample to which it is assigned, at most `radius_`.
+        NaN for samples of weight 0.
 
     group_sizes_ : ndarray of shape (n_coreset,)
         Number of samples that are assigned to each selected sample, including itself.
@@ -109,18 +109,20 @@ class NearDuplicates(BaseMetricCoreset):
     The radius does not depend on them. Distances are not transitive: of the samples 0, 0.9, 1.8 and
     10, with a radius of 1, the samples 0, 1.8 and 10 are selected. The groups are not the connected
     components of the near duplicates, which may be chains of any length, and no group is limited to
-    a number of nearest neighbors. SemDeDup [2]_ removes a sample that is near to any earlier sample of
-    its cluster, also to a removed one, and would leave 1.8 without a selected sample near to it.
+    a number of nearest neighbors. SemDeDup [2]_ removes each sample that is near to an earlier one
+    of its cluster, also to one that is removed: it removes 1.8, and no selected sample is within
+    the radius of 1.8.
 
     The Euclidean distance of two samples is never smaller than that of their projections. For
     "euclidean" and "cosine", a tree finds the samples that are within the radius in a projection on
     up to 10 directions, and only these are compared in all features, in float64. The result does
     not depend on the projection.
 
-    Time: O(n d) to find the copies, and O(n d) for each of 2,000 samples with ``radius="auto"``; then
-    one search in the tree for each selected sample, about log(n) comparisons if the radius is small.
-    If one sample in 32 or more is near in the projection, and with other metrics, m n d
-    multiplications for m selected samples. Memory: O(n), and blocks within scikit-learn's
+    Time: O(n d) to find the equal samples; with ``radius="auto"``, n d multiplications for each of
+    up to 2,000 samples; then one search in the tree for each selected sample. The search takes
+    longer the more samples are near in the projection. If these are one in 32 or more, and with
+    other metrics, the time is m n d multiplications for m selected samples. Memory: O(n d) for a
+    copy of the distinct samples and their projections, and blocks within scikit-learn's
     `working_memory`.
 
     References

@@ -459,7 +459,7 @@ def curve(pipeline, X, y, samplers, sizes, splits, weight=None, scale="mean"):
 
 
 def near_duplicates(D, radius, order=None):
-    """Positions of the selected samples, and for each sample that of the selected one nearest to it.
+    """Positions of the selected samples, and of the nearest of them for each sample.
 
     `D` holds all distances, `order` scores of which the largest are first. A distance that is equal
     to `radius` up to rounding is within it; ties go to the sample that is selected first.

@@ -39,8 +39,8 @@ def first_copies(X, visit):
 
     Notes
     -----
-    Rows are equal if digests of 128 bits of their values are. Time: n d. Memory: about 200 bytes for
-    each distinct row.
+    Rows are equal if digests of 128 bits of their values are. Time: n d. Memory: about 200 bytes
+    for each distinct row.
     """
     first, of = {}, np.empty(len(visit), dtype=np.intp)
     for block in block_slices(len(visit), 4 * X.dtype.itemsize * X.shape[1]):
@@ -82,10 +82,10 @@ def leaders(pairs, radius, visit, report=None):
 
     Notes
     -----
-    Time: Euclidean and cosine distances are not larger than those of orthogonal projections on a few
-    directions, of which a tree finds the rows within the radius; only these are compared in all
-    features. If they are many, and for other metrics, m n d multiplications for m leaders. Memory:
-    O(n), and blocks of `working_memory`.
+    The Euclidean distance of two rows is not smaller than that of their orthogonal projections on a
+    few directions. A tree of the projections finds the rows that may be within the radius; only
+    these are compared in all features. If they are many, and for other metrics, the time is that of
+    m n d multiplications for m leaders. Memory: O(n), and blocks of `working_memory`.
     """
     n, limit = pairs.n, _limit(pairs, radius)
     nearest, assigned = np.full(n, np.inf), np.full(n, -1)

@@ -163,10 +163,6 @@ class NearDuplicates(BaseMetricCoreset):
         self.stratify = stratify
 
     def _check_params(self, table):
-        if not isinstance(self.radius, str) and np.isinf(self.radius):
-            raise ValueError(
-                f"radius={self.radius} must be 'auto' or a finite number of at least 0."
-            )
         if self.order is not None:
             order = check_array(
                 to_numpy(self.order), ensure_2d=False, dtype=np.float64, input_name="order"

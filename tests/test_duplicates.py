@@ -129,6 +129,8 @@ def test_result_depends_on_neither_blocks_nor_search(monkeypatch, rng):
     with sklearn.config_context(working_memory=1):
         same(here, NearDuplicates(0.4).fit(X))
     monkeypatch.setattr(duplicates, "MOST_QUERIES", 7)
+    monkeypatch.setattr(duplicates, "MOST_PAIRS", 50)
+    same(here, NearDuplicates(0.4).fit(X))
     monkeypatch.setattr(duplicates, "MANY", 10**9)  # all distances are computed
     same(here, NearDuplicates(0.4).fit(X))
 

@@ -35,8 +35,8 @@ Written by ``doc/benchmarks/duplicates.py``. {machine}.
 All methods have the same radius: 0.13 times the median distance of the distinct samples to their
 nearest neighbor. "cleanlab" is its search for 10 neighbors and ``near_duplicate_sets``; as it
 selects no samples, they are visited by index, and a sample is selected unless it is in the set of a
-selected one. "SemDeDup" is its rule in {n_clusters} clusters of k-means: each sample is removed that
-has an earlier sample of its cluster within the radius. "not covered" is the number of samples that
+selected one. "SemDeDup" is its rule in {n_clusters} clusters of k-means: each sample is removed
+that has an earlier sample of its cluster within the radius. "not covered" is the number of samples that
 are not within the radius of a selected one, "still near" the number of selected samples with
 another selected one within the radius. The time is CPU time in seconds of one run.
 
@@ -93,7 +93,7 @@ def of_semdedup(X, metric, radius):
     for label in range(N_CLUSTERS):
         rows = np.flatnonzero(labels == label)
         D = pairwise_distances(X[rows], metric=metric)
-        selected.append(rows[~np.tril(D <= radius, -1).any(axis=1)])
+        selected.append(rows[~np.tril(radius >= D, -1).any(axis=1)])
     return np.sort(np.concatenate(selected))
 
 

@@ -4,8 +4,10 @@ from hashlib import blake2b
 from itertools import pairwise
 
 import numpy as np
+import sklearn
 from scipy import sparse
 from scipy.spatial import KDTree
+from sklearn.utils import gen_batches
 from sklearn.utils.extmath import randomized_svd
 
 from skcoreset._backend import block_slices
@@ -18,9 +20,13 @@ __all__ = ["first_copies", "leaders"]
 TIE = 2.0**-32
 PROJECTIONS = 10  # number of features of the tree
 ROWS_OF_PROJECTION = 5000  # number of rows that determine the directions
-MOST_PAIRS = 2**20  # of a block: its number of queries times the number of rows near to each
+MOST_PAIRS = 2**20  # a block of queries ends when so many rows are near to them
 MOST_QUERIES = 2**14
-MANY = 32  # if more than one row in so many is near in the projection, all distances are computed
+TOGETHER = 32  # number of queries of one search in the tree
+# If more than one row in so many is near in the projection, on the average of the first queries,
+# all distances are computed.
+MANY, FIRST_QUERIES = 32, 100
+BYTES_PER_PAIR = 32
 
 
 def first_copies(X, visit):
@@ -90,32 +96,33 @@ def leaders(pairs, radius, visit, report=None):
     n, limit = pairs.n, _limit(pairs, radius)
     nearest, assigned = np.full(n, np.inf), np.full(n, -1)
     tree = _Projected(pairs, limit) if pairs.is_squared or isinstance(pairs, Cosine) else None
-    in_float64 = None
-    at, size = 0, 1
+    pairs = pairs.as_float64() if tree is None else pairs
+    at, size, n_queries, n_near = 0, 1, 0, 0
     while at < n:
-        # Most rows are within the radius of an earlier leader if the radius is large. So the
-        # blocks hold only rows that are not, and their number follows the number of pairs.
+        # Rows within the radius of an earlier leader are skipped, most rows if it is large. The
+        # first blocks are small, so that few rows are compared before there is a leader near.
         block = visit[at : at + 8 * size]
         left = np.flatnonzero(assigned[block] < 0)[:size]
-        at += len(block) if len(left) < size else left[-1] + 1
-        block = block[left]
-        if not len(block):
+        if not len(left):
+            at += len(block)
             continue
         if tree is not None:
-            left, right = tree.candidates(block)
-            values = pairs.distance(pairs.exact_pairs(block[left], right))
-            if MANY * len(right) > n * len(block) and n > 10 * MOST_QUERIES // MANY:
-                tree = None
-            pairs_per_query = len(right) / len(block)
+            n_asked, query, right = tree.candidates(block[left])
+            left = left[:n_asked]
+            values = pairs.distance(pairs.exact_pairs(block[left][query], right))
+            n_queries, n_near = n_queries + n_asked, n_near + len(right)
+            if n_queries >= FIRST_QUERIES and MANY * n_near > n * n_queries:
+                tree, pairs = None, pairs.as_float64()
         else:
-            in_float64 = in_float64 or pairs.as_float64()
-            D = in_float64.distances(block, slice(0, n))
-            left, right = np.nonzero(limit >= D)
-            values = D[left, right]
-            pairs_per_query = n
+            left = left[: _rows_in_memory(n)]
+            D = pairs.distances(block[left], slice(0, n))
+            query, right = np.nonzero(limit >= D)
+            values = D[query, right]
+        at += left[-1] + 1
+        block = block[left]
         near = values <= limit
-        left, right, values = left[near], right[near], values[near]
-        ends = np.searchsorted(left, np.arange(len(block) + 1))
+        query, right, values = query[near], right[near], values[near]
+        ends = np.searchsorted(query, np.arange(len(block) + 1))
         for row, start, stop in zip(block.tolist(), ends[:-1], ends[1:], strict=True):
             if assigned[row] >= 0:
                 continue
@@ -123,10 +130,16 @@ def leaders(pairs, radius, visit, report=None):
             nearer = values_of * (1 + TIE) < nearest[others]
             nearest[others[nearer]], assigned[others[nearer]] = values_of[nearer], row
             nearest[row], assigned[row] = 0.0, row
-        size = int(min(MOST_QUERIES, 4 * size, max(1, MOST_PAIRS // max(pairs_per_query, 1))))
+        size = min(MOST_QUERIES, 4 * size)
         if report is not None:
             report(at / n)
     return assigned, nearest
+
+
+def _rows_in_memory(n):
+    """How many rows of n distances fit into `working_memory`."""
+    bytes_of_blocks = min(sklearn.get_config()["working_memory"], 128) * 2**20
+    return max(1, int(bytes_of_blocks / (BYTES_PER_PAIR * n)))
 
 
 def _limit(pairs, radius):
@@ -167,11 +180,20 @@ class _Projected:
         self.tree = KDTree(points, leafsize=32, balanced_tree=False, compact_nodes=True)
 
     def candidates(self, block):
-        """(left, right): pairs of a position in `block` and of a row that may be near."""
+        """(n, left, right): pairs of one of the first n positions of `block` and a row near to it.
+
+        `left` are places in `block`. The other positions are left out if there are many pairs.
+        """
+        parts, n_pairs = [], 0
         with threads(len(block) > 1000) as each:
-            found = list(each(self._query, np.array_split(block, max(1, len(block) // 1000))))
-        counts = np.concatenate([count for count, _ in found])
-        return np.repeat(np.arange(len(block)), counts), np.concatenate([rows for _, rows in found])
+            for window in gen_batches(len(block), 2 * TOGETHER):
+                parts += each(self._query, np.array_split(block[window], 2))
+                n_pairs += sum(len(rows) for _, rows in parts[-2:])
+                if n_pairs > MOST_PAIRS:
+                    break
+        counts = np.concatenate([count for count, _ in parts])
+        left = np.repeat(np.arange(len(counts)), counts)
+        return len(counts), left, np.concatenate([rows for _, rows in parts])
 
     def _query(self, block):
         lists = self.tree.query_ball_point(self.points[block], self.radius, return_sorted=False)

@@ -32,13 +32,14 @@ Near duplicates: selected samples and time
 
 Written by ``doc/benchmarks/duplicates.py``. {machine}.
 
-All methods have the same radius: 0.13 times the median distance of the distinct samples to their
-nearest neighbor. "cleanlab" is its search for 10 neighbors and ``near_duplicate_sets``; as it
-selects no samples, they are visited by index, and a sample is selected unless it is in the set of a
-selected one. "SemDeDup" is its rule in {n_clusters} clusters of k-means: each sample is removed
-that has an earlier sample of its cluster within the radius. "not covered" is the number of samples that
-are not within the radius of a selected one, "still near" the number of selected samples with
-another selected one within the radius. The time is CPU time in seconds of one run.
+All methods have the same radius: 0.13 times the median distance of the distinct samples to
+their nearest neighbor. "cleanlab" is its search for 10 neighbors and ``near_duplicate_sets``;
+as it selects no samples, they are visited by index, and a sample is selected unless it is in
+the set of a selected one. "SemDeDup" is its rule in {n_clusters} clusters of k-means: each
+sample is removed that has an earlier sample of its cluster within the radius. "not covered" is
+the number of samples that are not within the radius of a selected one, "still near" the number
+of selected samples with another selected one within the radius. The time is CPU time in seconds
+of one run.
 
 .. list-table::
    :header-rows: 1

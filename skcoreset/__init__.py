@@ -9,6 +9,7 @@ from skcoreset._coreset import Coreset
 from skcoreset._coverage import CoverageCentric, Moderate
 from skcoreset._curve import coreset_curve
 from skcoreset._curve_display import CoresetCurveDisplay
+from skcoreset._duplicates import NearDuplicates
 from skcoreset._dynamics import EL2N, Forgetting, GraNd
 from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
@@ -56,6 +57,7 @@ __all__ = [
     "LeastConfidence",
     "Margin",
     "Moderate",
+    "NearDuplicates",
     "ProbCover",
     "SelectionDisplay",
     "TrainingDynamics",

@@ -456,3 +456,22 @@ def curve(pipeline, X, y, samplers, sizes, splits, weight=None, scale="mean"):
                 test_scores[s, k, f] = last.score(X_test, y[test])
                 train_scores[s, k, f] = last.score(X_train[at], y_train[at])
     return test_scores, train_scores, full
+
+
+def near_duplicates(D, radius, order=None):
+    """Positions of the selected samples, and of the nearest of them for each sample.
+
+    `D` holds all distances, `order` scores of which the largest are first. A distance that is equal
+    to `radius` up to rounding is within it; ties go to the sample that is selected first.
+    """
+    n = len(D)
+    visit = range(n) if order is None else sorted(range(n), key=lambda i: -order[i])
+    selected = []
+    for i in visit:
+        if all(D[i, j] > radius * (1 + 2.0**-32) for j in selected):
+            selected.append(i)
+    assigned = []
+    for i in range(n):
+        nearest = min(D[i, j] for j in selected)
+        assigned.append(next(j for j in selected if D[i, j] <= nearest * (1 + 2.0**-32)))
+    return np.array(selected), np.array(assigned)

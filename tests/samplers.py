@@ -34,6 +34,7 @@ from skcoreset import (
     LeastConfidence,
     Margin,
     Moderate,
+    NearDuplicates,
     ProbCover,
     TransformedSampler,
     Uniform,
@@ -109,6 +110,9 @@ META = [
 
 # Samplers around a sampler, which have no coreset_size of their own.
 META_SAMPLERS = [TransformedSampler("auto", KCenterGreedy(0.6))]
+
+# The number of samples that these select follows from the data; there is no coreset_size.
+OWN_SIZE = [NearDuplicates()]
 
 TRANSFORMERS = [GradientEmbedding(), CoresetNystroem(KCenterGreedy(0.5, stratify=None))]
 

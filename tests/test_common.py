@@ -8,6 +8,7 @@ from samplers import (
     LABEL_FREE,
     META,
     META_SAMPLERS,
+    OWN_SIZE,
     SAMPLERS,
     SHORT,
     TRANSFORMERS,
@@ -24,7 +25,7 @@ CHECKED = [clone(s).set_params(coreset_size=0.5) for s in SAMPLERS]
 def expected_failures(estimator):
     """Checks that forbid what is supported on purpose, with the reason."""
     reasons = {}
-    if name_of(estimator) in {name_of(s) for s in LABEL_FREE + META_SAMPLERS}:
+    if name_of(estimator) in {name_of(s) for s in LABEL_FREE + META_SAMPLERS + OWN_SIZE}:
         reasons["check_target_type"] = "selects with a continuous y on purpose (regression)"
         reasons["check_samplers_one_label"] = "one class is one group to select from, no error"
     if name_of(estimator) in {name_of(s) for s in META_SAMPLERS}:
@@ -60,16 +61,19 @@ def collect(generator, estimators):
 
 @pytest.mark.parametrize(
     ("estimator", "check"),
-    collect(sklearn_checks, CHECKED + META_SAMPLERS + META + TRANSFORMERS),
+    collect(sklearn_checks, CHECKED + META_SAMPLERS + OWN_SIZE + META + TRANSFORMERS),
 )
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize(("sampler", "check"), collect(imblearn_checks, CHECKED + META_SAMPLERS))
+@pytest.mark.parametrize(
+    ("sampler", "check"), collect(imblearn_checks, CHECKED + META_SAMPLERS + OWN_SIZE)
+)
 def test_checks_of_imbalanced_learn(sampler, check):
     check(sampler)
 
 
 def test_nothing_is_left_out():
-    assert {name_of(s) for s in SAMPLERS + META_SAMPLERS + META + TRANSFORMERS} == ALL_NAMES
+    everything = SAMPLERS + META_SAMPLERS + OWN_SIZE + META + TRANSFORMERS
+    assert {name_of(s) for s in everything} == ALL_NAMES

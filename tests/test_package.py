@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from samplers import META, META_SAMPLERS, SAMPLERS, TRANSFORMERS, name_of
+from samplers import META, META_SAMPLERS, OWN_SIZE, SAMPLERS, TRANSFORMERS, name_of
 from sklearn.utils import estimator_html_repr
 
 import skcoreset
@@ -52,7 +52,9 @@ def urls():
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
 
 
-@pytest.mark.parametrize("estimator", SAMPLERS + META_SAMPLERS + META + TRANSFORMERS, ids=name_of)
+@pytest.mark.parametrize(
+    "estimator", SAMPLERS + META_SAMPLERS + OWN_SIZE + META + TRANSFORMERS, ids=name_of
+)
 def test_html_representation_links_to_the_page_of_the_class(estimator):
     page = f"{urls()['Documentation']}/generated/skcoreset.{name_of(estimator)}.html"
     assert estimator._get_doc_link() == page

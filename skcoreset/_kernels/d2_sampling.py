@@ -1,4 +1,4 @@
-"""D^2 sampling (Arthur & Vassilvitskii 2007), exact, with many draws for each pass over the data."""
+"""D^2 sampling (Arthur & Vassilvitskii 2007), exact, many draws for each pass over the data."""
 
 import numpy as np
 
@@ -111,7 +111,8 @@ def d2_sample(distances, size, weight, random_state, first=(), *, in_rounds=True
     Notes
     -----
     Time: n * size * d multiplications in matrix products, and O(n) in each round. The number of
-    rounds grows with the logarithm of `size`. Memory: a few vectors of n, and blocks.
+    rounds grows with the logarithm of `size` up to about 2,000 picks, and is then about a 300th of
+    the number of picks. Memory: a few vectors of n, and blocks.
     """
     state = _Picks(distances)
     if len(first):

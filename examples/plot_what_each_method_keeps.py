@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from skcoreset import (
+    BADGE,
     CRAIG,
     EL2N,
     AreaUnderMargin,
@@ -21,6 +22,7 @@ from skcoreset import (
     ContrastiveActiveLearning,
     Coreset,
     CoverageCentric,
+    D2Sampling,
     DataMap,
     DeepFool,
     Entropy,
@@ -80,7 +82,8 @@ def plot(samplers):
 # ``Coreset`` and ``Herding`` with a kernel follow the density of each class and select no outliers.
 # ``Herding`` without a kernel approximates the mean of each class only; with two features, samples
 # near the mean suffice. ``KCenterGreedy`` covers everything, outliers first, and gives them small
-# weights. ``FacilityLocation`` and ``GraphCut`` select typical samples, and ``ProbCover`` covers
+# weights. ``D2Sampling`` draws distant samples, instead of selecting the farthest one.
+# ``FacilityLocation`` and ``GraphCut`` select typical samples, and ``ProbCover`` covers
 # dense regions first. ``ImportanceSampling`` draws distant samples with a larger probability.
 
 plot(
@@ -90,6 +93,7 @@ plot(
         "Herding": Herding(),
         'Herding(kernel="rbf")': Herding(kernel="rbf"),
         "KCenterGreedy": KCenterGreedy(),
+        "D2Sampling": D2Sampling(random_state=0),
         "FacilityLocation": FacilityLocation(),
         "GraphCut": GraphCut(),
         "ProbCover": ProbCover(n_clusters=3, random_state=0),
@@ -103,13 +107,14 @@ plot(
 # -------------------------------------
 # These methods use the predictions of a classifier and select samples near its decision boundary,
 # the gray lines. They are for samples to label. The entropy is the largest where the three classes
-# meet.
+# meet. ``BADGE`` draws uncertain samples whose gradients differ from each other.
 
 plot(
     {
         "LeastConfidence": LeastConfidence(classifier),
         "Entropy": Entropy(classifier),
         "Margin": Margin(classifier),
+        "BADGE": BADGE(classifier, random_state=0),
         "DeepFool": DeepFool(classifier),
         "ContrastiveActiveLearning": ContrastiveActiveLearning(classifier),
     }

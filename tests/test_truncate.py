@@ -15,10 +15,10 @@ from sklearn.linear_model import LogisticRegression
 
 from skcoreset import (
     BADGE,
-    D2Sampling,
     CRAIG,
     Coreset,
     CoverageCentric,
+    D2Sampling,
     Entropy,
     FacilityLocation,
     GradMatch,

@@ -23,28 +23,29 @@ class BlockDistances:
         Distances of a row of at most this are 0. The default is 0.
     """
 
-    tie = TIE
-
     def __init__(self, table, negligible=None):
         self.table, self.n, self.negligible = table, table.n, negligible
 
-    def to_nearest_of(self, new):
-        """Distance of each row to the nearest of the rows `new`, and which it is; (n,) each."""
+    def closer_to(self, new, gap):
+        """The rows whose nearest of the rows `new` is closer than `gap`, its distance, and which.
+
+        Distances that are equal up to rounding are not closer, and the first of `new` is nearest.
+        """
         xp, table = self.table.xp, self.table
         columns = xp.asarray(new, dtype=xp.int64, device=table.device)
-        values, which = np.empty(self.n), np.empty(self.n, dtype=np.intp)
+        rows, values, which = [], [], []
         for block in block_slices(self.n, 4 * 8 * len(new)):
             D = table.distances(columns, block)
-            least = xp.min(D, axis=0)
-            values[block] = to_numpy(least)
-            if len(new) == 1:
-                which[block] = 0
-                continue
-            tied = xp.astype((1 + TIE) * least[None, :] >= D, xp.int8)
-            which[block] = to_numpy(xp.argmax(tied, axis=0))
-        if self.negligible is not None:
-            values[values <= self.negligible] = 0.0
-        return values, which
+            least = to_numpy(xp.min(D, axis=0))
+            if self.negligible is not None:
+                least = np.where(least <= self.negligible[block], 0.0, least)
+            closer = np.flatnonzero(least < gap[block] * (1 - TIE))
+            D = xp.take(D, xp.asarray(closer, device=table.device), axis=1)
+            tied = xp.astype((1 + TIE) * xp.min(D, axis=0)[None, :] >= D, xp.int8)
+            rows.append(block.start + closer)
+            values.append(least[closer])
+            which.append(to_numpy(xp.argmax(tied, axis=0)))
+        return tuple(map(np.concatenate, (rows, values, which)))
 
     def among(self, rows):
         """Distances of each two of some rows."""
@@ -61,10 +62,9 @@ class _Picks:
         self.nearest = np.zeros(distances.n, dtype=np.intp)
 
     def add(self, new):
-        values, which = self.distances.to_nearest_of(new)
-        closer = values < self.gap * (1 - self.distances.tie)
-        self.gap[closer] = values[closer]
-        self.nearest[closer] = (len(self.picks) + which)[closer]
+        rows, values, which = self.distances.closer_to(new, self.gap)
+        self.gap[rows] = values
+        self.nearest[rows] = len(self.picks) + which
         self.gap[new] = 0.0
         self.nearest[new] = len(self.picks) + np.arange(len(new))
         self.picks.extend(new)
@@ -83,8 +83,8 @@ def d2_sample(distances, size, weight, random_state, first=(), *, in_rounds=True
     Parameters
     ----------
     distances : BlockDistances
-        Or an object with n, the relative rounding error `tie`, ``to_nearest_of(rows)`` and, unless
-        `in_rounds` is False, ``among(rows)``.
+        Or an object with n, ``closer_to(rows, gap)`` and, unless `in_rounds` is False,
+        ``among(rows)``.
     size : int
         Number of picks, including those of `first`.
     weight : ndarray of shape (n,)

@@ -323,11 +323,13 @@ class _Differences:
     """Distances for :func:`d2_sample` that no large or small values of a row make inexact."""
 
     def __init__(self, around):
-        self.around, self.n, self.tie = around, around.n, around.rounding
+        self.around, self.n = around, around.n
 
-    def to_nearest_of(self, new):
+    def closer_to(self, new, gap):
         (row,) = new
-        return self.around.distances(self.around.row(row)), np.zeros(self.n, dtype=np.intp)
+        distances = self.around.distances(self.around.row(row))
+        rows = np.flatnonzero(distances < gap * (1 - self.around.rounding))
+        return rows, distances[rows], 0
 
 
 def leverage(X, weight):

@@ -220,7 +220,9 @@ def main():
     parser.add_argument("--data", required=True, help="folder with letter.data.gz and mnist.npz")
     folder = parser.parse_args().data
     title = "D2Sampling and BADGE"
-    out = f"{title}\n{'=' * len(title)}\n\nWritten by ``doc/benchmarks/badge.py``. {machine()}\n\n"
+    target = ".. _benchmark_badge:\n\n"
+    out = f"{target}{title}\n{'=' * len(title)}\n\n"
+    out += f"Written by ``doc/benchmarks/badge.py``. {machine()}\n\n"
     header = ["data", "method", "CPU seconds", "ratio", "peak memory, MiB", "cost"]
     text = (
         "Median CPU time of 3 seeds in alternating runs; the ratio of the times; the peak memory\n"
@@ -232,7 +234,9 @@ def main():
     text = (
         "The same, with squared distances of gradients. The classifier is a logistic regression\n"
         "without an intercept, which is fitted before, because scikit-activeml leaves the\n"
-        "intercept out of the gradients."
+        "intercept out of the gradients. Both select the same sample first. The draws of\n"
+        "scikit-activeml 1.0.1 have other probabilities: it limits the squared distance of each\n"
+        "gradient by its squared length, as if a gradient of 0 were selected."
     )
     out += table("BADGE and scikit-activeml", text, header, list(badge_rows(folder)))
     text = (

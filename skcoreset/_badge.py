@@ -258,6 +258,10 @@ class BADGE(_D2Sampler, BaseModelCoreset):
     reached. Gradients whose lengths are equal up to rounding are ties, and the lowest index is
     first.
 
+    The Badge of scikit-activeml 1.0 limits the squared distance of each gradient by its squared
+    length, as if a gradient of 0 were selected. The paper does not, and neither does this class;
+    labeled samples as `init` have a similar effect, because their gradients are short.
+
     The outer products are never computed, because
     :math:`g_i \cdot g_j = (a_i \cdot a_j)(1 + h_i \cdot h_j)`. Time to select k of n samples, with
     d inputs of the last layer and C classes: one prediction for each sample, and n k (d + C)

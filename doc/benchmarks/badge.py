@@ -145,7 +145,7 @@ def badge_rows(folder):
 
 
 def rounds(folder):
-    """Accuracy on letter with 100 and 400 labels after the first 50, 100 in a round."""
+    """Accuracy on letter with 100 and 400 labels after the first 50, in rounds of 100 and 400."""
     X, y = letter(folder)
     X, y = X[:6000], y[:6000]
     models = {
@@ -187,7 +187,7 @@ def rounds(folder):
                 ).fit(X_train),  # noqa: B023
             }
             for name, method in methods.items():
-                for batch in (100,):
+                for batch in (100, 400):
                     labeled = first
                     while len(labeled) < 450:
                         fitted, _ = score(labeled)
@@ -207,8 +207,11 @@ def rounds(folder):
         for name, batch in dict.fromkeys(key[:2] for key in scores):
             cells = []
             for n in (100, 400):
+                if (name, batch, n) not in scores:
+                    cells.append("")
+                    continue
                 of = np.array(scores[name, batch, n])
-                beside = scores["Uniform", 100, n]
+                beside = scores["Uniform", 100 if batch == "all" else batch, n]
                 mean, width = interval(of - np.array(beside))
                 cells.append(f"{of.mean():.3f} ({mean:+.3f} ± {width:.3f})")
             print(model_name, name, batch, cells, flush=True)

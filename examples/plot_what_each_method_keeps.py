@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from skcoreset import (
+    BADGE,
     CRAIG,
     EL2N,
     AreaUnderMargin,
@@ -22,6 +23,7 @@ from skcoreset import (
     ContrastiveActiveLearning,
     Coreset,
     CoverageCentric,
+    D2Sampling,
     DataMap,
     DeepFool,
     Entropy,
@@ -67,6 +69,7 @@ families = {
     },
     "Coverage": {
         "KCenterGreedy": KCenterGreedy(),
+        "D2Sampling": D2Sampling(random_state=0),
         "FacilityLocation": FacilityLocation(),
         "GraphCut": GraphCut(),
         "ProbCover": ProbCover(n_clusters=3, random_state=0),
@@ -75,6 +78,7 @@ families = {
         "LeastConfidence": LeastConfidence(classifier),
         "Entropy": Entropy(classifier),
         "Margin": Margin(classifier),
+        "BADGE": BADGE(classifier, random_state=0),
         "DeepFool": DeepFool(classifier),
         "Contrastive\nActiveLearning": ContrastiveActiveLearning(classifier),
     },

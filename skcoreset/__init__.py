@@ -1,5 +1,6 @@
 """Coresets for scikit-learn: small, weighted selections of samples, by published methods."""
 
+from skcoreset._badge import BADGE, D2Sampling
 from skcoreset._baseline import Uniform
 from skcoreset._boundary import DeepFool
 from skcoreset._classifier import CoresetClassifier, CoresetRegressor
@@ -28,6 +29,7 @@ from skcoreset._uncertainty import Entropy, LeastConfidence, Margin
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "BADGE",
     "CRAIG",
     "EL2N",
     "AreaUnderMargin",
@@ -41,6 +43,7 @@ __all__ = [
     "CoresetReport",
     "CoresetSearchCV",
     "CoverageCentric",
+    "D2Sampling",
     "DataMap",
     "DataMapDisplay",
     "DeepFool",

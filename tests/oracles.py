@@ -475,3 +475,76 @@ def near_duplicates(D, radius, order=None):
         nearest = min(D[i, j] for j in selected)
         assigned.append(next(j for j in selected if D[i, j] <= nearest * (1 + 2.0**-32)))
     return np.array(selected), np.array(assigned)
+
+
+def d2_sampling(D, k, random_state, weight=None, init=(), share=4):
+    """D^2 sampling, one candidate at a time; candidates are drawn before earlier ones are added.
+
+    A round draws a candidate for every `share` picks there are, at least one.
+    """
+    n = len(D)
+    weight = np.ones(n) if weight is None else weight
+    picks = list(init)
+
+    def to_nearest(i):
+        return min(D[i, j] for j in picks)
+
+    def draw(mass, ticket):
+        running, total = 0.0, sum(mass)
+        for i in range(n):
+            running += mass[i]
+            if running > ticket * total:
+                return i
+        return max(i for i in range(n) if mass[i] > 0)
+
+    if not picks:
+        picks.append(draw(weight, random_state.random_sample()))
+    while len(picks) < k:
+        n_candidates = max(1, len(picks) // share)
+        tickets = random_state.random_sample(n_candidates)
+        chances = [0.0, *random_state.random_sample(n_candidates - 1)]
+        before = [0.0 if i in picks else to_nearest(i) for i in range(n)]
+        if not any(before):
+            picks += [i for i in range(n) if i not in picks][: k - len(picks)]
+            break
+        mass = [weight[i] * before[i] ** 2 for i in range(n)]
+        for i, chance in zip([draw(mass, ticket) for ticket in tickets], chances, strict=True):
+            ratio = 0.0 if i in picks else to_nearest(i) ** 2 / before[i] ** 2
+            if chance < ratio and len(picks) < k:
+                picks.append(i)
+    return np.array(picks)
+
+
+def d2_probabilities(D, k, weight=None, init=()):
+    """Probability of each sequence of k picks of D^2 sampling, as a dict."""
+    n = len(D)
+    weight = np.ones(n) if weight is None else weight
+    out = {tuple(init): 1.0}
+    for _ in range(k - len(init)):
+        longer = {}
+        for picks, chance in out.items():
+            near = [min((D[i, j] ** 2 for j in picks), default=1.0) for i in range(n)]
+            mass = weight * np.array([0.0 if i in picks else near[i] for i in range(n)])
+            for i in np.flatnonzero(mass):
+                longer[(*picks, int(i))] = chance * mass[i] / mass.sum()
+        out = longer
+    return out
+
+
+def nearest_of(D, picks, weight=None):
+    """Total weight of the samples whose nearest pick is each pick; the earlier one of a tie."""
+    out = np.zeros(len(picks))
+    for i in range(len(D)):
+        nearest = int(np.argmin(D[i, picks])) if i not in picks else list(picks).index(i)
+        out[nearest] += 1 if weight is None else weight[i]
+    return out
+
+
+def hypothetical_gradients(proba, H):
+    """Gradients of the log-loss in the last layer for the predicted class, with the intercept."""
+    gradients = []
+    for p, h in zip(proba, H, strict=True):
+        errors = p.copy()
+        errors[np.argmax(p)] -= 1
+        gradients.append(np.outer(errors, [1.0, *h]).ravel())
+    return np.array(gradients)

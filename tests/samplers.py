@@ -8,6 +8,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import skcoreset
 from skcoreset import (
+    BADGE,
     CRAIG,
     EL2N,
     AreaUnderMargin,
@@ -19,6 +20,7 @@ from skcoreset import (
     CoresetRegressor,
     CoresetSearchCV,
     CoverageCentric,
+    D2Sampling,
     DataMap,
     DeepFool,
     Entropy,
@@ -45,6 +47,7 @@ LABEL_FREE = [
     Uniform(random_state=0),
     Herding(),
     KCenterGreedy(),
+    D2Sampling(random_state=0),
     FacilityLocation(),
     GraphCut(),
     Moderate(),
@@ -57,6 +60,7 @@ WITH_MODEL = [
     LeastConfidence(),
     Entropy(),
     Margin(),
+    BADGE(random_state=0),
     CRAIG(),
     GradMatch(),
     BlackBoxTeaching(coreset_size=0.1, random_state=0),
@@ -79,6 +83,7 @@ VARIANTS = [
     Herding(kernel="laplacian", n_candidates=400, random_state=0),
     KCenterGreedy(metric="cosine"),
     KCenterGreedy(init="random", random_state=0),
+    D2Sampling(metric="cosine", random_state=0),
     FacilityLocation(n_neighbors=10),
     FacilityLocation(optimizer="stochastic", random_state=0),
     GraphCut(n_neighbors=10, redundancy=2.0),

@@ -51,6 +51,7 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from skcoreset import (
+    BADGE,
     CRAIG,
     EL2N,
     AreaUnderMargin,
@@ -855,6 +856,7 @@ def test_weights_whose_mean_is_not_positive_have_no_scale(blobs):
 # What a sampler selects for ------------------------------------------------------------------
 
 LABELING = [
+    BADGE(random_state=0),
     ContrastiveActiveLearning(n_neighbors=3),
     DeepFool(),
     Entropy(),

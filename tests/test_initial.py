@@ -13,10 +13,12 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 from skcoreset import (
+    BADGE,
     CRAIG,
     EL2N,
     CoresetClassifier,
     CoverageCentric,
+    D2Sampling,
     Entropy,
     FacilityLocation,
     Forgetting,
@@ -34,9 +36,10 @@ with_exclude = pytest.mark.parametrize("sampler", marked(WITH_EXCLUDE))
 
 def test_who_has_them():
     names = {name_of(s) for s in WITH_INIT}
-    assert names >= {"CRAIG", "FacilityLocation", "GraphCut", "KCenterGreedy", "ProbCover"}
+    assert names >= {"BADGE", "CRAIG", "D2Sampling", "FacilityLocation", "GraphCut"}
+    assert names >= {"KCenterGreedy", "ProbCover"}
     scores = {name_of(s) for s in SAMPLERS if hasattr(type(s), "_scores")}
-    assert scores | {"Moderate", "CoverageCentric"} == {name_of(s) for s in WITH_EXCLUDE}
+    assert scores | {"Moderate", "CoverageCentric", "BADGE"} == {name_of(s) for s in WITH_EXCLUDE}
 
 
 # init ----------------------------------------------------------------------------------------
@@ -143,7 +146,9 @@ def test_init_goes_to_its_class_and_counts(sampler, blobs):
         (range(31), "init has 31 samples, but only 30 are to be selected"),
     ],
 )
-@pytest.mark.parametrize("Sampler", [CRAIG, FacilityLocation, GraphCut, KCenterGreedy, ProbCover])
+@pytest.mark.parametrize(
+    "Sampler", [BADGE, CRAIG, D2Sampling, FacilityLocation, GraphCut, KCenterGreedy, ProbCover]
+)
 def test_bad_init(Sampler, init, message, blobs):
     sampler = Sampler(coreset_size=30, init=list(init), stratify=None)
     with pytest.raises(ValueError, match=message):
@@ -194,8 +199,8 @@ def test_excluded_samples_are_scored_but_never_selected(sampler, stratify, blobs
             mine = chosen == label
             expected = counts[label] / mine.sum()
             np.testing.assert_allclose(got.sample_weight_[mine], expected)
-    if isinstance(sampler, CoverageCentric):
-        return
+    if isinstance(sampler, BADGE | CoverageCentric):
+        return  # these draw
     # All samples in order of their score, without those that are excluded.
     every = clone(plain).set_params(coreset_size=1.0).fit(X, y).sample_indices_
     for label in range(3) if stratify is not None else [slice(None)]:

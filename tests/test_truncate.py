@@ -14,9 +14,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
 from skcoreset import (
+    BADGE,
     CRAIG,
     Coreset,
     CoverageCentric,
+    D2Sampling,
     Entropy,
     FacilityLocation,
     GradMatch,
@@ -81,12 +83,14 @@ EACH_WAY = pytest.mark.parametrize(
         Uniform(random_state=0),
         Herding(),
         KCenterGreedy(),
+        D2Sampling(random_state=0),
         FacilityLocation(),
         GraphCut(n_neighbors=10),
         ProbCover(delta=1.0),
         CRAIG(),
         ImportanceSampling(random_state=0),
         Margin(),
+        BADGE(random_state=0),
     ],
     ids=name_of,
 )

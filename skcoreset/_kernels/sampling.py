@@ -9,6 +9,7 @@ from scipy import sparse
 
 from skcoreset._backend import block_slices, device_of, namespace, to_numpy
 from skcoreset._kernels.centered_rows import CenteredPartitions, CenteredRows
+from skcoreset._kernels.d2_sampling import d2_sample
 from skcoreset._kernels.stored_rows import StoredRows
 
 __all__ = [
@@ -304,18 +305,8 @@ def kmeans_sensitivity(X, weight, n_clusters, random_state):
     -----
     Time: O(n k d). Memory: a few vectors of length n, and blocks.
     """
-    around, n = CenteredRows(to_numpy(X)), X.shape[0]
-    closest, cell = np.full(n, np.inf), np.zeros(n, dtype=np.intp)
-    for cluster in range(n_clusters):
-        if cluster == 0:
-            center = random_state.choice(n, p=weight / weight.sum())
-        else:
-            mass = np.cumsum(weight * (closest / (closest.max() or 1.0)) ** 2)
-            center = min(np.searchsorted(mass, random_state.uniform() * mass[-1]), n - 1)
-        distances = around.distances(around.row(center))
-        # If two centers are at the same distance up to rounding errors, the first one counts.
-        closer = distances < closest * (1 - around.rounding)
-        closest[closer], cell[closer] = distances[closer], cluster
+    around = _Differences(CenteredRows(to_numpy(X)))
+    _, cell, closest = d2_sample(around, n_clusters, weight, random_state, in_rounds=False)
     squares = (closest / (closest.max() or 1.0)) ** 2
     mass = np.bincount(cell, weights=weight, minlength=n_clusters)
     spread = np.bincount(cell, weights=weight * squares, minlength=n_clusters)
@@ -326,6 +317,19 @@ def kmeans_sensitivity(X, weight, n_clusters, random_state):
         out += alpha * squares / mean
         out += 2 * alpha * spread[cell] / mass[cell] / mean
     return out
+
+
+class _Differences:
+    """Distances for :func:`d2_sample` that no large or small values of a row make inexact."""
+
+    def __init__(self, around):
+        self.around, self.n = around, around.n
+
+    def closer_to(self, new, gap):
+        (row,) = new
+        distances = self.around.distances(self.around.row(row))
+        rows = np.flatnonzero(distances < gap * (1 - self.around.rounding))
+        return rows, distances[rows], 0
 
 
 def leverage(X, weight):

@@ -14,12 +14,14 @@ from sklearn.utils.extmath import safe_sparse_dot
 from skcoreset._models._response import (
     last_step,
     last_step_features,
+    predicted_labels,
     predicted_values,
     response_values,
 )
 
 __all__ = ["gradient_factors", "is_kernel_svm", "last_layer_input"]
 
+TIE = 2.0**-40  # relative difference of probabilities, or decision values, that are equal
 MAX_SUPPORT_VECTORS = 1000  # of a kernel SVM, whose kernel values are inputs of its last layer
 
 
@@ -46,8 +48,9 @@ def gradient_factors(estimator, X, y, gradient="last_layer"):
     ----------
     estimator : fitted classifier or regressor
     X : table of shape (n_samples, n_features)
-    y : ndarray of shape (n_samples,), or (n_samples, n_outputs) for a regressor
-        The class labels, or the values of a continuous target.
+    y : ndarray of shape (n_samples,), or (n_samples, n_outputs) for a regressor, or None
+        The class labels, or the values of a continuous target. None: the class with the largest
+        probability or decision value, the first one of a tie; for an SVC, the predicted class.
     gradient : {"last_layer", "logits"}
         With "logits", h is None.
 
@@ -64,22 +67,30 @@ def gradient_factors(estimator, X, y, gradient="last_layer"):
         y = y.reshape(len(y), -1)
         a = predicted_values(estimator, X, y.shape[1]) - y
         return _with_inputs(estimator, X, a, gradient)
-    position = {label: c for c, label in enumerate(estimator.classes_.tolist())}
-    codes = np.array([position.get(label, -1) for label in np.asarray(y).tolist()])
-    rows = np.flatnonzero(codes >= 0)  # the others: weight 0, a class unknown to the classifier
-    codes = codes[rows]
     if hasattr(estimator, "predict_proba"):
         a = response_values(estimator, X, "predict_proba")
-        a[rows, codes] -= 1
+        a[_codes(estimator, y, a)] -= 1
     elif isinstance(last_step(estimator), BaseSVC):
-        a = _pairwise_loss_slopes(estimator, X, rows, codes)
+        y = predicted_labels(estimator, X) if y is None else y
+        a = _pairwise_loss_slopes(estimator, X, *_codes(estimator, y))
     else:
         values = response_values(estimator, X, "decision_function")
         values = np.column_stack([-values, values]) if values.ndim == 1 else values
         sign = np.full(values.shape, -1.0)
-        sign[rows, codes] = 1
+        sign[_codes(estimator, y, values)] = 1
         a = _loss_slopes(values, sign)
     return _with_inputs(estimator, X, a, gradient)
+
+
+def _codes(estimator, y, values=None):
+    """Rows, and the position of the class of each: that of `y`, or that of the largest value."""
+    if y is None:
+        largest = values.max(axis=1, keepdims=True)
+        return np.arange(len(values)), (values >= largest - TIE * abs(largest)).argmax(axis=1)
+    position = {label: c for c, label in enumerate(estimator.classes_.tolist())}
+    codes = np.array([position.get(label, -1) for label in np.asarray(y).tolist()])
+    rows = np.flatnonzero(codes >= 0)  # the others: weight 0, a class unknown to the classifier
+    return rows, codes[rows]
 
 
 def _with_inputs(estimator, X, a, gradient):

@@ -13,6 +13,7 @@ from skcoreset._dynamics import EL2N, Forgetting, GraNd
 from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
 from skcoreset._importance import ImportanceSampling
+from skcoreset._landmarks import RPCholesky
 from skcoreset._margins import AreaUnderMargin, DataMap
 from skcoreset._report import CoresetReport
 from skcoreset._search import CoresetSearchCV, smallest_coreset
@@ -57,6 +58,7 @@ __all__ = [
     "Margin",
     "Moderate",
     "ProbCover",
+    "RPCholesky",
     "SelectionDisplay",
     "TrainingDynamics",
     "TransformedSampler",

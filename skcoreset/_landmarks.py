@@ -52,10 +52,9 @@ class RPCholesky(BaseCoreset):
     kernel_params : dict, default=None
         Other parameters of the kernel, such as ``{"degree": 2, "coef0": 1}``.
 
-    stratify : {"proportional", "balanced", "quantile"} or None, default=None
-        How the budget is divided among the classes. None selects landmarks for the kernel matrix of
-        all samples. Otherwise a decomposition of the kernel matrix of each class selects the
-        samples of this class, and `coreset_size` is divided as in :class:`KCenterGreedy`.
+    {stratify}
+        None selects landmarks for the kernel matrix of all samples; otherwise the kernel matrix of each
+        class is decomposed.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the draws. Pass an int for reproducible results.
@@ -63,7 +62,7 @@ class RPCholesky(BaseCoreset):
     Attributes
     ----------
     {sample_indices_prefix}
-        This holds for a fixed `random_state`, and with one class or ``stratify=None``.
+        This requires a fixed `random_state` and the same classes.
 
     sample_weight_ : ndarray of shape (n_coreset,)
         Weight of each selected sample. Each sample is assigned to the selected sample (of its
@@ -134,9 +133,9 @@ class RPCholesky(BaseCoreset):
     >>> from sklearn.datasets import load_iris
     >>> from skcoreset import CoresetNystroem, RPCholesky
     >>> X, y = load_iris(return_X_y=True)
-    >>> sampler = RPCholesky(20, gamma=0.5, random_state=0).fit(X)
+    >>> sampler = RPCholesky(20, gamma=0.5, stratify=None, random_state=0).fit(X)
     >>> sampler.residuals_[[0, 9, 19]].round(3)
-    array([0.817, 0.096, 0.025])
+    array([0.752, 0.183, 0.054])
     >>> CoresetNystroem(sampler, gamma=0.5).fit_transform(X).shape
     (150, 20)
     """
@@ -160,7 +159,7 @@ class RPCholesky(BaseCoreset):
         kernel="rbf",
         gamma=None,
         kernel_params=None,
-        stratify=None,
+        stratify="proportional",
         random_state=None,
     ):
         self.coreset_size = coreset_size
@@ -189,9 +188,6 @@ class RPCholesky(BaseCoreset):
     def _params(self):
         params = dict(self.kernel_params or {})
         return params if self.gamma is None else {**params, "gamma": self.gamma}
-
-    def _device_work(self, X, groups):
-        return "the decomposition is computed by the host only"
 
     def _pick(self, X, group):
         X = to_numpy(X) if is_foreign(X) else X

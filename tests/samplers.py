@@ -84,7 +84,7 @@ VARIANTS = [
     FacilityLocation(optimizer="stochastic", random_state=0),
     GraphCut(n_neighbors=10, redundancy=2.0),
     ProbCover(delta=1.0),
-    RPCholesky(kernel="laplacian", stratify="proportional", random_state=0),
+    RPCholesky(kernel="laplacian", random_state=0),
     Margin(cv=3),
     ContrastiveActiveLearning(metric="cosine", features="model"),
     DeepFool(SVC(random_state=0)),

@@ -189,7 +189,11 @@ def of_file(folder, name, n):
 
     separator, header = (r"\s+", None) if name.startswith("letter") else (",", None)
     header = 0 if name.startswith("covtype") else header
-    X = pd.read_csv(f"{folder}/{name}", sep=separator, header=header).iloc[:, :-1].to_numpy("float64")
+    X = (
+        pd.read_csv(f"{folder}/{name}", sep=separator, header=header)
+        .iloc[:, :-1]
+        .to_numpy("float64")
+    )
     X = X[np.random.default_rng(0).permutation(len(X))[:n]]
     spread = X.std(axis=0)
     return (X - X.mean(axis=0))[:, spread > 0] / spread[spread > 0]

@@ -53,8 +53,8 @@ class RPCholesky(BaseCoreset):
         Other parameters of the kernel, such as ``{"degree": 2, "coef0": 1}``.
 
     {stratify}
-        None selects landmarks for the kernel matrix of all samples; otherwise the kernel matrix of each
-        class is decomposed.
+        None selects landmarks for the kernel matrix of all samples; otherwise the kernel matrix of
+        each class is decomposed.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the draws. Pass an int for reproducible results.

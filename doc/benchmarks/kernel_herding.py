@@ -176,10 +176,11 @@ def goodpoints_methods(gamma):
 
 
 OF_THINNING = """Three tables of which the features are scaled to unit variance and the samples are
-shuffled, and the kernel ``exp(-gamma |x - z|^2)`` with gamma = 1 / (2 total variance). goodpoints has
-no Laplacian kernel. Compress++ returns as many samples as the root of n, a power of 4, and kernel
-thinning n / 2^m samples; Compress++ may select a sample more than once. MMD² is relative to that of ``Herding(n_candidates=None)``, as the mean over
-3 seeds, or over 20 seeds for random samples; the time is the mean, too.
+shuffled, the kernel ``exp(-gamma |x - z|^2)`` with gamma = 1 / (2 total variance), as goodpoints has
+no Laplacian kernel. Compress++ returns as many samples as the root of n, a power of 4, some of
+them perhaps more than once; kernel thinning returns n / 2^m samples. MMD² is relative to that of
+``Herding(n_candidates=None)``, as the mean over 3 seeds, or over 20 seeds for random samples. The
+time is the mean, too.
 """
 
 
@@ -205,7 +206,7 @@ def thinning(folder, scale=1):
     for name, n, k in [
         ("letter.data.gz", 4**7, 128),
         ("uci_protein.csv.gz", 4**7, 128),
-        ("covtype_93k.csv.gz", 4**8, 256),
+        ("covtype_93k.csv.gz", 4**7, 128),
         ("letter.data.gz", 4**6, 512),
         ("uci_protein.csv.gz", 4**6, 512),
         ("covtype_93k.csv.gz", 4**6, 512),

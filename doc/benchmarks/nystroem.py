@@ -244,13 +244,13 @@ def main():
 the landmarks from the training samples without their class labels (``stratify=None``). The error
 is :math:`\\|K - Z Z^T\\|_F / \\|K\\|_F` on the training samples, and "best of rank k" is the
 smallest error of any map to as many features as there are landmarks. The trace of the residual is
-:math:`\\mathrm{{tr}}(K - Z Z^T) / \\mathrm{{tr}}(K)`. The accuracy is that of a ``LinearSVC`` on the
-test samples, trained on the transformed training samples. "KMeans centers" is a reference: the
+:math:`\\mathrm{{tr}}(K - Z Z^T) / \\mathrm{{tr}}(K)`. The accuracy is that of a ``LinearSVC`` on
+the test samples, trained on the transformed training samples. "KMeans centers" is a reference: the
 landmarks are the centers of k-means, which are no samples, so that no sampler can select them.
 
-All values are means over {options.seeds} random splits into training and test samples, the same for
-all samplers, with 95 % confidence intervals; methods that draw have another seed in each split. Values are
-**bold** if better and *italic* if worse than Uniform, where the 95 % confidence interval of the
+All values are means over {options.seeds} random splits into training and test samples, the same
+for all samplers, with 95 % confidence intervals. Methods that draw have another seed in each split.
+Values are **bold** if better and *italic* if worse than Uniform, where the 95 % confidence interval of the
 mean difference on the same splits does not contain 0. Otherwise there is no clear difference to
 random landmarks. There is no correction for multiple comparisons.
 

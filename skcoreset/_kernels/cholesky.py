@@ -69,7 +69,7 @@ def pivoted_cholesky(gram, size, weight, random_state, report=None):
     picks = np.empty(size, dtype=np.int64)
     with threads(n * size > 2**20) as each:
         while m < size:
-            residual = _without_rounding(residual, none * diagonal, gram)
+            _remove_rounding(residual, none * diagonal, gram)
             sums = np.cumsum(weight * residual)
             if not sums[-1] > 0:
                 break
@@ -89,11 +89,11 @@ def pivoted_cholesky(gram, size, weight, random_state, report=None):
                 squares = factor[m:stop, block].astype(np.float64) ** 2
                 residual[block] -= squares.sum(axis=0)
                 # Squared distances to the new picks in feature space, without the term of the row.
-                K = diagonal[new][:, None] - 2 * K
-                before = np.minimum.accumulate(np.vstack([nearest[block], K]), axis=0)
+                gaps = diagonal[new][:, None] - 2 * K
+                before = np.minimum.accumulate(np.vstack([nearest[block], gaps]), axis=0)
                 nearest[block] = before[-1]
-                closer = K < before[:-1] - TIE * (diagonal[new][:, None] + diagonal[block])
-                pick, row = np.nonzero(closer)
+                sizes = diagonal[new][:, None] + diagonal[block]
+                pick, row = np.nonzero(before[:-1] - gaps > TIE * sizes)
                 return squares @ weight[block], pick, row + block.start
 
             # float64 copies of a block of the factor, and about six arrays of the new rows
@@ -107,7 +107,7 @@ def pivoted_cholesky(gram, size, weight, random_state, report=None):
             m = stop
             if report is not None:
                 report(m)
-    _without_rounding(residual, none * diagonal, gram)
+    _remove_rounding(residual, none * diagonal, gram)
     picks, total = picks[:m], weight @ diagonal
     left = 1 - np.cumsum(np.concatenate([[0.0], *traces])[1:]) / (total or 1.0)
     cells = PrefixCells(picks, moves, weight) if m else None
@@ -132,8 +132,8 @@ def _accepted(H, least, numbers, most):
     return chosen, np.tril(np.stack(columns, axis=1)[chosen])
 
 
-def _without_rounding(residual, least, gram):
-    """The residual, 0 where it is at most `least`; an error if it is negative."""
+def _remove_rounding(residual, least, gram):
+    """Set the residual to 0 where it is at most `least`; raise an error if it is negative."""
     wrong = np.flatnonzero(residual < -16 * least)
     if len(wrong):
         raise ValueError(
@@ -142,4 +142,4 @@ def _without_rounding(residual, least, gram):
             f"{gram.number_of(wrong[0])}. Give a kernel that is positive semidefinite, such as "
             "'rbf'."
         )
-    return np.where(residual > least, residual, 0.0)
+    residual[residual <= least] = 0.0

@@ -175,12 +175,13 @@ def goodpoints_methods(gamma):
     return {f"goodpoints {version('goodpoints')}, compresspp_kt": Goodpoints()}
 
 
-OF_THINNING = """Three tables of which the features are scaled to unit variance and the samples are
-shuffled, the kernel ``exp(-gamma |x - z|^2)`` with gamma = 1 / (2 total variance), as goodpoints has
-no Laplacian kernel. Compress++ returns as many samples as the root of n, a power of 4, some of
-them perhaps more than once; kernel thinning returns n / 2^m samples. MMD² is relative to that of
-``Herding(n_candidates=None)``, as the mean over 3 seeds, or over 20 seeds for random samples. The
-time is the mean, too.
+OF_THINNING = """\
+Three tables with features scaled to unit variance, in random order. The kernel is ``exp(-gamma
+|x - z|^2)`` with gamma = 1 / (2 total variance), as goodpoints has no Laplacian kernel.
+Compress++ returns as many samples as the root of n, a power of 4, some of them perhaps more
+than once. Kernel thinning returns n / 2^m samples and is given the kernel matrix. MMD² is
+relative to that of ``Herding(n_candidates=None)``, as the mean over 3 seeds, or over 20 seeds
+for random samples. The time is the mean, too.
 """
 
 

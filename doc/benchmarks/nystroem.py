@@ -249,10 +249,11 @@ the test samples, trained on the transformed training samples. "KMeans centers" 
 landmarks are the centers of k-means, which are no samples, so that no sampler can select them.
 
 All values are means over {options.seeds} random splits into training and test samples, the same
-for all samplers, with 95 % confidence intervals. Methods that draw have another seed in each split.
-Values are **bold** if better and *italic* if worse than Uniform, where the 95 % confidence interval of the
-mean difference on the same splits does not contain 0. Otherwise there is no clear difference to
-random landmarks. There is no correction for multiple comparisons.
+for all samplers, with 95 % confidence intervals. Methods that draw have another seed in each
+split. Values are **bold** if better and *italic* if worse than Uniform, where the 95 %
+confidence interval of the mean difference on the same splits does not contain 0. Otherwise
+there is no clear difference to random landmarks. There is no correction for multiple
+comparisons.
 
 """
     rows = [

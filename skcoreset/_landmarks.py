@@ -29,8 +29,8 @@ class RPCholesky(BaseCoreset):
 
     the squared distance in feature space of the sample to the span of the selected samples. The
     next sample is drawn at random in proportion to :math:`d_i` [1]_. In expectation, the trace of
-    the residual is close to that of the best approximation of the same rank, with few more samples
-    than this rank. Outliers are selected earlier than by random samples, and later than by
+    the residual is close to that of the best approximation of a rank somewhat below the number of
+    samples. Outliers are selected earlier than by random samples, and later than by
     :class:`KCenterGreedy`. The method needs kernel values with the selected samples only, and is
     suited to select landmarks for :class:`CoresetNystroem` from many samples.
 

@@ -15,6 +15,7 @@ from skcoreset._dynamics import EL2N, Forgetting, GraNd
 from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
 from skcoreset._importance import ImportanceSampling
+from skcoreset._landmarks import RPCholesky
 from skcoreset._margins import AreaUnderMargin, DataMap
 from skcoreset._report import CoresetReport
 from skcoreset._search import CoresetSearchCV, smallest_coreset
@@ -62,6 +63,7 @@ __all__ = [
     "Moderate",
     "NearDuplicates",
     "ProbCover",
+    "RPCholesky",
     "SelectionDisplay",
     "TrainingDynamics",
     "TransformedSampler",

@@ -201,7 +201,8 @@ class CoresetNystroem(
         number of landmarks. The landmarks are the samples of `X` at its `sample_indices_`, with
         their original features, even if the sampler transforms the features. If None,
         ``FacilityLocation(0.1, stratify=None)`` is used, which is deterministic and computes the
-        distances of all pairs of samples; use another sampler for more than about 10,000 samples.
+        distances of all pairs of samples. For more than about 10,000 samples, fit the transformer
+        on a random part of the samples, or use another sampler, such as :class:`RPCholesky`.
 
     kernel : str or callable, default="rbf"
         Kernel of :func:`sklearn.metrics.pairwise.pairwise_kernels`.

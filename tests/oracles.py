@@ -76,6 +76,30 @@ def kernel_herding(K, k, weight=None, initial=(), candidates=None):
     return np.array(picks)
 
 
+def randomly_pivoted_cholesky(K, k, random_state, weight=None, proposals=256, none=2.0**-30):
+    """Epperly et al. 2024, one proposal after another, with the whole kernel matrix.
+
+    Of each proposal, drawn by the residual at the start of its round, the residual is compared with
+    the residual after all accepted ones.
+    """
+    weight = np.ones(len(K)) if weight is None else weight
+    residual, picks, traces = K.astype(float), [], []
+    while len(picks) < k:
+        start = np.where(np.diag(residual) > none * np.diag(K), np.diag(residual), 0.0)
+        if start.sum() == 0:
+            break
+        draws, accepts = random_state.random_sample((2, proposals))
+        edges = np.cumsum(weight * start)
+        for draw, accept in zip(draws, accepts, strict=True):
+            j = int(np.flatnonzero(edges > draw * edges[-1])[0])
+            now = residual[j, j]
+            if len(picks) < k and now > none * K[j, j] and accept * start[j] < now:
+                picks.append(j)
+                residual = residual - np.outer(residual[:, j], residual[j]) / now
+                traces.append(weight @ np.diag(residual) / (weight @ np.diag(K)))
+    return np.array(picks), np.array(traces)
+
+
 def faded_herding(K, k, early, late=None):
     """Kernel herding towards a mean that changes from the weights `early` to `late` in 600 picks"""
     late = np.ones(len(K)) if late is None else late

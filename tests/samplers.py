@@ -38,6 +38,7 @@ from skcoreset import (
     Moderate,
     NearDuplicates,
     ProbCover,
+    RPCholesky,
     TransformedSampler,
     Uniform,
 )
@@ -53,6 +54,7 @@ LABEL_FREE = [
     Moderate(),
     ImportanceSampling(random_state=0),
     ProbCover(n_clusters=2, random_state=0),
+    RPCholesky(random_state=0),
     # Sparse tables are not standardized: the same samples for all containers without "auto" only.
     Coreset(features=None, random_state=0),
 ]
@@ -88,6 +90,7 @@ VARIANTS = [
     FacilityLocation(optimizer="stochastic", random_state=0),
     GraphCut(n_neighbors=10, redundancy=2.0),
     ProbCover(delta=1.0),
+    RPCholesky(kernel="laplacian", random_state=0),
     Margin(cv=3),
     ContrastiveActiveLearning(metric="cosine", features="model"),
     DeepFool(SVC(random_state=0)),

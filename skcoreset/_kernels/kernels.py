@@ -78,13 +78,15 @@ class KernelGram(StoredRows):
     `radial`, and work on arrays of a device. A feature vector is represented by its kernel values
     with all rows, so sums and means of feature vectors are those of columns of the kernel matrix.
     Values are computed in float64. The value of a pair does not depend on the block: distances are
-    computed from differences of rows if products would lose their digits.
+    computed from differences of rows if products would lose their digits. With `manhattan`,
+    "laplacian" is that of scikit-learn, with the Manhattan distance.
     """
 
-    def __init__(self, X, kernel, params, rows=None):
+    def __init__(self, X, kernel, params, rows=None, manhattan=False):
         super().__init__(X, rows, may_copy=False)
         self.kernel, self.params = kernel, params or {}
-        self.radial = _radial(X, kernel, self.params)
+        of_scikit_learn = manhattan and kernel == "laplacian"
+        self.radial = None if of_scikit_learn else _radial(X, kernel, self.params)
         if is_foreign(X) and self.radial is None:
             raise TypeError(
                 f"kernel={kernel!r} works on NumPy arrays, data frames and scipy.sparse; "

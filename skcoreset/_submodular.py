@@ -14,7 +14,9 @@ from skcoreset._kernels import set_functions, similarities
 from skcoreset._kernels.balls import ball_graph, cluster_labels, pure_radius
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
+from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._kernels.neighbors import nearest_neighbors
+from skcoreset._kernels.radial import Radial
 from skcoreset._metrics import METRICS, BaseMetricCoreset, metric_on_host, search_work
 from skcoreset.base import Picks
 
@@ -28,7 +30,8 @@ class _SetFunction(BaseMetricCoreset):
 
     _parameter_constraints = {
         **BaseMetricCoreset._parameter_constraints,
-        "metric": [StrOptions(METRICS | {"precomputed"}), callable],
+        "metric": [StrOptions(METRICS | {"rbf", "precomputed"}), callable],
+        "gamma": [Interval(Real, 0, None, closed="neither"), None],
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "optimizer": [StrOptions({"lazy", "stochastic", "naive"})],
         "epsilon": [Interval(Real, 0, 1, closed="neither")],
@@ -40,7 +43,19 @@ class _SetFunction(BaseMetricCoreset):
         """The set function: an objective of :mod:`skcoreset._kernels.set_functions`."""
         raise NotImplementedError
 
+    def _is_rbf(self):
+        return isinstance(self.metric, str) and self.metric == "rbf"
+
+    def _check_sparse_metric(self):
+        if not self._is_rbf():
+            super()._check_sparse_metric()
+
     def _check_params(self, table):
+        if self.gamma is not None and not self._is_rbf():
+            raise ValueError(
+                f"gamma={self.gamma} requires metric='rbf', but metric={self.metric!r} has no such "
+                "parameter. Set gamma=None, or metric='rbf'."
+            )
         if self._is_precomputed() and self.n_neighbors is not None:
             raise ValueError(
                 f"n_neighbors={self.n_neighbors} is not supported with metric='precomputed'. "
@@ -61,16 +76,27 @@ class _SetFunction(BaseMetricCoreset):
         return stochastic_is_not_nested(self)
 
     def _device_work(self, X, groups):
+        metric = "euclidean" if self._is_rbf() else self.metric
+
         def work(n, d):
             if self.n_neighbors is None:
                 return n * n * d
-            return search_work(n, n, d, self.metric)
+            return search_work(n, n, d, metric)
 
-        return metric_on_host(self.metric) or sum(work(g.n_samples, X.shape[1]) for g in groups)
+        return metric_on_host(metric) or sum(work(g.n_samples, X.shape[1]) for g in groups)
+
+    def _represent(self, table, groups):
+        if self._is_rbf():
+            self.gamma_ = rbf_gamma(self.gamma, table.X, table.sample_weight)
+        return table.X
 
     def _pick(self, X, group):
+        return self._maximize(X, group, group.sample_weight, group.mean_weight)
+
+    def _maximize(self, X, group, weight, unit):
+        """`Picks` of the objective with the `weight` of each sample, in which gains have a unit."""
         similar = self._similarities(X, group.rows)
-        objective = self._objective(similar, group.sample_weight)
+        objective = self._objective(similar, weight)
         picks, gains = greedy(
             objective,
             group.size,
@@ -83,7 +109,7 @@ class _SetFunction(BaseMetricCoreset):
         return Picks(
             picks,
             objective.cells(group.sample_weight),
-            per_pick={"gains_": group.mean_weight * gains},
+            per_pick={"gains_": unit * gains},
             prefix=objective.prefix_cells(group.sample_weight),
         )
 
@@ -91,7 +117,9 @@ class _SetFunction(BaseMetricCoreset):
         if self._is_precomputed():
             X = X if rows is None else _square(X, rows)
             return similarities.given_similarities(X)
-        near = pairs(X, self.metric, rows=rows)
+        if self._is_rbf() and self.n_neighbors is None:
+            return similarities.kernel_similarities(gram(X, "rbf", {"gamma": self.gamma_}, rows))
+        near = pairs(X, "euclidean" if self._is_rbf() else self.metric, rows=rows)
         if self.n_neighbors is None:
             return similarities.near_similarities(similarities.precise_enough(near))
         if near.n == 1:
@@ -100,7 +128,14 @@ class _SetFunction(BaseMetricCoreset):
         if near.is_squared:  # the search may return distances that lost digits in matrix products
             own = np.repeat(np.arange(near.n), neighbors.shape[1])
             distances = _distances_of(near, own, neighbors.ravel()).reshape(neighbors.shape)
+        if self._is_rbf():
+            return similarities.radial_graph(neighbors, Radial(gamma=self.gamma_), distances)
         return similarities.graph_similarities(neighbors, distances)
+
+
+def rbf_gamma(gamma, X, weight):
+    """The value of the parameter `gamma`; None is one over the sum of the variances."""
+    return 1 / total_deviation(X, weight) ** 2 if gamma is None else float(gamma)
 
 
 def stochastic_is_not_nested(sampler):
@@ -146,6 +181,8 @@ class FacilityLocation(_SetFunction):
 
     {metric_similarity}
 
+    {gamma_similarity}
+
     {n_neighbors_similarity}
 
     {optimizer}
@@ -166,6 +203,8 @@ class FacilityLocation(_SetFunction):
     {sample_weight_similar}
 
     {gains_}
+
+    {gamma_}
 
     {sampling_strategy_}
 
@@ -224,6 +263,7 @@ class FacilityLocation(_SetFunction):
         coreset_size=0.1,
         *,
         metric="euclidean",
+        gamma=None,
         n_neighbors=None,
         optimizer="lazy",
         epsilon=0.01,
@@ -233,6 +273,7 @@ class FacilityLocation(_SetFunction):
     ):
         self.coreset_size = coreset_size
         self.metric = metric
+        self.gamma = gamma
         self.n_neighbors = n_neighbors
         self.optimizer = optimizer
         self.epsilon = epsilon
@@ -264,6 +305,8 @@ class GraphCut(_SetFunction):
 
     {metric_similarity}
 
+    {gamma_similarity}
+
     {n_neighbors_similarity}
 
     redundancy : float, default=0.5
@@ -288,6 +331,8 @@ class GraphCut(_SetFunction):
     {sample_weight_similar}
 
     {gains_}
+
+    {gamma_}
 
     {sampling_strategy_}
 
@@ -340,6 +385,7 @@ class GraphCut(_SetFunction):
         coreset_size=0.1,
         *,
         metric="euclidean",
+        gamma=None,
         n_neighbors=None,
         redundancy=0.5,
         optimizer="lazy",
@@ -350,6 +396,7 @@ class GraphCut(_SetFunction):
     ):
         self.coreset_size = coreset_size
         self.metric = metric
+        self.gamma = gamma
         self.n_neighbors = n_neighbors
         self.redundancy = redundancy
         self.optimizer = optimizer

@@ -1,4 +1,7 @@
-"""Set functions of samples: facility location, graph cut, and the number of covered samples."""
+"""Set functions of samples: facility location, graph cut, and the number of covered samples.
+
+`UncertaintyHerding` is facility location with weights from the predictions of a classifier.
+"""
 
 from numbers import Integral, Real
 
@@ -14,11 +17,15 @@ from skcoreset._kernels import set_functions, similarities
 from skcoreset._kernels.balls import ball_graph, cluster_labels, pure_radius
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
+from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._kernels.neighbors import nearest_neighbors
+from skcoreset._kernels.radial import Radial
 from skcoreset._metrics import METRICS, BaseMetricCoreset, metric_on_host, search_work
-from skcoreset.base import Picks
+from skcoreset._uncertainty import UNCERTAINTIES
+from skcoreset._validation import check_numbers
+from skcoreset.base import BaseModelCoreset, Picks
 
-__all__ = ["FacilityLocation", "GraphCut", "ProbCover"]
+__all__ = ["FacilityLocation", "GraphCut", "ProbCover", "UncertaintyHerding"]
 
 
 class _SetFunction(BaseMetricCoreset):
@@ -28,7 +35,8 @@ class _SetFunction(BaseMetricCoreset):
 
     _parameter_constraints = {
         **BaseMetricCoreset._parameter_constraints,
-        "metric": [StrOptions(METRICS | {"precomputed"}), callable],
+        "metric": [StrOptions(METRICS | {"rbf", "precomputed"}), callable],
+        "gamma": [Interval(Real, 0, None, closed="neither"), None],
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "optimizer": [StrOptions({"lazy", "stochastic", "naive"})],
         "epsilon": [Interval(Real, 0, 1, closed="neither")],
@@ -40,7 +48,19 @@ class _SetFunction(BaseMetricCoreset):
         """The set function: an objective of :mod:`skcoreset._kernels.set_functions`."""
         raise NotImplementedError
 
+    def _is_rbf(self):
+        return isinstance(self.metric, str) and self.metric == "rbf"
+
+    def _check_sparse_metric(self):
+        if not self._is_rbf():
+            super()._check_sparse_metric()
+
     def _check_params(self, table):
+        if self.gamma is not None and not self._is_rbf():
+            raise ValueError(
+                f"gamma={self.gamma} requires metric='rbf', but metric={self.metric!r} has no such "
+                "parameter. Set gamma=None, or metric='rbf'."
+            )
         if self._is_precomputed() and self.n_neighbors is not None:
             raise ValueError(
                 f"n_neighbors={self.n_neighbors} is not supported with metric='precomputed'. "
@@ -63,16 +83,28 @@ class _SetFunction(BaseMetricCoreset):
         return stochastic_is_not_nested(self)
 
     def _device_work(self, X, groups):
+        metric = "euclidean" if self._is_rbf() else self.metric
+
         def work(n, d):
             if self.n_neighbors is None:
                 return n * n * d
-            return search_work(n, n, d, self.metric)
+            return search_work(n, n, d, metric)
 
-        return metric_on_host(self.metric) or sum(work(g.n_samples, X.shape[1]) for g in groups)
+        return metric_on_host(metric) or sum(work(g.n_samples, X.shape[1]) for g in groups)
+
+    def _represent(self, table, groups):
+        X = table.X if table.numbers is None else table.numbers
+        if self._is_rbf():
+            self.gamma_ = rbf_gamma(self.gamma, X, table.sample_weight)
+        return X
 
     def _pick(self, X, group):
+        return self._maximize(X, group, group.sample_weight, group.mean_weight)
+
+    def _maximize(self, X, group, weight, unit):
+        """`Picks` of the objective with the `weight` of each sample, in which gains have a unit."""
         similar = self._similarities(X, group.rows)
-        objective = self._objective(similar, group.sample_weight)
+        objective = self._objective(similar, weight)
         picks, gains = greedy(
             objective,
             group.size,
@@ -85,7 +117,7 @@ class _SetFunction(BaseMetricCoreset):
         return Picks(
             picks,
             objective.cells(group.sample_weight),
-            per_pick={"gains_": group.mean_weight * gains},
+            per_pick={"gains_": unit * gains},
             prefix=objective.prefix_cells(group.sample_weight),
         )
 
@@ -93,7 +125,9 @@ class _SetFunction(BaseMetricCoreset):
         if self._is_precomputed():
             X = X if rows is None else _square(X, rows)
             return similarities.given_similarities(X)
-        near = pairs(X, self.metric, rows=rows)
+        if self._is_rbf() and self.n_neighbors is None:
+            return similarities.kernel_similarities(gram(X, "rbf", {"gamma": self.gamma_}, rows))
+        near = pairs(X, "euclidean" if self._is_rbf() else self.metric, rows=rows)
         if self.n_neighbors is None:
             return similarities.near_similarities(similarities.precise_enough(near))
         if near.n == 1:
@@ -102,7 +136,14 @@ class _SetFunction(BaseMetricCoreset):
         if near.is_squared:  # the search may return distances that lost digits in matrix products
             own = np.repeat(np.arange(near.n), neighbors.shape[1])
             distances = _distances_of(near, own, neighbors.ravel()).reshape(neighbors.shape)
+        if self._is_rbf():
+            return similarities.radial_graph(neighbors, Radial(gamma=self.gamma_), distances)
         return similarities.graph_similarities(neighbors, distances)
+
+
+def rbf_gamma(gamma, X, weight):
+    """The value of the parameter `gamma`; None is one over the sum of the variances."""
+    return 1 / total_deviation(X, weight) ** 2 if gamma is None else float(gamma)
 
 
 def stochastic_is_not_nested(sampler):
@@ -148,6 +189,8 @@ class FacilityLocation(_SetFunction):
 
     {metric_similarity}
 
+    {gamma_similarity}
+
     {n_neighbors_similarity}
 
     {optimizer}
@@ -168,6 +211,8 @@ class FacilityLocation(_SetFunction):
     {sample_weight_similar}
 
     {gains_}
+
+    {gamma_}
 
     {sampling_strategy_}
 
@@ -226,6 +271,7 @@ class FacilityLocation(_SetFunction):
         coreset_size=0.1,
         *,
         metric="euclidean",
+        gamma=None,
         n_neighbors=None,
         optimizer="lazy",
         epsilon=0.01,
@@ -235,6 +281,7 @@ class FacilityLocation(_SetFunction):
     ):
         self.coreset_size = coreset_size
         self.metric = metric
+        self.gamma = gamma
         self.n_neighbors = n_neighbors
         self.optimizer = optimizer
         self.epsilon = epsilon
@@ -266,6 +313,8 @@ class GraphCut(_SetFunction):
 
     {metric_similarity}
 
+    {gamma_similarity}
+
     {n_neighbors_similarity}
 
     redundancy : float, default=0.5
@@ -290,6 +339,8 @@ class GraphCut(_SetFunction):
     {sample_weight_similar}
 
     {gains_}
+
+    {gamma_}
 
     {sampling_strategy_}
 
@@ -342,6 +393,7 @@ class GraphCut(_SetFunction):
         coreset_size=0.1,
         *,
         metric="euclidean",
+        gamma=None,
         n_neighbors=None,
         redundancy=0.5,
         optimizer="lazy",
@@ -352,6 +404,7 @@ class GraphCut(_SetFunction):
     ):
         self.coreset_size = coreset_size
         self.metric = metric
+        self.gamma = gamma
         self.n_neighbors = n_neighbors
         self.redundancy = redundancy
         self.optimizer = optimizer
@@ -571,3 +624,225 @@ class ProbCover(BaseMetricCoreset):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self._uses_classes()
         return tags
+
+
+@fill_docstring
+class UncertaintyHerding(_SetFunction, BaseModelCoreset):
+    r"""Select samples that are similar to many samples with uncertain predictions.
+
+    .. math:: f(S) = \sum_i w_i u_i \max_{j \in S} s_{ij}
+
+    Here :math:`s_{ij}` is the similarity of samples i and j, :math:`w_i` is the `sample_weight` of
+    sample i, and :math:`u_i \ge 0` is the uncertainty of the prediction of a classifier for sample
+    i [1]_. The function is that of :class:`FacilityLocation`, in which each sample counts by its
+    uncertainty, and is maximized greedily: the next sample is the one with the largest gain,
+
+    .. math:: \arg\max_{x \notin S} \sum_i w_i u_i
+        \max \big( 0, \; s(x_i, x) - \max_{j \in S} s(x_i, x_j) \big) .
+
+    In active learning, S begins with the samples that are labeled already (`init`). Samples that
+    are similar to labeled ones, or whose predictions are certain, then add little to the gain, and
+    the samples of one round differ from each other. If all uncertainties are equal, the method is
+    :class:`FacilityLocation`.
+
+    Parameters
+    ----------
+    {estimator_probabilities}
+
+    {coreset_size}
+        The samples of `init` count: to select 20 samples besides 50 labeled ones, set 70.
+
+    uncertainty : {"margin", "entropy", "least_confidence"} or callable, default="margin"
+        The uncertainty u of a sample with predicted probabilities :math:`p_c`. "margin" is
+        :math:`1 - (p_{(1)} - p_{(2)})` with the largest and the second largest probability,
+        "entropy" is :math:`-\sum_c p_c \ln p_c`, and "least_confidence" is :math:`1 - p_{(1)}`.
+        A callable takes the probabilities, of shape (n_samples, n_classes), and returns
+        non-negative numbers of shape (n_samples,).
+
+    metric : str or callable, default="euclidean"
+        "rbf", or a metric of :func:`sklearn.metrics.pairwise_distances`, except "mahalanobis",
+        "seuclidean", "nan_euclidean" and "precomputed". The similarity of two samples is that of
+        :class:`FacilityLocation`.
+
+    {gamma_similarity}
+
+    {n_neighbors_similarity}
+
+    init : array-like of int, default=None
+        Indices of the samples that are selected first, such as samples whose labels are known
+        already.
+
+    {cv}
+
+    {stratify}
+        Use None, or pass no `y`, to select samples for labeling.
+
+    Attributes
+    ----------
+    {sample_indices_prefix}
+        With one class or without classes, the samples of `init` are the first ones, in the given
+        order.
+
+    {sample_weight_similar}
+
+    {gains_}
+
+    uncertainties_ : ndarray of shape (n_samples,)
+        The uncertainty u of each sample.
+
+    {estimator_used}
+
+    {gamma_}
+
+    {sampling_strategy_}
+
+    {classes_}
+
+    {n_samples_in_}
+
+    {n_features_in_}
+
+    {feature_names_in_}
+
+    {device_}
+
+    See Also
+    --------
+    FacilityLocation : The same function without a classifier.
+    Margin : Selects the samples with the largest uncertainties, which may be similar to each other.
+
+    Notes
+    -----
+    {unscaled_features}
+    The similarities are those of the features of `X`, also if the estimator is a Pipeline that
+    scales them.
+
+    {constant_times_sample_weight}
+
+    The weights of the coreset are sums of the `sample_weight`, not of the uncertainties. If the
+    uncertainties of all samples are 0, an error is raised. If they are 0 for all samples of one
+    class only, all gains of this class are 0, and the samples with the lowest indices are selected.
+
+    With ``metric="rbf"``, the function is that of the paper, in which the width of the kernel
+    decreases from round to round.
+
+    Time: that of predicting all samples, and that of :class:`FacilityLocation`: n_c^2 d
+    multiplications for each class of n_c samples with d features, and about three times as many if
+    the similarities do not fit in half of scikit-learn's `working_memory`. Memory: O(n C) for the
+    predictions of C classes, and up to `working_memory` for similarities; with `n_neighbors`,
+    O(n `n_neighbors`) for the graph.
+
+    {similarity_precision}
+
+    References
+    ----------
+    .. [1] Bae, W., Oliveira, G. L., Sutherland, D. J. "Uncertainty herding: one active learning
+       method for all label budgets." ICLR 2025.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skcoreset import UncertaintyHerding
+    >>> X, y = load_iris(return_X_y=True)
+    >>> labeled = np.array([0, 50, 100])
+    >>> classifier = LogisticRegression(max_iter=1000).fit(X[labeled], y[labeled])
+    >>> sampler = UncertaintyHerding(classifier, coreset_size=6, init=labeled).fit(X)
+    >>> sampler.sample_indices_[3:]
+    array([ 94, 111, 107])
+    """
+
+    _purposes = ("labeling",)
+
+    _parameter_constraints = {
+        **BaseModelCoreset._parameter_constraints,
+        "uncertainty": [StrOptions(set(UNCERTAINTIES)), callable],
+        "metric": [StrOptions(METRICS | {"rbf"}), callable],
+        "gamma": _SetFunction._parameter_constraints["gamma"],
+        "n_neighbors": _SetFunction._parameter_constraints["n_neighbors"],
+        "init": ["array-like", None],
+        "cv": ["cv_object"],
+    }
+
+    _needs = "proba"
+    _needs_numbers = False  # the classifier gets the table as it is
+    _precomputed = None
+    optimizer, epsilon = "lazy", None
+
+    def __init__(
+        self,
+        estimator=None,
+        coreset_size=0.1,
+        *,
+        uncertainty="margin",
+        metric="euclidean",
+        gamma=None,
+        n_neighbors=None,
+        init=None,
+        cv=None,
+        stratify="proportional",
+    ):
+        self.estimator = estimator
+        self.coreset_size = coreset_size
+        self.uncertainty = uncertainty
+        self.metric = metric
+        self.gamma = gamma
+        self.n_neighbors = n_neighbors
+        self.init = init
+        self.cv = cv
+        self.stratify = stratify
+
+    def _check_numbers(self, X):
+        return check_numbers(self, X)
+
+    def _check_params(self, table):
+        _SetFunction._check_params(self, table)
+        BaseModelCoreset._check_params(self, table)
+
+    def _represent(self, table, groups):
+        proba = self._model_outputs(table)
+        if callable(self.uncertainty):
+            uncertainties = _checked_uncertainties(self.uncertainty(proba), table)
+        else:
+            uncertainties = UNCERTAINTIES[self.uncertainty](proba)
+        if not (table.sample_weight * uncertainties > 0).any():
+            raise ValueError(
+                f"The uncertainties of all samples are 0: {self.estimator_!r} predicts each with "
+                "probability 1. Give a classifier with other probabilities, such as "
+                "CalibratedClassifierCV, or use FacilityLocation."
+            )
+        self.uncertainties_ = uncertainties
+        return super()._represent(table, groups)
+
+    def _pick(self, X, group):
+        uncertainty = group.rows_of(self.uncertainties_)
+        unit = uncertainty.mean() or 1.0
+        weight = group.sample_weight * (uncertainty / unit)
+        return self._maximize(X, group, weight, group.mean_weight * unit)
+
+    def _objective(self, similar, weight):
+        return set_functions.facility_location(similar, weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = False
+        tags.input_tags.string = False
+        tags.input_tags.categorical = False
+        return tags
+
+
+def _checked_uncertainties(values, table):
+    values, n_samples = np.asarray(to_numpy(values), dtype=np.float64), len(table.sample_weight)
+    if values.shape != (n_samples,):
+        raise ValueError(
+            f"uncertainty returned an array of shape {values.shape}; it must return one number per "
+            f"sample, of shape ({n_samples},)."
+        )
+    wrong = np.flatnonzero(~((values >= 0) & (values < np.inf)) & (table.sample_weight > 0))
+    if len(wrong):
+        raise ValueError(
+            f"uncertainty returned {values[wrong[0]]} for sample {wrong[0]}; it must return finite "
+            "numbers of at least 0."
+        )
+    return values

@@ -77,6 +77,7 @@ from skcoreset import (
     Margin,
     Moderate,
     TrainingDynamics,
+    UncertaintyHerding,
     Uniform,
 )
 
@@ -862,6 +863,7 @@ LABELING = [
     Entropy(),
     LeastConfidence(),
     Margin(),
+    UncertaintyHerding(),
 ]
 CLEANING = [
     AreaUnderMargin(n_epochs=3, random_state=0),

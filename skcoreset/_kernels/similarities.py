@@ -11,8 +11,10 @@ __all__ = [
     "Similarities",
     "given_similarities",
     "graph_similarities",
+    "kernel_similarities",
     "near_similarities",
     "precise_enough",
+    "radial_graph",
 ]
 
 # Float32 is used from so many operations on: an entry takes one for each column of the table, and
@@ -179,6 +181,11 @@ def near_similarities(pairs):
     return Similarities(compute, pairs.n, pairs)
 
 
+def kernel_similarities(kernel):
+    """Values of a radial kernel, of an object of :func:`skcoreset._kernels.kernels.gram`."""
+    return Similarities(kernel.block, kernel.n, kernel.euclidean, floor=0.0)
+
+
 def given_similarities(matrix):
     """Precomputed similarities: (n, n), symmetric, at least 0, dense or sparse."""
     if sparse.issparse(matrix):
@@ -197,11 +204,20 @@ def graph_similarities(neighbors, distances):
     ----------
     neighbors, distances : ndarray of shape (n, n_neighbors)
     """
-    n, n_neighbors = neighbors.shape
     most = distances.max()
+    return _graph(neighbors, most - distances, most)
+
+
+def radial_graph(neighbors, kernel, distances):
+    """The same pairs; their similarity is a :class:`~skcoreset._kernels.radial.Radial` kernel."""
+    return _graph(neighbors, kernel.of_distances(distances), 1.0)
+
+
+def _graph(neighbors, values, itself):
+    n, n_neighbors = neighbors.shape
     starts = np.arange(0, n * n_neighbors + 1, n_neighbors)
-    near = sparse.csr_array(((most - distances).ravel(), neighbors.ravel(), starts), shape=(n, n))
-    near = near.maximum(near.T) + most * sparse.eye_array(n, format="csr")
+    near = sparse.csr_array((values.ravel(), neighbors.ravel(), starts), shape=(n, n))
+    near = near.maximum(near.T) + itself * sparse.eye_array(n, format="csr")
     return GraphSimilarities(sparse.csr_array(near))
 
 

@@ -461,6 +461,11 @@ PARAGRAPHS = {
         sample_weight : array-like of shape (n_samples,), default=None
             The sample weights that were passed to `fit`, with `X`.
         """,
+    "X_target": """
+        X_target : {array-like, sparse matrix, dataframe} of shape (n_target, n_features), default=None
+            Target samples. The selected samples are similar to these instead of to those of `X`.
+            They are never selected.
+        """,
     "X_ref": """
         X_ref : {array-like, sparse matrix, dataframe} of shape (n_ref, n_features), default=None
             Samples among which the nearest neighbors are searched instead of `X`, as in the paper:

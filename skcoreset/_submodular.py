@@ -9,13 +9,16 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skcoreset._backend import device_of, is_foreign, namespace, to_numpy
 from skcoreset._docstrings import fill_docstring
+from skcoreset._geometry import check_n_candidates
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels import set_functions, similarities
 from skcoreset._kernels.balls import ball_graph, cluster_labels, pure_radius
+from skcoreset._kernels.candidates import AmongAll, draw_candidates, n_candidates_for
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.neighbors import nearest_neighbors
 from skcoreset._metrics import METRICS, BaseMetricCoreset, metric_on_host, search_work
+from skcoreset._validation import check_numbers
 from skcoreset.base import Picks
 
 __all__ = ["FacilityLocation", "GraphCut", "ProbCover"]
@@ -32,6 +35,7 @@ class _SetFunction(BaseMetricCoreset):
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "optimizer": [StrOptions({"lazy", "stochastic", "naive"})],
         "epsilon": [Interval(Real, 0, 1, closed="neither")],
+        "n_candidates": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
         "init": ["array-like", None],
         "random_state": ["random_state"],
     }
@@ -46,29 +50,45 @@ class _SetFunction(BaseMetricCoreset):
                 f"n_neighbors={self.n_neighbors} is not supported with metric='precomputed'. "
                 "Set n_neighbors=None; a sparse X may hold the similarities of some pairs only."
             )
+        if isinstance(self.n_candidates, Integral) and not self._takes_candidates():
+            raise ValueError(
+                f"n_candidates={self.n_candidates} is not supported with n_neighbors or "
+                "metric='precomputed', where all samples are candidates. Set n_candidates='auto'."
+            )
         if self.init is not None:
             check_initial(self.init, table.sample_weight, "None")
+
+    def _takes_candidates(self):
+        return self.n_neighbors is None and not self._is_precomputed()
 
     def _check_groups(self, table, groups):
         if self.init is not None:
             check_initial_groups(self.init, groups)
+        check_n_candidates(self.n_candidates, groups)
 
     def _is_random(self):
-        return self.optimizer == "stochastic"
+        draws = self.n_candidates is not None and self._takes_candidates()
+        return draws or self.optimizer == "stochastic"
 
     @property
     def _not_nested(self):
         return stochastic_is_not_nested(self)
 
-    def _device_work(self, X, groups):
-        def work(n, d):
-            if self.n_neighbors is None:
-                return n * n * d
-            return search_work(n, n, d, self.metric)
+    def _differs_from(self, size, n_selected, n):
+        return why_candidates_differ(self, size, n_selected, n) if self._takes_candidates() else None
 
-        return metric_on_host(self.metric) or sum(work(g.n_samples, X.shape[1]) for g in groups)
+    def _device_work(self, X, groups):
+        def work(group, d):
+            n, of_all = n_candidates_of(self, group), group.n_samples
+            if self.n_neighbors is not None:
+                return search_work(of_all, of_all, d, self.metric)
+            return n * n * d + (of_all * group.size * d if n < of_all else 0)
+
+        return metric_on_host(self.metric) or sum(work(g, X.shape[1]) for g in groups)
 
     def _pick(self, X, group):
+        if self._takes_candidates() and n_candidates_of(self, group) < group.n_samples:
+            return self._pick_among_candidates(X, group)
         similar = self._similarities(X, group.rows)
         objective = self._objective(similar, group.sample_weight)
         picks, gains = greedy(
@@ -86,6 +106,37 @@ class _SetFunction(BaseMetricCoreset):
             per_pick={"gains_": group.mean_weight * gains},
             prefix=objective.prefix_cells(group.sample_weight),
         )
+
+    def _pick_among_candidates(self, X, group):
+        every = pairs(X, self.metric, rows=group.rows)
+        at, share, start = candidates_of(self, group, [every])
+        near = similarities.precise_enough(pairs(X, self.metric, rows=_rows_at(group, at)))
+        similar = similarities.near_similarities(near)
+        picks, _ = greedy(
+            self._objective(similar, share),
+            group.size,
+            start=start,
+            optimizer=self.optimizer,
+            epsilon=self.epsilon,
+            random_state=group.random_state,
+            report=group.report,
+        )
+        every = every.as_float64() if near.itemsize == 8 else every
+        among = AmongAll(every, at[picks], group.sample_weight, similar.relative_tolerance)
+        gains = self._gains_among(among, -similar.lowest(), group.sample_weight.sum())
+        return Picks(
+            at[picks],
+            among.cells(),
+            per_pick={"gains_": group.mean_weight * gains},
+            prefix=among.prefix_cells,
+        )
+
+    def _gains_among(self, among, most, total):
+        """Gains of the picks by all samples, for similarities ``most - distance``.
+
+        `total` is the total weight of the samples.
+        """
+        raise NotImplementedError
 
     def _similarities(self, X, rows):
         if self._is_precomputed():
@@ -108,6 +159,51 @@ def stochastic_is_not_nested(sampler):
     if sampler.optimizer == "stochastic":
         return "optimizer='stochastic' draws subsets whose size depends on the budget"
     return None
+
+
+def n_candidates_of(sampler, group):
+    """The number of candidates in a group, by the parameter `n_candidates` of the sampler."""
+    if sampler.n_candidates is None:
+        return group.n_samples
+    wanted = sampler.n_candidates
+    wanted = n_candidates_for(group.size) if isinstance(wanted, str) else wanted
+    return min(wanted, group.n_samples)
+
+
+def why_candidates_differ(sampler, size, n_selected, n):
+    """`_differs_from` of a method that has the parameter `n_candidates`."""
+    few, many = (min(n, n_candidates_for(k)) for k in (size, n_selected))
+    if sampler.n_candidates == "auto" and few != many:
+        return (
+            f"n_candidates='auto' selects {n_selected} samples among {many} candidates, but {size} "
+            f"samples among {few}"
+        )
+    return None
+
+
+def candidates_of(sampler, group, parts):
+    """Random candidates of a group.
+
+    Their positions in the group and their weights, and the positions of the samples of `init`
+    among them. `parts` are the tables of `draw_candidates`.
+    """
+    seed = group.random_state.randint(2**31 - 1)
+    start = () if sampler.init is None else initial_positions(sampler.init, group)
+    size = n_candidates_of(sampler, group)
+    at, share = draw_candidates(parts, group.sample_weight, size, seed, start)
+    return at, share, np.searchsorted(at, start) if len(start) else ()
+
+
+def _rows_at(group, at):
+    """Positions in the table of positions in the group."""
+    return at if group.rows is None else group.rows[at]
+
+
+def _stacked(above, below):
+    if sparse.issparse(above) or sparse.issparse(below):
+        return sparse.vstack([sparse.csr_array(above), sparse.csr_array(below)], format="csr")
+    xp = namespace(above)
+    return xp.concat([above, xp.asarray(below, device=device_of(above))])
 
 
 def _distances_of(near, left, right):
@@ -219,6 +315,11 @@ class FacilityLocation(_SetFunction):
     array([4., 3.])
     """
 
+    _parameter_constraints = {
+        **_SetFunction._parameter_constraints,
+        "eta": [Interval(Real, 0, None, closed="left")],
+    }
+
     def __init__(
         self,
         coreset_size=0.1,
@@ -227,6 +328,8 @@ class FacilityLocation(_SetFunction):
         n_neighbors=None,
         optimizer="lazy",
         epsilon=0.01,
+        n_candidates="auto",
+        eta=1.0,
         init=None,
         stratify="proportional",
         random_state=None,
@@ -236,12 +339,119 @@ class FacilityLocation(_SetFunction):
         self.n_neighbors = n_neighbors
         self.optimizer = optimizer
         self.epsilon = epsilon
+        self.n_candidates = n_candidates
+        self.eta = eta
         self.init = init
         self.stratify = stratify
         self.random_state = random_state
 
+    @fill_docstring
+    def fit(self, X, y=None, sample_weight=None, X_target=None):
+        """Select the coreset.
+
+        Parameters
+        ----------
+        {X}
+
+        {y_optional}
+
+        {sample_weight}
+
+        {X_target}
+
+        Returns
+        -------
+        self : object
+            The fitted sampler.
+        """
+        self._fitted(X, y, sample_weight, X_target=X_target)
+        return self
+
+    @fill_docstring
+    def fit_resample(self, X, y=None, sample_weight=None, X_target=None):
+        """Select the coreset and return its samples, in order of selection.
+
+        Parameters
+        ----------
+        {X}
+
+        {y_optional}
+
+        {sample_weight}
+
+        {X_target}
+
+        Returns
+        -------
+        {resampled}
+        """
+        return self._fitted(X, y, sample_weight, X_target=X_target)._resampled(X, y)
+
+    def _check_auxiliary(self, table, X_target=None):
+        if X_target is None:
+            return {}
+        if not self._takes_candidates():
+            raise ValueError(
+                f"X_target is not supported with n_neighbors={self.n_neighbors!r} and "
+                f"metric={self.metric!r}. Set n_neighbors=None and a metric that is not "
+                "'precomputed'."
+            )
+        if isinstance(self.n_candidates, Integral):
+            raise ValueError(
+                f"n_candidates={self.n_candidates} is not supported with X_target, for which all "
+                "samples are candidates. Set n_candidates='auto'."
+            )
+        try:
+            X_target = check_numbers(self, X_target, reset=False)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"X_target: {error}") from error
+        if X_target.shape[0] == 0:
+            raise ValueError("X_target has 0 samples, but at least 1 is required.")
+        return {"X_target": X_target}
+
+    def _represent(self, table, groups):
+        if not table.auxiliary:
+            return table.X
+        return _stacked(table.X, table.auxiliary["X_target"]), table.X.shape[0]
+
+    def _device_work(self, X, groups):
+        if not isinstance(X, tuple):
+            return super()._device_work(X, groups)
+        X, n = X
+        work = sum(group.n_samples * (X.shape[0] - n) * X.shape[1] for group in groups)
+        return metric_on_host(self.metric) or work
+
+    def _pick(self, X, group):
+        return self._pick_for_target(*X, group) if isinstance(X, tuple) else super()._pick(X, group)
+
+    def _pick_for_target(self, X, n, group):
+        """`Picks` by the similarities to the target samples, the rows of `X` from `n` on."""
+        rows = np.arange(n) if group.rows is None else group.rows
+        rows = np.concatenate([rows, np.arange(n, X.shape[0])])
+        near = similarities.precise_enough(pairs(X, self.metric, rows=rows))
+        similar = similarities.TargetSimilarities(near, group.n_samples)
+        cover = set_functions.FacilityLocation(similar, np.ones(similar.n_rows))
+        objective = cover
+        if self.eta > 0:
+            relevance = similar.nearest() - similar.lowest()
+            objective = set_functions.WithValues(cover, self.eta * relevance)
+        picks, gains = greedy(
+            objective,
+            group.size,
+            start=() if self.init is None else initial_positions(self.init, group),
+            optimizer=self.optimizer,
+            epsilon=self.epsilon,
+            random_state=group.random_state,
+            report=group.report,
+        )
+        cells = cover.target_cells()
+        return Picks(picks, cells(len(picks)), per_pick={"gains_": gains}, prefix=cells)
+
     def _objective(self, similar, weight):
         return set_functions.facility_location(similar, weight)
+
+    def _gains_among(self, among, most, total):
+        return -np.diff(among.losses, prepend=most * total)
 
 
 @fill_docstring
@@ -344,6 +554,7 @@ class GraphCut(_SetFunction):
         redundancy=0.5,
         optimizer="lazy",
         epsilon=0.01,
+        n_candidates="auto",
         init=None,
         stratify="proportional",
         random_state=None,
@@ -354,12 +565,18 @@ class GraphCut(_SetFunction):
         self.redundancy = redundancy
         self.optimizer = optimizer
         self.epsilon = epsilon
+        self.n_candidates = n_candidates
         self.init = init
         self.stratify = stratify
         self.random_state = random_state
 
     def _objective(self, similar, weight):
         return set_functions.GraphCut(similar, weight, self.redundancy)
+
+    def _gains_among(self, among, most, total):
+        t = np.arange(len(among.picks))
+        penalty = (2 * t + 1) * most - 2 * among.sums_among_picks()
+        return most * total - among.sums - self.redundancy * penalty
 
 
 @fill_docstring

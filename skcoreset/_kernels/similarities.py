@@ -9,6 +9,7 @@ from skcoreset._backend import block_slices, device_of, free_bytes, namespace
 __all__ = [
     "GraphSimilarities",
     "Similarities",
+    "TargetSimilarities",
     "given_similarities",
     "graph_similarities",
     "near_similarities",
@@ -39,10 +40,20 @@ class Similarities:
         The matrix, if it exists already.
     floor : float, optional
         A lower bound of all similarities; if None, the minimum is computed.
+    may_store : bool
+        Whether the matrix may be stored.
+
+    Attributes
+    ----------
+    n_rows : int
+        Number of rows; here `n`, as every row is a candidate.
     """
 
-    def __init__(self, compute, n, like, matrix=None, floor=None):
+    n_rows = None
+
+    def __init__(self, compute, n, like, matrix=None, floor=None, may_store=True):
         self.compute, self.n, self.floor = compute, n, floor
+        self.n_rows = self.n_rows or n
         self.xp, self.device = like.xp, like.device
         self.dtype, self.itemsize, self.eps = like.dtype, like.itemsize, like.eps
         self.copied_bytes = like.copied_bytes
@@ -50,7 +61,7 @@ class Similarities:
         self.on_cuda = free is not None
         memory = int(free if self.on_cuda else sklearn.get_config()["working_memory"] * 2**20)
         needed = n * n * self.itemsize
-        if matrix is None and needed <= memory / 2:
+        if matrix is None and may_store and needed <= memory / 2:
             memory -= needed
             matrix = self.xp.empty((n, n), dtype=self.dtype, device=self.device)
             for block in self._row_blocks():
@@ -66,14 +77,21 @@ class Similarities:
         return block_slices(self.n, 3 * self.n * self.itemsize, most_bytes=most)
 
     def rows(self, candidates):
-        """Similarities of each candidate with all rows, (len(candidates), n), a new array."""
+        """Similarities of each candidate with all rows, (len(candidates), n_rows), a new array."""
         if self.whole:
             return self.xp.take(self.matrix, candidates, axis=0)
         n_new = candidates.shape[0]
-        out = self.xp.empty((n_new, self.n), dtype=self.dtype, device=self.device)
-        for block in block_slices(self.n, 4 * n_new * self.itemsize + self.copied_bytes):
+        out = self.xp.empty((n_new, self.n_rows), dtype=self.dtype, device=self.device)
+        for block in block_slices(self.n_rows, 4 * n_new * self.itemsize + self.copied_bytes):
             out[:, block] = self.compute(candidates, block)
         return out
+
+    def to_rows(self, rows):
+        """Similarities of the rows in a slice with all candidates, (len(rows), n)."""
+        return self.matrix[rows] if self.whole else self.rows(self._every()[rows])
+
+    def _every(self):
+        return self.xp.arange(self.n, device=self.device)
 
     def each(self, candidates):
         """Iterator over the same rows, which must not be modified."""
@@ -81,7 +99,7 @@ class Similarities:
             for candidate in candidates:
                 yield self.matrix[candidate, :]
             return
-        for block in block_slices(len(candidates), self.n * self.itemsize, most_bytes=2**26):
+        for block in block_slices(len(candidates), self.n_rows * self.itemsize, most_bytes=2**26):
             yield from self.rows(candidates[block])
 
     def diagonal(self):
@@ -104,12 +122,15 @@ class Similarities:
             for rows in self._row_blocks():
                 yield rows, slice(0, self.n), self.matrix[rows, :], False
         else:
-            memory = self.spare_bytes / 3  # a block and its temporaries are about six arrays
-            side = min(4096 if self.on_cuda else 2048, int((memory / self.itemsize) ** 0.5))
-            cuts = block_slices(self.n, 1, most_bytes=max(1, side))
+            cuts = block_slices(self.n, 1, most_bytes=self._side())
             for i, rows in enumerate(cuts):
                 for columns in cuts[i:]:
                     yield rows, columns, self.compute(rows, columns), rows != columns
+
+    def _side(self):
+        """Rows and columns of a tile."""
+        memory = self.spare_bytes / 3  # a block and its temporaries are about six arrays
+        return max(1, min(4096 if self.on_cuda else 2048, int((memory / self.itemsize) ** 0.5)))
 
     def sums_and_lowest(self, weight):
         """``sum_i w_i s_ij`` of each row, float64, and the lowest value of all."""
@@ -126,8 +147,60 @@ class Similarities:
             raise ValueError(
                 "The similarities of a row, times the sample weights, add up to infinity. Scale X."
             )
-        # Read once, as each number that is read from a GPU synchronizes the host.
-        return sums, float(xp.min(xp.stack(lows))) if lows else self.floor
+        if lows:  # read once, as each number that is read from a GPU synchronizes the host
+            self.floor = float(xp.min(xp.stack(lows)))
+        return sums, self.floor
+
+    def lowest(self):
+        """The lowest value of all, or the `floor`."""
+        if self.floor is None:
+            self.floor = float(self.xp.min(self.matrix)) if self.whole else self._lowest_of_all()
+        return self.floor
+
+    def _lowest_of_all(self):
+        return min(float(self.xp.min(block)) for _, _, block, _ in self.tiles())
+
+
+class TargetSimilarities(Similarities):
+    """Similarities of candidates with target rows, negative distances that are made on demand.
+
+    Parameters
+    ----------
+    pairs : object of :func:`skcoreset._kernels.distances.pairs`
+        Its first `n` rows are the candidates, the others the target rows.
+    n : int
+    """
+
+    def __init__(self, pairs, n):
+        self.pairs, self.n_rows = pairs, pairs.n - n
+
+        def compute(candidates, rows):
+            values = pairs.distances(candidates, slice(n + rows.start, n + rows.stop))
+            values *= -1
+            return values
+
+        super().__init__(compute, n, pairs, may_store=False)
+
+    def to_rows(self, rows):
+        at = self.n + self.xp.arange(self.n_rows, device=self.device)[rows]
+        out = self.xp.empty((at.shape[0], self.n), dtype=self.dtype, device=self.device)
+        for block in block_slices(self.n, 4 * at.shape[0] * self.itemsize + self.copied_bytes):
+            out[:, block] = -self.pairs.distances(at, block)
+        return out
+
+    def tiles(self):
+        side = self._side()
+        for rows in block_slices(self.n, 1, most_bytes=side):
+            for columns in block_slices(self.n_rows, 1, most_bytes=side):
+                yield rows, columns, self.compute(rows, columns), False
+
+    def nearest(self):
+        """The largest similarity of each candidate with a target row, float64."""
+        out = self.xp.full(self.n, -self.xp.inf, dtype=self.xp.float64, device=self.device)
+        for rows, _, block, _ in self.tiles():
+            highest = self.xp.astype(self.xp.max(block, axis=1), self.xp.float64)
+            out[rows] = self.xp.maximum(out[rows], highest)
+        return out
 
 
 class GraphSimilarities:

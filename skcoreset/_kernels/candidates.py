@@ -5,6 +5,7 @@ import numpy as np
 from skcoreset._backend import block_slices, to_numpy
 from skcoreset._kernels.cells import PrefixCells
 from skcoreset._kernels.kernel_sample import draw, random_numbers
+from skcoreset._kernels.similarities import WORTH_THREADS
 from skcoreset._kernels.threads import threads
 
 __all__ = ["AmongAll", "draw_candidates", "n_candidates_for"]
@@ -40,7 +41,7 @@ def draw_candidates(parts, weight, size, seed, start=()):
         Positions of the sample, ascending.
     share : ndarray of the same shape, float64
     """
-    with threads(parts[0].device == "cpu") as each:
+    with threads(parts[0].device == "cpu" and parts[0].n > FEWEST) as each:
         # The sum of independent uniform numbers, modulo 1, is uniform.
         numbers = sum(random_numbers(part, seed, each) for part in parts) % 1.0
     drawn, share = draw(weight, np.where(numbers > 0, numbers, 1.0), size)
@@ -91,7 +92,7 @@ class AmongAll:
 
         blocks = block_slices(pairs.n, 1, most_bytes=max(64, 2**18 // len(picks)))
         self.sums, self.losses, numbers, rows = 0.0, 0.0, [], []
-        with threads(pairs.device == "cpu") as each:
+        with threads(pairs.device == "cpu" and pairs.n * len(picks) > WORTH_THREADS) as each:
             for sums, losses, number, row in each(of_block, blocks):
                 self.sums, self.losses = self.sums + sums.astype(float), self.losses + losses
                 numbers.append(number)

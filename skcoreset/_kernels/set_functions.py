@@ -39,6 +39,7 @@ from skcoreset._kernels.cuda.facility_location import (
     graph_cut_loop_on,
 )
 from skcoreset._kernels.similarities import GraphSimilarities
+from skcoreset._kernels.threads import threads
 
 __all__ = [
     "FacilityLocation",
@@ -118,18 +119,26 @@ class FacilityLocation:
             self.first_gains = sums - lowest * float(self.xp.sum(self.weight))
             return self.first_gains
         gains = self.xp.zeros(self.n, dtype=self.xp.float64, device=self.device)
-        for rows, columns, block, mirrored in self.similar.tiles():
-            if self.fused is not None:
+
+        def of_tile(rows, columns, block, mirrored):
+            if self.fused is not None:  # on a GPU, one tile after the other
                 max_similarity, weight = self.max_similarity, self.weight
                 self.fused.of_rows(block, max_similarity[columns], weight[columns], gains[rows])
                 if mirrored:
                     self.fused.of_columns(block, max_similarity[rows], weight[rows], gains[columns])
-                continue
+                return rows, columns, None, None
+            below = None
             if mirrored:
                 more = block.T - self.max_similarity[rows][None, :]
-                gains[columns] += self._total(more, self.weight[rows])
+                below = self._total(more, self.weight[rows])
             more = block - self.max_similarity[columns][None, :]
-            gains[rows] += self._total(more, self.weight[columns])
+            return rows, columns, self._total(more, self.weight[columns]), below
+
+        for rows, columns, of_rows, of_columns in self.similar.tiles(of_tile):
+            if of_columns is not None:
+                gains[columns] += of_columns
+            if of_rows is not None:
+                gains[rows] += of_rows
         return gains
 
     def _total(self, more, weight):
@@ -393,19 +402,22 @@ def _pairs_above(max_similarity, similar):
     share = np.mean(similar.to_rows(some) > limits[some])
     if 3 * share * n * n_candidates * (similar.itemsize + 4) > similar.spare_bytes:
         return None
-    values, candidates, counts = [], [], []
-    most = 2**20 if similar.whole else 2**23  # products of a few rows are slow
-    for rows in block_slices(n, 8 * n_candidates, most_bytes=most):
+
+    def of_block(rows):
         block = similar.to_rows(rows)
         at = np.flatnonzero(block > limits[rows])
         ends = np.arange(len(block) + 1) * n_candidates
-        counts.append(np.diff(np.searchsorted(at, ends)))
-        values.append(block.ravel()[at])
-        at -= np.repeat(ends[:-1], counts[-1])
-        candidates.append(at.astype(np.int32))
-    starts = np.concatenate([[0], *counts]).cumsum()
-    parts = np.concatenate(values), np.concatenate(candidates), starts
-    return sparse.csr_array(parts, shape=(n, n_candidates))
+        counts = np.diff(np.searchsorted(at, ends))
+        values = block.ravel()[at]
+        at -= np.repeat(ends[:-1], counts)
+        return values, at.astype(np.int32), counts
+
+    most = 2**20 if similar.whole else 2**23  # products of a few rows are slow
+    with threads(similar.in_threads and not similar.whole) as each:
+        parts = list(each(of_block, block_slices(n, 8 * n_candidates, most_bytes=most)))
+    values, candidates, counts = (np.concatenate(part) for part in zip(*parts, strict=True))
+    starts = np.concatenate([[0], counts]).cumsum()
+    return sparse.csr_array((values, candidates, starts), shape=(n, n_candidates))
 
 
 class _CandidateCache(OrderedDict):

@@ -5,6 +5,7 @@ import sklearn
 from scipy import sparse
 
 from skcoreset._backend import block_slices, device_of, free_bytes, namespace
+from skcoreset._kernels.threads import n_threads, threads
 
 __all__ = [
     "GraphSimilarities",
@@ -19,6 +20,7 @@ __all__ = [
 # Float32 is used from so many operations on: an entry takes one for each column of the table, and
 # about PASSES more for the passes over the matrix. Below that float64 takes some 10 ms more.
 WORTH_SINGLE, PASSES = 2**29, 64
+WORTH_THREADS = 2**25  # pairs; starting threads takes some milliseconds
 SAMPLE, LEAST_SPREAD = 64, 2.0**-8
 
 
@@ -54,6 +56,7 @@ class Similarities:
     def __init__(self, compute, n, like, matrix=None, floor=None, may_store=True):
         self.compute, self.n, self.floor = compute, n, floor
         self.n_rows = self.n_rows or n
+        self.in_threads = like.device == "cpu" and n * self.n_rows > WORTH_THREADS
         self.xp, self.device = like.xp, like.device
         self.dtype, self.itemsize, self.eps = like.dtype, like.itemsize, like.eps
         self.copied_bytes = like.copied_bytes
@@ -112,37 +115,55 @@ class Similarities:
             out[at] = xp.astype(xp.linalg.diagonal(self.compute(at, at)), xp.float64)
         return out
 
-    def tiles(self):
-        """Iterator over all entries as (rows, columns, block, mirrored).
+    def tiles(self, function):
+        """Iterator over ``function(rows, columns, block, mirrored)`` of tiles with all entries.
 
-        If `mirrored` is True, the transposed block is another part of the matrix, which is not
-        yielded again: on demand, each pair is computed once.
+        If `mirrored` is True, the transposed block is another part of the matrix, of which there is
+        no other tile: on demand, each pair is computed once, in threads on the host. The functions
+        are called in any order, and their results are in order.
         """
         if self.whole:
             for rows in self._row_blocks():
-                yield rows, slice(0, self.n), self.matrix[rows, :], False
-        else:
-            cuts = block_slices(self.n, 1, most_bytes=self._side())
-            for i, rows in enumerate(cuts):
-                for columns in cuts[i:]:
-                    yield rows, columns, self.compute(rows, columns), rows != columns
+                yield function(rows, slice(0, self.n), self.matrix[rows, :], False)
+            return
+        tiles = self._tiles()
+        with threads(self.in_threads) as each:
+            yield from each(
+                lambda tile: function(*tile, self.compute(*tile), self._is_mirrored(*tile)), tiles
+            )
+
+    def _tiles(self):
+        """(rows, columns) of the tiles that are made on demand."""
+        cuts = block_slices(self.n, 1, most_bytes=self._side())
+        return [(rows, columns) for i, rows in enumerate(cuts) for columns in cuts[i:]]
+
+    def _is_mirrored(self, rows, columns):
+        return rows != columns
 
     def _side(self):
         """Rows and columns of a tile."""
         memory = self.spare_bytes / 3  # a block and its temporaries are about six arrays
+        if self.in_threads:
+            memory /= n_threads()
         return max(1, min(4096 if self.on_cuda else 2048, int((memory / self.itemsize) ** 0.5)))
 
     def sums_and_lowest(self, weight):
         """``sum_i w_i s_ij`` of each row, float64, and the lowest value of all."""
         xp = self.xp
         sums = xp.zeros(self.n, dtype=xp.float64, device=self.device)
+
+        def of_tile(rows, columns, block, mirrored):
+            low = xp.min(block) if self.floor is None else None
+            below = block.T @ weight[rows] if mirrored else None
+            return rows, columns, block @ weight[columns], below, low
+
         lows = []
-        for rows, columns, block, mirrored in self.tiles():
-            sums[rows] += xp.astype(block @ weight[columns], xp.float64)
-            if mirrored:
-                sums[columns] += xp.astype(block.T @ weight[rows], xp.float64)
-            if self.floor is None:
-                lows.append(xp.min(block))
+        for rows, columns, of_rows, of_columns, low in self.tiles(of_tile):
+            sums[rows] += xp.astype(of_rows, xp.float64)
+            if of_columns is not None:
+                sums[columns] += xp.astype(of_columns, xp.float64)
+            if low is not None:
+                lows.append(low)
         if not xp.all(xp.isfinite(sums)):
             raise ValueError(
                 "The similarities of a row, times the sample weights, add up to infinity. Scale X."
@@ -154,11 +175,8 @@ class Similarities:
     def lowest(self):
         """The lowest value of all, or the `floor`."""
         if self.floor is None:
-            self.floor = float(self.xp.min(self.matrix)) if self.whole else self._lowest_of_all()
+            self.floor = min(map(float, self.tiles(lambda *tile: self.xp.min(tile[2]))))
         return self.floor
-
-    def _lowest_of_all(self):
-        return min(float(self.xp.min(block)) for _, _, block, _ in self.tiles())
 
 
 class TargetSimilarities(Similarities):
@@ -188,18 +206,21 @@ class TargetSimilarities(Similarities):
             out[:, block] = -self.pairs.distances(at, block)
         return out
 
-    def tiles(self):
-        side = self._side()
-        for rows in block_slices(self.n, 1, most_bytes=side):
-            for columns in block_slices(self.n_rows, 1, most_bytes=side):
-                yield rows, columns, self.compute(rows, columns), False
+    def _tiles(self):
+        cuts, across = (
+            block_slices(n, 1, most_bytes=self._side()) for n in (self.n, self.n_rows)
+        )
+        return [(rows, columns) for rows in cuts for columns in across]
+
+    def _is_mirrored(self, rows, columns):
+        return False
 
     def nearest(self):
         """The largest similarity of each candidate with a target row, float64."""
-        out = self.xp.full(self.n, -self.xp.inf, dtype=self.xp.float64, device=self.device)
-        for rows, _, block, _ in self.tiles():
-            highest = self.xp.astype(self.xp.max(block, axis=1), self.xp.float64)
-            out[rows] = self.xp.maximum(out[rows], highest)
+        xp = self.xp
+        out = xp.full(self.n, -xp.inf, dtype=xp.float64, device=self.device)
+        for rows, highest in self.tiles(lambda *tile: (tile[0], xp.max(tile[2], axis=1))):
+            out[rows] = xp.maximum(out[rows], xp.astype(highest, xp.float64))
         return out
 
 

@@ -1,6 +1,6 @@
 """Gradient matching: weighted samples whose gradients sum to that of all samples."""
 
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -9,14 +9,21 @@ from sklearn.utils.validation import check_consistent_length
 from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._docstrings import fill_docstring
+from skcoreset._geometry import check_n_candidates
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
+from skcoreset._kernels.candidates import among_all, candidates_of
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.outer_products import OuterProducts
 from skcoreset._kernels.set_functions import FacilityLocation
 from skcoreset._kernels.similarities import near_similarities, precise_enough
-from skcoreset._submodular import stochastic_is_not_nested
+from skcoreset._submodular import (
+    n_candidates_of,
+    rows_at,
+    stochastic_is_not_nested,
+    why_candidates_differ,
+)
 from skcoreset._validation import check_table, continuous_target, encode
 from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks
 
@@ -190,6 +197,7 @@ class CRAIG(_GradientCoreset):
         "optimizer": [StrOptions({"lazy", "stochastic", "naive"})],
         "stochastic_epsilon": [Interval(Real, 0, 1, closed="neither")],
         "epsilon": [Interval(Real, 0, None, closed="left"), None],
+        "n_candidates": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
         "init": ["array-like", None],
         "random_state": ["random_state"],
     }
@@ -203,6 +211,7 @@ class CRAIG(_GradientCoreset):
         optimizer="lazy",
         stochastic_epsilon=0.01,
         epsilon=None,
+        n_candidates="auto",
         init=None,
         stratify="proportional",
         random_state=None,
@@ -213,6 +222,7 @@ class CRAIG(_GradientCoreset):
         self.optimizer = optimizer
         self.stochastic_epsilon = stochastic_epsilon
         self.epsilon = epsilon
+        self.n_candidates = n_candidates
         self.init = init
         self.stratify = stratify
         self.random_state = random_state
@@ -232,6 +242,11 @@ class CRAIG(_GradientCoreset):
                 "CRAIG requires exactly one of them. Set coreset_size=None to select as many "
                 "samples as epsilon requires, or epsilon=None to select coreset_size samples."
             )
+        if isinstance(self.n_candidates, Integral) and self.epsilon is not None:
+            raise ValueError(
+                f"n_candidates={self.n_candidates} is not supported with epsilon, for which all "
+                "samples are candidates. Set n_candidates='auto'."
+            )
         super()._check_params(table)
         if self.init is not None:
             check_initial(self.init, table.sample_weight, "None")
@@ -239,21 +254,41 @@ class CRAIG(_GradientCoreset):
     def _check_groups(self, table, groups):
         if self.init is not None:
             check_initial_groups(self.init, groups)
+        if self.epsilon is None:
+            check_n_candidates(self.n_candidates, groups)
 
     def _is_random(self):
-        return self.optimizer == "stochastic"
+        draws = self.n_candidates is not None and self.epsilon is None
+        return draws or self.optimizer == "stochastic"
+
+    def _differs_from(self, size, n_selected, n):
+        return why_candidates_differ(self, size, n_selected, n) if self.epsilon is None else None
+
+    def _n_candidates(self, group):
+        return n_candidates_of(self, group) if self.epsilon is None else group.n_samples
 
     def _device_work(self, factors, groups):
-        return sum(group.n_samples**2 * _width(factors) for group in groups)
+        width = 0 if factors is None else _width(factors)
+        return sum(
+            n**2 * width + (group.n_samples * group.size * width if n < group.n_samples else 0)
+            for group in groups
+            for n in [self._n_candidates(group)]
+        )
+
+    def _gradients(self, factors, rows):
+        a, h, bias = factors
+        return pairs(a, rows=rows) if self.gradient == "features" else OuterProducts(*factors, rows)
 
     def _pick(self, factors, group):
-        a, h, bias = factors
-        if self.gradient == "features":
-            gradients = pairs(a, rows=group.rows)
-        else:
-            gradients = OuterProducts(a, h, bias, rows=group.rows)
-        cover = FacilityLocation(near_similarities(precise_enough(gradients)), group.sample_weight)
-        start, losses = () if self.init is None else initial_positions(self.init, group), []
+        gradients, weight = self._gradients(factors, group.rows), group.sample_weight
+        start, at = () if self.init is None else initial_positions(self.init, group), None
+        if self._n_candidates(group) < group.n_samples:
+            every, seed = gradients, group.random_state.randint(2**31 - 1)
+            size = self._n_candidates(group)
+            at, weight, start = candidates_of(every.tables, weight, size, seed, start)
+            gradients = self._gradients(factors, rows_at(group, at))
+        gradients = precise_enough(gradients)
+        cover, losses = FacilityLocation(near_similarities(gradients), weight), []
 
         def stop():
             losses.append(group.mean_weight * cover.loss())
@@ -271,6 +306,10 @@ class CRAIG(_GradientCoreset):
             stop=stop,
             report=group.report,
         )
+        if at is not None:
+            among = among_all(every, gradients, at[picks], group.sample_weight)
+            losses = group.mean_weight * among.losses
+            return Picks(at[picks], among.cells(), {"losses_": losses}, prefix=among.prefix_cells)
         weight, prefix = (of(group.sample_weight) for of in (cover.cells, cover.prefix_cells))
         return Picks(picks, weight, per_pick={"losses_": np.array(losses)}, prefix=prefix)
 

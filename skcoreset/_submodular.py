@@ -13,7 +13,7 @@ from skcoreset._geometry import check_n_candidates
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels import set_functions, similarities
 from skcoreset._kernels.balls import ball_graph, cluster_labels, pure_radius
-from skcoreset._kernels.candidates import AmongAll, draw_candidates, n_candidates_for
+from skcoreset._kernels.candidates import among_all, candidates_of, n_candidates_for
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.neighbors import nearest_neighbors
@@ -109,8 +109,11 @@ class _SetFunction(BaseMetricCoreset):
 
     def _pick_among_candidates(self, X, group):
         every = pairs(X, self.metric, rows=group.rows)
-        at, share, start = candidates_of(self, group, [every])
-        near = similarities.precise_enough(pairs(X, self.metric, rows=_rows_at(group, at)))
+        seed = group.random_state.randint(2**31 - 1)
+        start = () if self.init is None else initial_positions(self.init, group)
+        size = n_candidates_of(self, group)
+        at, share, start = candidates_of(every.tables, group.sample_weight, size, seed, start)
+        near = similarities.precise_enough(pairs(X, self.metric, rows=rows_at(group, at)))
         similar = similarities.near_similarities(near)
         picks, _ = greedy(
             self._objective(similar, share),
@@ -121,8 +124,7 @@ class _SetFunction(BaseMetricCoreset):
             random_state=group.random_state,
             report=group.report,
         )
-        every = every.as_float64() if near.itemsize == 8 else every
-        among = AmongAll(every, at[picks], group.sample_weight, similar.relative_tolerance)
+        among = among_all(every, near, at[picks], group.sample_weight)
         gains = self._gains_among(among, -similar.lowest(), group.sample_weight.sum())
         return Picks(
             at[picks],
@@ -181,20 +183,7 @@ def why_candidates_differ(sampler, size, n_selected, n):
     return None
 
 
-def candidates_of(sampler, group, parts):
-    """Random candidates of a group.
-
-    Their positions in the group and their weights, and the positions of the samples of `init`
-    among them. `parts` are the tables of `draw_candidates`.
-    """
-    seed = group.random_state.randint(2**31 - 1)
-    start = () if sampler.init is None else initial_positions(sampler.init, group)
-    size = n_candidates_of(sampler, group)
-    at, share = draw_candidates(parts, group.sample_weight, size, seed, start)
-    return at, share, np.searchsorted(at, start) if len(start) else ()
-
-
-def _rows_at(group, at):
+def rows_at(group, at):
     """Positions in the table of positions in the group."""
     return at if group.rows is None else group.rows[at]
 

@@ -5,10 +5,10 @@ import numpy as np
 from skcoreset._backend import block_slices, to_numpy
 from skcoreset._kernels.cells import PrefixCells
 from skcoreset._kernels.kernel_sample import draw, random_numbers
-from skcoreset._kernels.similarities import WORTH_THREADS
+from skcoreset._kernels.similarities import WORTH_THREADS, relative_tolerance
 from skcoreset._kernels.threads import threads
 
-__all__ = ["AmongAll", "draw_candidates", "n_candidates_for"]
+__all__ = ["AmongAll", "among_all", "candidates_of", "n_candidates_for"]
 
 FEWEST, PER_PICK = 30_000, 4
 
@@ -18,7 +18,7 @@ def n_candidates_for(size):
     return max(FEWEST, PER_PICK * size)
 
 
-def draw_candidates(parts, weight, size, seed, start=()):
+def candidates_of(tables, weight, size, seed, start=()):
     """A random sample of rows, in proportion to their weights, that contains those of `start`.
 
     Weighted sums over the sample estimate those over all rows, and have their total weight. The
@@ -26,8 +26,8 @@ def draw_candidates(parts, weight, size, seed, start=()):
 
     Parameters
     ----------
-    parts : list of :class:`skcoreset._kernels.stored_rows.StoredRows`
-        The columns of the rows, in one or several tables.
+    tables : list of :class:`skcoreset._kernels.stored_rows.StoredRows`
+        The columns of the rows.
     weight : ndarray of shape (n,), float64
     size : int
         Less than the number of positive weights.
@@ -40,16 +40,26 @@ def draw_candidates(parts, weight, size, seed, start=()):
     at : ndarray of int
         Positions of the sample, ascending.
     share : ndarray of the same shape, float64
+        Their weights.
+    start : ndarray of int
+        Positions of `start` in the sample.
     """
-    with threads(parts[0].device == "cpu" and parts[0].n > FEWEST) as each:
+    with threads(tables[0].device == "cpu" and tables[0].n > FEWEST) as each:
         # The sum of independent uniform numbers, modulo 1, is uniform.
-        numbers = sum(random_numbers(part, seed, each) for part in parts) % 1.0
+        numbers = sum(random_numbers(table, seed, each) for table in tables) % 1.0
     drawn, share = draw(weight, np.where(numbers > 0, numbers, 1.0), size)
     share = share * (weight.sum() / share.sum())
     more = np.setdiff1d(start, drawn).astype(drawn.dtype)
     drawn, share = np.concatenate([drawn, more]), np.concatenate([share, np.zeros(len(more))])
     order = np.argsort(drawn)
-    return drawn[order], share[order]
+    at = drawn[order]
+    return at, share[order], np.searchsorted(at, start).astype(int)
+
+
+def among_all(every, candidates, picks, weight):
+    """`AmongAll` in the precision in which the picks were selected among the `candidates`."""
+    every = every.as_float64() if candidates.itemsize == 8 else every
+    return AmongAll(every, picks, weight, relative_tolerance(candidates))
 
 
 class AmongAll:

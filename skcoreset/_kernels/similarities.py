@@ -15,6 +15,7 @@ __all__ = [
     "graph_similarities",
     "near_similarities",
     "precise_enough",
+    "relative_tolerance",
 ]
 
 # Float32 is used from so many operations on: an entry takes one for each column of the table, and
@@ -22,6 +23,14 @@ __all__ = [
 WORTH_SINGLE, PASSES = 2**29, 64
 WORTH_THREADS = 2**25  # pairs; starting threads takes some milliseconds
 SAMPLE, LEAST_SPREAD = 64, 2.0**-8
+
+
+def relative_tolerance(like):
+    """Gains whose relative difference is smaller tie, for values of the precision of `like`.
+
+    Gains are differences of sums of similarities, and the late ones are small differences.
+    """
+    return 2.0**-40 if like.eps < 1e-10 else 2.0**-16
 
 
 class Similarities:
@@ -71,9 +80,7 @@ class Similarities:
                 matrix[block, :] = compute(block, slice(0, n))
         self.matrix, self.whole = matrix, matrix is not None
         self.spare_bytes = memory // 2  # for the objective
-        # Gains whose relative difference is smaller tie: gains are differences of sums of
-        # similarities, and the late ones are small differences.
-        self.relative_tolerance = 2.0**-40 if self.eps < 1e-10 else 2.0**-16
+        self.relative_tolerance = relative_tolerance(like)
 
     def _row_blocks(self):
         most = 2**28 if self.on_cuda else 2**25

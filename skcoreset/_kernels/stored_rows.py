@@ -82,6 +82,11 @@ class StoredRows:
         self.rounding, self.rounding_float64 = terms * self.eps, terms * 2.0**-52
 
     @property
+    def tables(self):
+        """The tables of which a row consists."""
+        return [self]
+
+    @property
     def streamed(self):
         """Whether fetched rows are copied from the host to a device."""
         return isinstance(self.X, Streamed)

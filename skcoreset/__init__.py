@@ -17,7 +17,7 @@ from skcoreset._margins import AreaUnderMargin, DataMap
 from skcoreset._report import CoresetReport
 from skcoreset._search import CoresetSearchCV, smallest_coreset
 from skcoreset._selection_display import DataMapDisplay, SelectionDisplay
-from skcoreset._submodular import FacilityLocation, GraphCut, ProbCover
+from skcoreset._submodular import FacilityLocation, GraphCut, ProbCover, UncertaintyHerding
 from skcoreset._teaching import BlackBoxTeaching
 from skcoreset._training_dynamics import TrainingDynamics
 from skcoreset._transformed import TransformedSampler
@@ -60,6 +60,7 @@ __all__ = [
     "SelectionDisplay",
     "TrainingDynamics",
     "TransformedSampler",
+    "UncertaintyHerding",
     "Uniform",
     "config_context",
     "coreset_curve",

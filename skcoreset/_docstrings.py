@@ -155,17 +155,31 @@ PARAGRAPHS = {
             A metric of :func:`sklearn.metrics.pairwise_distances`, except "mahalanobis",
             "seuclidean" and "nan_euclidean". Sparse `X` requires "euclidean", "cosine",
             "manhattan" or a callable. The similarity of two samples of a class is the largest
-            distance of any two samples of the class, minus the distance of the two. With
-            "precomputed", `X` is the matrix of the similarities: non-negative, symmetric, of shape
-            (n_samples, n_samples), dense or sparse.
+            distance of any two samples of the class, minus the distance of the two. With "rbf", it
+            is :math:`\\exp(-\\gamma \\|x - z\\|_2^2)`. With "precomputed", `X` is the matrix of the
+            similarities: non-negative, symmetric, of shape (n_samples, n_samples), dense or sparse.
+        """,
+    "metric_similarity_of_features": """
+        metric : str or callable, default="euclidean"
+            "rbf", or a metric of :func:`sklearn.metrics.pairwise_distances`, except "mahalanobis",
+            "seuclidean", "nan_euclidean" and "precomputed". The similarity of two samples is that
+            of :class:`FacilityLocation`.
+        """,
+    "gamma_similarity": """
+        gamma : float, default=None
+            The positive factor :math:`\\gamma` of ``metric="rbf"``; any other metric requires
+            None. If None, it is 1 divided by the sum of the variances of the features, over all
+            samples, weighted by `sample_weight`. For standardized features, this is
+            ``1 / n_features``.
         """,
     "n_neighbors_similarity": """
         n_neighbors : int, default=None
             Number of nearest neighbors of each sample, within its class, in the similarity graph.
             It is reduced to the number of other samples of the class if that is smaller. A pair of
             samples is in the graph if either sample is a neighbor of the other. The similarity of
-            the pair is the largest distance in the graph minus the distance of the pair; pairs that
-            are not in the graph have similarity 0. If None, the similarities of all pairs are used.
+            the pair is the largest distance in the graph minus the distance of the pair, or with
+            ``metric="rbf"`` the value of the kernel; pairs that are not in the graph have
+            similarity 0. If None, the similarities of all pairs are used.
         """,
     "init_samples": """
         init : array-like of int, default=None
@@ -369,6 +383,10 @@ PARAGRAPHS = {
             Gain of each selected sample: the increase of the set function of its class when the
             sample was added. With the optimizers "lazy" and "naive", the gains are non-increasing
             within each class, except for the samples of `init`.
+        """,
+    "gamma_": """
+        gamma_ : float
+            The value of `gamma` that was used. Defined only with ``metric="rbf"``.
         """,
     "sampling_strategy_": """
         sampling_strategy_ : dict

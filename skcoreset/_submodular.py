@@ -1,4 +1,7 @@
-"""Set functions of samples: facility location, graph cut, and the number of covered samples."""
+"""Set functions of samples: facility location, graph cut, and the number of covered samples.
+
+`UncertaintyHerding` is facility location with weights from the predictions of a classifier.
+"""
 
 from numbers import Integral, Real
 
@@ -16,12 +19,15 @@ from skcoreset._kernels.balls import ball_graph, cluster_labels, pure_radius
 from skcoreset._kernels.candidates import among_all, candidates_of, n_candidates_for
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
+from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._kernels.neighbors import nearest_neighbors
+from skcoreset._kernels.radial import Radial
 from skcoreset._metrics import METRICS, BaseMetricCoreset, metric_on_host, search_work
+from skcoreset._uncertainty import UNCERTAINTIES
 from skcoreset._validation import check_numbers
-from skcoreset.base import Picks
+from skcoreset.base import BaseModelCoreset, Picks
 
-__all__ = ["FacilityLocation", "GraphCut", "ProbCover"]
+__all__ = ["FacilityLocation", "GraphCut", "ProbCover", "UncertaintyHerding"]
 
 
 class _SetFunction(BaseMetricCoreset):
@@ -31,7 +37,8 @@ class _SetFunction(BaseMetricCoreset):
 
     _parameter_constraints = {
         **BaseMetricCoreset._parameter_constraints,
-        "metric": [StrOptions(METRICS | {"precomputed"}), callable],
+        "metric": [StrOptions(METRICS | {"rbf", "precomputed"}), callable],
+        "gamma": [Interval(Real, 0, None, closed="neither"), None],
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "optimizer": [StrOptions({"lazy", "stochastic", "naive"})],
         "epsilon": [Interval(Real, 0, 1, closed="neither")],
@@ -44,7 +51,19 @@ class _SetFunction(BaseMetricCoreset):
         """The set function: an objective of :mod:`skcoreset._kernels.set_functions`."""
         raise NotImplementedError
 
+    def _is_rbf(self):
+        return isinstance(self.metric, str) and self.metric == "rbf"
+
+    def _check_sparse_metric(self):
+        if not self._is_rbf():
+            super()._check_sparse_metric()
+
     def _check_params(self, table):
+        if self.gamma is not None and not self._is_rbf():
+            raise ValueError(
+                f"gamma={self.gamma} requires metric='rbf', but metric={self.metric!r} has no such "
+                "parameter. Set gamma=None, or metric='rbf'."
+            )
         if self._is_precomputed() and self.n_neighbors is not None:
             raise ValueError(
                 f"n_neighbors={self.n_neighbors} is not supported with metric='precomputed'. "
@@ -52,14 +71,15 @@ class _SetFunction(BaseMetricCoreset):
             )
         if isinstance(self.n_candidates, Integral) and not self._takes_candidates():
             raise ValueError(
-                f"n_candidates={self.n_candidates} is not supported with n_neighbors or "
-                "metric='precomputed', where all samples are candidates. Set n_candidates='auto'."
+                f"n_candidates={self.n_candidates} is not supported with n_neighbors, or with the "
+                "metrics 'rbf' and 'precomputed', where all samples are candidates. Set "
+                "n_candidates='auto'."
             )
         if self.init is not None:
             check_initial(self.init, table.sample_weight, "None")
 
     def _takes_candidates(self):
-        return self.n_neighbors is None and not self._is_precomputed()
+        return not (self.n_neighbors or self._is_precomputed() or self._is_rbf())
 
     def _check_groups(self, table, groups):
         if self.init is not None:
@@ -78,19 +98,31 @@ class _SetFunction(BaseMetricCoreset):
         return why_candidates_differ(self, size, n_selected, n) if self._takes_candidates() else None
 
     def _device_work(self, X, groups):
+        metric = "euclidean" if self._is_rbf() else self.metric
+
         def work(group, d):
             n, of_all = n_candidates_of(self, group), group.n_samples
             if self.n_neighbors is not None:
-                return search_work(of_all, of_all, d, self.metric)
+                return search_work(of_all, of_all, d, metric)
             return n * n * d + (of_all * group.size * d if n < of_all else 0)
 
-        return metric_on_host(self.metric) or sum(work(g, X.shape[1]) for g in groups)
+        return metric_on_host(metric) or sum(work(g, X.shape[1]) for g in groups)
+
+    def _represent(self, table, groups):
+        X = table.X if table.numbers is None else table.numbers
+        if self._is_rbf():
+            self.gamma_ = rbf_gamma(self.gamma, X, table.sample_weight)
+        return X
 
     def _pick(self, X, group):
         if self._takes_candidates() and n_candidates_of(self, group) < group.n_samples:
             return self._pick_among_candidates(X, group)
+        return self._maximize(X, group, group.sample_weight, group.mean_weight)
+
+    def _maximize(self, X, group, weight, unit):
+        """`Picks` of the objective with the `weight` of each sample, in which gains have a unit."""
         similar = self._similarities(X, group.rows)
-        objective = self._objective(similar, group.sample_weight)
+        objective = self._objective(similar, weight)
         picks, gains = greedy(
             objective,
             group.size,
@@ -103,7 +135,7 @@ class _SetFunction(BaseMetricCoreset):
         return Picks(
             picks,
             objective.cells(group.sample_weight),
-            per_pick={"gains_": group.mean_weight * gains},
+            per_pick={"gains_": unit * gains},
             prefix=objective.prefix_cells(group.sample_weight),
         )
 
@@ -144,7 +176,9 @@ class _SetFunction(BaseMetricCoreset):
         if self._is_precomputed():
             X = X if rows is None else _square(X, rows)
             return similarities.given_similarities(X)
-        near = pairs(X, self.metric, rows=rows)
+        if self._is_rbf() and self.n_neighbors is None:
+            return similarities.kernel_similarities(gram(X, "rbf", {"gamma": self.gamma_}, rows))
+        near = pairs(X, "euclidean" if self._is_rbf() else self.metric, rows=rows)
         if self.n_neighbors is None:
             return similarities.near_similarities(similarities.precise_enough(near))
         if near.n == 1:
@@ -153,7 +187,14 @@ class _SetFunction(BaseMetricCoreset):
         if near.is_squared:  # the search may return distances that lost digits in matrix products
             own = np.repeat(np.arange(near.n), neighbors.shape[1])
             distances = _distances_of(near, own, neighbors.ravel()).reshape(neighbors.shape)
+        if self._is_rbf():
+            return similarities.radial_graph(neighbors, Radial(gamma=self.gamma_), distances)
         return similarities.graph_similarities(neighbors, distances)
+
+
+def rbf_gamma(gamma, X, weight):
+    """The value of the parameter `gamma`; None is one over the sum of the variances."""
+    return 1 / total_deviation(X, weight) ** 2 if gamma is None else float(gamma)
 
 
 def stochastic_is_not_nested(sampler):
@@ -231,6 +272,8 @@ class FacilityLocation(_SetFunction):
 
     {metric_similarity}
 
+    {gamma_similarity}
+
     {n_neighbors_similarity}
 
     {optimizer}
@@ -251,6 +294,8 @@ class FacilityLocation(_SetFunction):
     {sample_weight_similar}
 
     {gains_}
+
+    {gamma_}
 
     {sampling_strategy_}
 
@@ -314,6 +359,7 @@ class FacilityLocation(_SetFunction):
         coreset_size=0.1,
         *,
         metric="euclidean",
+        gamma=None,
         n_neighbors=None,
         optimizer="lazy",
         epsilon=0.01,
@@ -325,6 +371,7 @@ class FacilityLocation(_SetFunction):
     ):
         self.coreset_size = coreset_size
         self.metric = metric
+        self.gamma = gamma
         self.n_neighbors = n_neighbors
         self.optimizer = optimizer
         self.epsilon = epsilon
@@ -379,7 +426,7 @@ class FacilityLocation(_SetFunction):
     def _check_auxiliary(self, table, X_target=None):
         if X_target is None:
             return {}
-        if not self._takes_candidates():
+        if self.n_neighbors is not None or self._is_precomputed():
             raise ValueError(
                 f"X_target is not supported with n_neighbors={self.n_neighbors!r} and "
                 f"metric={self.metric!r}. Set n_neighbors=None and a metric that is not "
@@ -399,16 +446,17 @@ class FacilityLocation(_SetFunction):
         return {"X_target": X_target}
 
     def _represent(self, table, groups):
+        X = super()._represent(table, groups)
         if not table.auxiliary:
-            return table.X
-        return _stacked(table.X, table.auxiliary["X_target"]), table.X.shape[0]
+            return X
+        return _stacked(X, table.auxiliary["X_target"]), X.shape[0]
 
     def _device_work(self, X, groups):
         if not isinstance(X, tuple):
             return super()._device_work(X, groups)
         X, n = X
         work = sum(group.n_samples * (X.shape[0] - n) * X.shape[1] for group in groups)
-        return metric_on_host(self.metric) or work
+        return metric_on_host("euclidean" if self._is_rbf() else self.metric) or work
 
     def _pick(self, X, group):
         return self._pick_for_target(*X, group) if isinstance(X, tuple) else super()._pick(X, group)
@@ -417,8 +465,11 @@ class FacilityLocation(_SetFunction):
         """`Picks` by the similarities to the target samples, the rows of `X` from `n` on."""
         rows = np.arange(n) if group.rows is None else group.rows
         rows = np.concatenate([rows, np.arange(n, X.shape[0])])
-        near = similarities.precise_enough(pairs(X, self.metric, rows=rows))
-        similar = similarities.TargetSimilarities(near, group.n_samples)
+        if self._is_rbf():
+            of = gram(X, "rbf", {"gamma": self.gamma_}, rows)
+        else:
+            of = similarities.precise_enough(pairs(X, self.metric, rows=rows))
+        similar = similarities.target_similarities(of, group.n_samples, self._is_rbf())
         cover = set_functions.FacilityLocation(similar, np.ones(similar.n_rows))
         objective = cover
         if self.eta > 0:
@@ -463,6 +514,8 @@ class GraphCut(_SetFunction):
 
     {metric_similarity}
 
+    {gamma_similarity}
+
     {n_neighbors_similarity}
 
     redundancy : float, default=0.5
@@ -487,6 +540,8 @@ class GraphCut(_SetFunction):
     {sample_weight_similar}
 
     {gains_}
+
+    {gamma_}
 
     {sampling_strategy_}
 
@@ -539,6 +594,7 @@ class GraphCut(_SetFunction):
         coreset_size=0.1,
         *,
         metric="euclidean",
+        gamma=None,
         n_neighbors=None,
         redundancy=0.5,
         optimizer="lazy",
@@ -550,6 +606,7 @@ class GraphCut(_SetFunction):
     ):
         self.coreset_size = coreset_size
         self.metric = metric
+        self.gamma = gamma
         self.n_neighbors = n_neighbors
         self.redundancy = redundancy
         self.optimizer = optimizer
@@ -774,3 +831,222 @@ class ProbCover(BaseMetricCoreset):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self._uses_classes()
         return tags
+
+
+@fill_docstring
+class UncertaintyHerding(_SetFunction, BaseModelCoreset):
+    r"""Select samples that are similar to many samples with uncertain predictions.
+
+    .. math:: f(S) = \sum_i w_i u_i \max_{j \in S} s_{ij}
+
+    Here :math:`s_{ij}` is the similarity of samples i and j, :math:`w_i` is the `sample_weight` of
+    sample i, and :math:`u_i \ge 0` is the uncertainty of the prediction of a classifier for sample
+    i [1]_. The function is that of :class:`FacilityLocation`, in which each sample counts by its
+    uncertainty, and is maximized greedily: the next sample is the one with the largest gain,
+
+    .. math:: \arg\max_{x \notin S} \sum_i w_i u_i
+        \max \big( 0, \; s(x_i, x) - \max_{j \in S} s(x_i, x_j) \big) .
+
+    In active learning, S begins with the samples that are labeled already (`init`). Samples that
+    are similar to labeled ones, or whose predictions are certain, then add little to the gain, and
+    the samples of one round differ from each other. If all uncertainties are equal, the method is
+    :class:`FacilityLocation`.
+
+    Parameters
+    ----------
+    {estimator_probabilities}
+
+    {coreset_size}
+        The samples of `init` count: to select 20 samples besides 50 labeled ones, set 70.
+
+    uncertainty : {"margin", "entropy", "least_confidence"} or callable, default="margin"
+        The uncertainty u of a sample with predicted probabilities :math:`p_c`. "margin" is
+        :math:`1 - (p_{(1)} - p_{(2)})` with the largest and the second largest probability,
+        "entropy" is :math:`-\sum_c p_c \ln p_c`, and "least_confidence" is :math:`1 - p_{(1)}`.
+        A callable takes the probabilities, of shape (n_samples, n_classes), and returns
+        non-negative numbers of shape (n_samples,).
+
+    {metric_similarity_of_features}
+
+    {gamma_similarity}
+
+    {n_neighbors_similarity}
+
+    init : array-like of int, default=None
+        Indices of the samples that are selected first, such as samples whose labels are known
+        already.
+
+    {cv}
+
+    {stratify}
+        Use None, or pass no `y`, to select samples for labeling.
+
+    Attributes
+    ----------
+    {sample_indices_prefix}
+        With one class or without classes, the samples of `init` are the first ones, in the given
+        order.
+
+    {sample_weight_similar}
+
+    {gains_}
+
+    uncertainties_ : ndarray of shape (n_samples,)
+        The uncertainty u of each sample.
+
+    {estimator_used}
+
+    {gamma_}
+
+    {sampling_strategy_}
+
+    {classes_}
+
+    {n_samples_in_}
+
+    {n_features_in_}
+
+    {feature_names_in_}
+
+    {device_}
+
+    See Also
+    --------
+    FacilityLocation : The same function without a classifier.
+    Margin : Selects the samples with the largest uncertainties, which may be similar to each other.
+
+    Notes
+    -----
+    {unscaled_features}
+    The similarities are those of the features of `X`, also if the estimator is a Pipeline that
+    scales them.
+
+    {constant_times_sample_weight}
+
+    The weights of the coreset are sums of the `sample_weight`, not of the uncertainties. If the
+    uncertainties of all samples are 0, an error is raised. If they are 0 for all samples of one
+    class only, all gains of this class are 0, and the samples with the lowest indices are selected.
+
+    With ``metric="rbf"``, the function is that of the paper, in which the width of the kernel
+    decreases from round to round.
+
+    Time: that of predicting all samples, and that of :class:`FacilityLocation`: n_c^2 d
+    multiplications for each class of n_c samples with d features, and about three times as many if
+    the similarities do not fit in half of scikit-learn's `working_memory`. Memory: O(n C) for the
+    predictions of C classes, and up to `working_memory` for similarities; with `n_neighbors`,
+    O(n `n_neighbors`) for the graph.
+
+    {similarity_precision}
+
+    References
+    ----------
+    .. [1] Bae, W., Oliveira, G. L., Sutherland, D. J. "Uncertainty herding: one active learning
+       method for all label budgets." ICLR 2025.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skcoreset import UncertaintyHerding
+    >>> X, y = load_iris(return_X_y=True)
+    >>> labeled = np.array([0, 50, 100])
+    >>> classifier = LogisticRegression(max_iter=1000).fit(X[labeled], y[labeled])
+    >>> sampler = UncertaintyHerding(classifier, coreset_size=6, init=labeled).fit(X)
+    >>> sampler.sample_indices_[3:]
+    array([ 94, 111, 107])
+    """
+
+    _purposes = ("labeling",)
+
+    _parameter_constraints = {
+        **BaseModelCoreset._parameter_constraints,
+        "uncertainty": [StrOptions(set(UNCERTAINTIES)), callable],
+        "metric": [StrOptions(METRICS | {"rbf"}), callable],
+        "gamma": _SetFunction._parameter_constraints["gamma"],
+        "n_neighbors": _SetFunction._parameter_constraints["n_neighbors"],
+        "init": ["array-like", None],
+        "cv": ["cv_object"],
+    }
+
+    _needs = "proba"
+    _needs_numbers = False  # the classifier gets the table as it is
+    _precomputed = None
+    optimizer, epsilon, n_candidates = "lazy", None, None
+
+    def __init__(
+        self,
+        estimator=None,
+        coreset_size=0.1,
+        *,
+        uncertainty="margin",
+        metric="euclidean",
+        gamma=None,
+        n_neighbors=None,
+        init=None,
+        cv=None,
+        stratify="proportional",
+    ):
+        self.estimator = estimator
+        self.coreset_size = coreset_size
+        self.uncertainty = uncertainty
+        self.metric = metric
+        self.gamma = gamma
+        self.n_neighbors = n_neighbors
+        self.init = init
+        self.cv = cv
+        self.stratify = stratify
+
+    def _check_numbers(self, X):
+        return check_numbers(self, X)
+
+    def _check_params(self, table):
+        _SetFunction._check_params(self, table)
+        BaseModelCoreset._check_params(self, table)
+
+    def _represent(self, table, groups):
+        proba = self._model_outputs(table)
+        if callable(self.uncertainty):
+            uncertainties = _checked_uncertainties(self.uncertainty(proba), table)
+        else:
+            uncertainties = UNCERTAINTIES[self.uncertainty](proba)
+        if not (table.sample_weight * uncertainties > 0).any():
+            raise ValueError(
+                f"The uncertainties of all samples are 0: {self.estimator_!r} predicts each with "
+                "probability 1. Give a classifier with other probabilities, such as "
+                "CalibratedClassifierCV, or use FacilityLocation."
+            )
+        self.uncertainties_ = uncertainties
+        return super()._represent(table, groups)
+
+    def _pick(self, X, group):
+        uncertainty = group.rows_of(self.uncertainties_)
+        unit = uncertainty.mean() or 1.0
+        weight = group.sample_weight * (uncertainty / unit)
+        return self._maximize(X, group, weight, group.mean_weight * unit)
+
+    def _objective(self, similar, weight):
+        return set_functions.facility_location(similar, weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = False
+        tags.input_tags.string = False
+        tags.input_tags.categorical = False
+        return tags
+
+
+def _checked_uncertainties(values, table):
+    values, n_samples = np.asarray(to_numpy(values), dtype=np.float64), len(table.sample_weight)
+    if values.shape != (n_samples,):
+        raise ValueError(
+            f"uncertainty returned an array of shape {values.shape}; it must return one number per "
+            f"sample, of shape ({n_samples},)."
+        )
+    wrong = np.flatnonzero(~((values >= 0) & (values < np.inf)) & (table.sample_weight > 0))
+    if len(wrong):
+        raise ValueError(
+            f"uncertainty returned {values[wrong[0]]} for sample {wrong[0]}; it must return finite "
+            "numbers of at least 0."
+        )
+    return values

@@ -9,7 +9,33 @@ from skcoreset._docstrings import fill_docstring
 from skcoreset._validation import check_table
 from skcoreset.base import BaseModelCoreset, BaseScoreCoreset
 
-__all__ = ["Entropy", "LeastConfidence", "Margin"]
+__all__ = ["UNCERTAINTIES", "Entropy", "LeastConfidence", "Margin"]
+
+
+def least_confidence(proba):
+    """One minus the largest probability, as the sum of the others: 1 - max may round to 0."""
+    others = proba.copy()
+    np.put_along_axis(others, proba.argmax(axis=1)[:, None], 0.0, axis=1)
+    return others.sum(axis=1)
+
+
+def entropy(proba):
+    """Entropy of the probabilities, in nats."""
+    return entr(proba).sum(axis=1)
+
+
+def small_margin(proba):
+    """One minus the difference of the two largest probabilities."""
+    second = np.partition(proba, proba.shape[1] - 2, axis=1)[:, -2]
+    return least_confidence(proba) + second
+
+
+# Functions of predicted probabilities, (n_samples, n_classes), that are 0 where one of them is 1.
+UNCERTAINTIES = {
+    "margin": small_margin,
+    "entropy": entropy,
+    "least_confidence": least_confidence,
+}
 
 
 class _Uncertainty(BaseScoreCoreset, BaseModelCoreset):
@@ -135,10 +161,7 @@ class LeastConfidence(_Uncertainty):
     _needs = "proba"
 
     def _score(self, proba):
-        # The sum of the other probabilities: 1 - max would round to 0 for all certain samples.
-        others = proba.copy()
-        np.put_along_axis(others, proba.argmax(axis=1)[:, None], 0.0, axis=1)
-        return others.sum(axis=1)
+        return least_confidence(proba)
 
 
 @fill_docstring
@@ -219,7 +242,7 @@ class Entropy(_Uncertainty):
     _needs = "proba"
 
     def _score(self, proba):
-        return entr(proba).sum(axis=1)
+        return entropy(proba)
 
 
 @fill_docstring

@@ -36,6 +36,7 @@ from skcoreset import (
     Moderate,
     ProbCover,
     TransformedSampler,
+    UncertaintyHerding,
     Uniform,
 )
 
@@ -61,6 +62,7 @@ WITH_MODEL = [
     BlackBoxTeaching(coreset_size=0.1, random_state=0),
     DeepFool(),
     ContrastiveActiveLearning(n_neighbors=3),
+    UncertaintyHerding(),
 ]
 DYNAMIC = [
     Forgetting(n_epochs=3, random_state=0),
@@ -81,7 +83,9 @@ VARIANTS = [
     FacilityLocation(n_neighbors=10),
     FacilityLocation(optimizer="stochastic", random_state=0),
     GraphCut(n_neighbors=10, redundancy=2.0),
+    GraphCut(metric="rbf", gamma=0.3),
     ProbCover(delta=1.0),
+    UncertaintyHerding(uncertainty="entropy", metric="rbf", cv=3),
     Margin(cv=3),
     ContrastiveActiveLearning(metric="cosine", features="model"),
     DeepFool(SVC(random_state=0)),

@@ -5,11 +5,15 @@ from itertools import combinations
 
 import numpy as np
 import oracles
+import pandas as pd
 import pytest
 import sklearn
 from scipy import sparse
 from scipy.spatial.distance import cdist
 from sklearn.metrics import pairwise_distances
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.neighbors import kneighbors_graph
+from sklearn.preprocessing import StandardScaler
 
 from skcoreset import CRAIG, FacilityLocation, GraphCut
 from skcoreset._kernels import set_functions, similarities
@@ -88,6 +92,56 @@ def test_precomputed(Sampler, container, rng):
     ones = np.flatnonzero(y)
     expected, _ = loop(S[np.ix_(ones, ones)], 10, *args)
     np.testing.assert_array_equal(by_class[y[by_class] == 1], ones[expected])
+
+
+@pytest.mark.parametrize("Sampler", [FacilityLocation, GraphCut])
+@pytest.mark.parametrize("megabytes", [1024, 0.05])
+@pytest.mark.parametrize("name", TABLES)
+def test_rbf_equals_the_precomputed_kernel(name, megabytes, Sampler, rng):
+    X = tables(rng)[name]
+    S = np.exp(-0.3 * oracles.distances(X) ** 2)
+    weight, y = rng.integers(0, 3, len(X)).astype(float), np.arange(len(X)) % 2
+    expected = Sampler(12, metric="precomputed").fit(S, y, sample_weight=weight)
+    with sklearn.config_context(working_memory=megabytes):
+        for table in (X, sparse.csr_array(X), pd.DataFrame(X)):
+            got = Sampler(12, metric="rbf", gamma=0.3).fit(table, y, sample_weight=weight)
+            np.testing.assert_array_equal(got.sample_indices_, expected.sample_indices_)
+            np.testing.assert_allclose(got.sample_weight_, expected.sample_weight_)
+            np.testing.assert_allclose(got.gains_, expected.gains_, rtol=1e-9, atol=1e-9)
+    assert got.gamma_ == 0.3
+
+
+@pytest.mark.parametrize("Sampler", [FacilityLocation, GraphCut])
+def test_rbf_of_neighbours(Sampler, rng):
+    X = rng.standard_normal((70, 3))
+    near = kneighbors_graph(X, 8).toarray()
+    S = rbf_kernel(X, gamma=0.5) * (np.maximum(near, near.T) + np.eye(70))
+    got = Sampler(15, metric="rbf", gamma=0.5, n_neighbors=8).fit(X)
+    expected = Sampler(15, metric="precomputed").fit(S)
+    np.testing.assert_array_equal(got.sample_indices_, expected.sample_indices_)
+    np.testing.assert_allclose(got.gains_, expected.gains_, rtol=1e-9)
+
+
+def test_gamma_by_default(rng):
+    X, weight = rng.standard_normal((60, 3)) * [1, 5, 0.2] + 100, rng.integers(0, 3, 60)
+    expected = 1 / np.cov(X.T, fweights=weight, ddof=0).trace()
+    sampler = FacilityLocation(6, metric="rbf")
+    assert sampler.fit(X, sample_weight=weight).gamma_ == pytest.approx(expected)
+    assert sampler.fit(X - 100, np.arange(60) % 3, weight).gamma_ == pytest.approx(expected)
+    scaled = StandardScaler().fit_transform(X)
+    assert sampler.fit(scaled).gamma_ == pytest.approx(1 / 3)
+    assert sampler.fit(np.ones((20, 2))).gamma_ == 1
+
+
+@pytest.mark.parametrize("Sampler", [FacilityLocation, GraphCut])
+def test_gamma_with_another_metric(Sampler, rng):
+    X = rng.standard_normal((20, 2))
+    for metric in ("euclidean", "cosine", "precomputed", lambda a, b: abs(a - b).sum()):
+        table = X @ X.T * 0 + 1 if isinstance(metric, str) and metric == "precomputed" else X
+        with pytest.raises(ValueError, match=r"gamma=0.5 requires metric='rbf'"):
+            Sampler(5, metric=metric, gamma=0.5).fit(table)
+    with pytest.raises(ValueError, match="'gamma' parameter of"):
+        Sampler(5, metric="rbf", gamma=0).fit(X)
 
 
 @pytest.mark.parametrize("Sampler", [FacilityLocation, GraphCut])

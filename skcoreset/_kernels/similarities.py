@@ -13,9 +13,12 @@ __all__ = [
     "TargetSimilarities",
     "given_similarities",
     "graph_similarities",
+    "kernel_similarities",
     "near_similarities",
     "precise_enough",
+    "radial_graph",
     "relative_tolerance",
+    "target_similarities",
 ]
 
 # Float32 is used from so many operations on: an entry takes one for each column of the table, and
@@ -187,30 +190,32 @@ class Similarities:
 
 
 class TargetSimilarities(Similarities):
-    """Similarities of candidates with target rows, negative distances that are made on demand.
+    """Similarities of candidates with target rows, which are made on demand.
 
     Parameters
     ----------
-    pairs : object of :func:`skcoreset._kernels.distances.pairs`
-        Its first `n` rows are the candidates, the others the target rows.
-    n : int
+    compute : callable
+        ``compute(columns, rows)`` as of `Similarities`. Its first `n` rows are the candidates, the
+        others the target rows.
+    n_all, n : int
+        The number of rows, and of candidates.
+    like, floor
+        As of `Similarities`.
     """
 
-    def __init__(self, pairs, n):
-        self.pairs, self.n_rows = pairs, pairs.n - n
+    def __init__(self, compute, n_all, n, like, floor=None):
+        self.block, self.n_rows = compute, n_all - n
 
-        def compute(candidates, rows):
-            values = pairs.distances(candidates, slice(n + rows.start, n + rows.stop))
-            values *= -1
-            return values
+        def of_target(candidates, rows):
+            return compute(candidates, slice(n + rows.start, n + rows.stop))
 
-        super().__init__(compute, n, pairs, may_store=False)
+        super().__init__(of_target, n, like, floor=floor, may_store=False)
 
     def to_rows(self, rows):
         at = self.n + self.xp.arange(self.n_rows, device=self.device)[rows]
         out = self.xp.empty((at.shape[0], self.n), dtype=self.dtype, device=self.device)
         for block in block_slices(self.n, 4 * at.shape[0] * self.itemsize + self.copied_bytes):
-            out[:, block] = -self.pairs.distances(at, block)
+            out[:, block] = self.block(at, block)
         return out
 
     def _tiles(self):
@@ -271,13 +276,32 @@ def precise_enough(pairs):
 
 def near_similarities(pairs):
     """Negative distances, of an object of :func:`skcoreset._kernels.distances.pairs`."""
+    return Similarities(_negative(pairs), pairs.n, pairs)
 
+
+def _negative(pairs):
     def compute(candidates, rows):
         values = pairs.distances(candidates, rows)
         values *= -1
         return values
 
-    return Similarities(compute, pairs.n, pairs)
+    return compute
+
+
+def kernel_similarities(kernel):
+    """Values of a radial kernel, of an object of :func:`skcoreset._kernels.kernels.gram`."""
+    return Similarities(kernel.block, kernel.n, kernel.euclidean, floor=0.0)
+
+
+def target_similarities(of, n, is_kernel):
+    """`TargetSimilarities` of the first `n` rows with the others.
+
+    They are negative distances, or values of a radial kernel: `of` is as `near_similarities` or
+    `kernel_similarities` takes it.
+    """
+    if is_kernel:
+        return TargetSimilarities(of.block, of.n, n, of.euclidean, floor=0.0)
+    return TargetSimilarities(_negative(of), of.n, n, of)
 
 
 def given_similarities(matrix):
@@ -298,11 +322,20 @@ def graph_similarities(neighbors, distances):
     ----------
     neighbors, distances : ndarray of shape (n, n_neighbors)
     """
-    n, n_neighbors = neighbors.shape
     most = distances.max()
+    return _graph(neighbors, most - distances, most)
+
+
+def radial_graph(neighbors, kernel, distances):
+    """The same pairs; their similarity is a :class:`~skcoreset._kernels.radial.Radial` kernel."""
+    return _graph(neighbors, kernel.of_distances(distances), 1.0)
+
+
+def _graph(neighbors, values, itself):
+    n, n_neighbors = neighbors.shape
     starts = np.arange(0, n * n_neighbors + 1, n_neighbors)
-    near = sparse.csr_array(((most - distances).ravel(), neighbors.ravel(), starts), shape=(n, n))
-    near = near.maximum(near.T) + most * sparse.eye_array(n, format="csr")
+    near = sparse.csr_array((values.ravel(), neighbors.ravel(), starts), shape=(n, n))
+    near = near.maximum(near.T) + itself * sparse.eye_array(n, format="csr")
     return GraphSimilarities(sparse.csr_array(near))
 
 

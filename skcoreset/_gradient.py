@@ -276,8 +276,9 @@ class CRAIG(_GradientCoreset):
         )
 
     def _gradients(self, factors, rows):
-        a, h, bias = factors
-        return pairs(a, rows=rows) if self.gradient == "features" else OuterProducts(*factors, rows)
+        if self.gradient == "features":
+            return pairs(factors[0], rows=rows)
+        return OuterProducts(*factors, rows=rows)
 
     def _pick(self, factors, group):
         gradients, weight = self._gradients(factors, group.rows), group.sample_weight

@@ -95,7 +95,9 @@ class _SetFunction(BaseMetricCoreset):
         return stochastic_is_not_nested(self)
 
     def _differs_from(self, size, n_selected, n):
-        return why_candidates_differ(self, size, n_selected, n) if self._takes_candidates() else None
+        return (
+            why_candidates_differ(self, size, n_selected, n) if self._takes_candidates() else None
+        )
 
     def _device_work(self, X, groups):
         metric = "euclidean" if self._is_rbf() else self.metric

@@ -11,6 +11,7 @@ from skcoreset._kernels.threads import threads
 __all__ = ["AmongAll", "among_all", "candidates_of", "n_candidates_for"]
 
 FEWEST, PER_PICK = 30_000, 4
+BLOCK = 2**18  # distances that are computed at once
 
 
 def n_candidates_for(size):
@@ -100,7 +101,7 @@ class AmongAll:
             w = weight[block].astype(D.dtype)
             return D @ w, nearest @ w, number.astype(np.int32), row + block.start
 
-        blocks = block_slices(pairs.n, 1, most_bytes=max(64, 2**18 // len(picks)))
+        blocks = block_slices(pairs.n, 1, most_bytes=max(1, BLOCK // len(picks)))
         self.sums, self.losses, numbers, rows = 0.0, 0.0, [], []
         with threads(pairs.device == "cpu" and pairs.n * len(picks) > WORTH_THREADS) as each:
             for sums, losses, number, row in each(of_block, blocks):
@@ -124,4 +125,3 @@ class AmongAll:
             D = to_numpy(self.pairs.distances(at[block], at[: block.stop]))
             out[block] = np.tril(D, block.start - 1).sum(axis=1, dtype=np.float64)
         return out
-

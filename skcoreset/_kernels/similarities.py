@@ -219,9 +219,7 @@ class TargetSimilarities(Similarities):
         return out
 
     def _tiles(self):
-        cuts, across = (
-            block_slices(n, 1, most_bytes=self._side()) for n in (self.n, self.n_rows)
-        )
+        cuts, across = (block_slices(n, 1, most_bytes=self._side()) for n in (self.n, self.n_rows))
         return [(rows, columns) for rows in cuts for columns in across]
 
     def _is_mirrored(self, rows, columns):

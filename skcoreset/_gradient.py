@@ -91,13 +91,17 @@ class CRAIG(_GradientCoreset):
         Unless `stratify` is None, `epsilon` is divided among the classes in proportion to their
         numbers of samples, or their total `sample_weight`.
 
+    {n_candidates_sampled}
+        With `epsilon`, all samples are candidates.
+
     {init_samples}
 
     {stratify}
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the stochastic optimizer, and of each parameter ``random_state`` of an unfitted
-        `estimator` that is None. Pass an int for reproducible results.
+        Seed of the random candidates of a class of more than `n_candidates` samples, of the
+        stochastic optimizer, and of each parameter ``random_state`` of an unfitted `estimator` that
+        is None. Pass an int for reproducible results.
 
     Attributes
     ----------
@@ -162,6 +166,8 @@ class CRAIG(_GradientCoreset):
     The outer products are never computed: the inner product of two gradients is the product of two
     inner products, that of the gradients with respect to the outputs and that of the inputs of the
     last layer.
+
+    {candidates_sampled}
 
     Time for each class of n_c samples, with d inputs of the last layer and C classes:
     n_c^2 (d + C) multiplications for the distances, plus the time of the greedy optimizer. Memory:

@@ -283,6 +283,16 @@ class FacilityLocation(_SetFunction):
     epsilon : float, default=0.01
         {stochastic_epsilon}
 
+    {n_candidates_sampled}
+        With `n_neighbors`, with ``metric="rbf"`` or "precomputed", and with `X_target`, all samples
+        are candidates.
+
+    eta : float, default=1.0
+        Only with `X_target`: the factor :math:`\eta` of the second sum in Notes. With 0, samples
+        that are selected after each target sample has a similar one may be arbitrary; larger values
+        select the samples that are most similar to any target sample, even if these are similar to
+        each other.
+
     {init_samples}
 
     {stratify}
@@ -323,12 +333,31 @@ class FacilityLocation(_SetFunction):
 
     {scale_of_sample_weight}
 
+    With `X_target`, the function of the target samples Q is
+
+    .. math:: f(S) = \sum_{i \in Q} \max_{j \in S} s_{ij}
+        + \eta \sum_{j \in S} \max_{i \in Q} s_{ij}
+
+    [4]_ [5]_, and the largest distance in the definition of the similarity is that of a target
+    sample and a sample of the class. The weight of a selected sample is the number of target
+    samples to which it is the most similar selected sample, but at least 1, times a factor such
+    that the weights of a class sum to its total `sample_weight`. The `sample_weight` has no other
+    effect, except that samples of weight 0 are never selected. The function of each class is that
+    of all target samples: with class labels `y`, each class contributes its samples that are most
+    similar to any target sample; with ``stratify=None``, so do all samples together. If Q is `X`
+    and :math:`\eta` is 0, the same samples are selected as without `X_target`. Time: about
+    three times n_c n_target d multiplications; memory: O(n_c + n_target), a copy of `X`, and up to
+    half of `working_memory`.
+
+    {candidates_sampled}
+
     Time for each class of n_c samples with d features: n_c^2 d multiplications for the
     similarities, once if they fit in half of scikit-learn's `working_memory`, and about three times
     otherwise. The greedy steps evaluate a pair (i, j) only if :math:`s_{ij}` is larger than the
     similarity of i to its most similar selected sample; after some steps, these are a few percent
-    of all pairs. Memory: O(n), and up to `working_memory` for similarities; with `n_neighbors`,
-    O(n `n_neighbors`) for the graph.
+    of all pairs. With c candidates out of more samples, n_c is c, and n_c k d multiplications for k
+    selected samples are added. Memory: O(n), and up to `working_memory` for similarities; with
+    `n_neighbors`, O(n `n_neighbors`) for the graph.
 
     {similarity_precision}
 
@@ -339,6 +368,10 @@ class FacilityLocation(_SetFunction):
     .. [2] Minoux, M. "Accelerated greedy algorithms for maximizing submodular set functions."
        Optimization Techniques (1978).
     .. [3] Mirzasoleiman, B., et al. "Lazier than lazy greedy." AAAI 2015.
+    .. [4] Iyer, R., Khargoankar, N., Bilmes, J., Asnani, H. "Submodular combinatorial information
+       measures with applications in machine learning." ALT 2021.
+    .. [5] Kothawade, S., et al. "PRISM: a rich class of parameterized submodular information
+       measures for guided data subset selection." AAAI 2022.
 
     Examples
     --------
@@ -529,6 +562,9 @@ class GraphCut(_SetFunction):
     epsilon : float, default=0.01
         {stochastic_epsilon}
 
+    {n_candidates_sampled}
+        With `n_neighbors`, and with ``metric="rbf"`` or "precomputed", all samples are candidates.
+
     {init_samples}
 
     {stratify}
@@ -566,6 +602,8 @@ class GraphCut(_SetFunction):
     {unscaled_features}
 
     {scale_of_sample_weight}
+
+    {candidates_sampled}
 
     Time for each class of n_c samples with d features: n_c^2 d multiplications for the sums of the
     similarities, and n_c similarities for each selected sample. Memory: O(n), and up to half of

@@ -186,7 +186,7 @@ PARAGRAPHS = {
         n_candidates : int, "auto" or None, default="auto"
             Number of candidates per class. If a class has more samples, the selected ones are taken
             from a random sample of this size, which also takes the place of all samples in the
-            objective; see Notes. "auto" is 30,000, or four times the number of samples to select if
+            objective; see Notes. "auto" is 20,000, or ten times the number of samples to select if
             this is more. None means all samples, with the exact objective.
         """,
     "init_samples": """
@@ -525,10 +525,10 @@ PARAGRAPHS = {
         that does not depend on the draw, with m candidates of equal weight, the mean over the
         candidates and the mean over all samples of a quantity between 0 and M differ by more than
         :math:`M \sqrt{\ln(2 / p) / (2 m)}` with a probability of at most p (Hoeffding's
-        inequality): for m = 30,000 and p = 0.05, by more than 0.8 % of M. The selected set depends
+        inequality): for m = 20,000 and p = 0.05, by more than 1 % of M. The selected set depends
         on the draw, and the bound does not hold for it; the user guide has measured values. A
         smaller budget selects a prefix if `n_candidates` is the same: an int, or "auto" with at
-        most 7,500 selected samples per class.
+        most 2,000 selected samples per class.
         """,
     "similarity_precision": """
         Similarities are computed in float64, except for large float32 `X` whose distances keep

@@ -122,6 +122,7 @@ def test_a_smaller_budget_selects_a_prefix(Sampler, rng, monkeypatch):
     np.testing.assert_array_equal(short.sample_indices_, anew.sample_indices_)
     np.testing.assert_allclose(short.sample_weight_, anew.sample_weight_)
     np.testing.assert_allclose(short.gains_, anew.gains_)
+    monkeypatch.setattr("skcoreset._kernels.candidates.PER_PICK", 4)
     monkeypatch.setattr("skcoreset._kernels.candidates.FEWEST", 60)
     with pytest.raises(ValueError, match=r"20 samples among 80 candidates, but 8 .* 60"):
         sampler.set_params(n_candidates="auto").fit(X, y).truncate(16)

@@ -10,7 +10,7 @@ from skcoreset._kernels.threads import threads
 
 __all__ = ["AmongAll", "among_all", "candidates_of", "n_candidates_for"]
 
-FEWEST, PER_PICK = 30_000, 4
+FEWEST, PER_PICK = 20_000, 10
 BLOCK = 2**18  # distances that are computed at once
 
 

@@ -148,7 +148,8 @@ PARAGRAPHS = {
         """,
     "random_state_stochastic": """
         random_state : int, RandomState instance or None, default=None
-            Seed of the stochastic optimizer.
+            Seed of the random candidates of a class of more than `n_candidates` samples, and of the
+            stochastic optimizer. Pass an int for reproducible results.
         """,
     "metric_similarity": """
         metric : str or callable, default="euclidean"
@@ -174,6 +175,13 @@ PARAGRAPHS = {
             the pair is the largest distance in the graph minus the distance of the pair, or with
             ``metric="rbf"`` the value of the kernel; pairs that are not in the graph have
             similarity 0. If None, the similarities of all pairs are used.
+        """,
+    "n_candidates_sampled": """
+        n_candidates : int, "auto" or None, default="auto"
+            Number of candidates per class. If a class has more samples, the selected ones are taken
+            from a random sample of this size, which also takes the place of all samples in the
+            objective; see Notes. "auto" is 20,000, or ten times the number of samples to select if
+            this is more. None means all samples, with the exact objective.
         """,
     "init_samples": """
         init : array-like of int, default=None
@@ -492,6 +500,12 @@ PARAGRAPHS = {
         sample_weight : array-like of shape (n_samples,), default=None
             The sample weights that were passed to `fit`, with `X`.
         """,
+    "X_target": """
+        X_target : {array-like, sparse matrix, dataframe} of shape (n_target, n_features)
+            Target samples, or None, the default. The selected samples are those of `X` that are
+            similar to the target samples, instead of to all samples of `X`. Target samples are
+            never selected, and have no weights and no classes.
+        """,
     "X_ref": """
         X_ref : {array-like, sparse matrix, dataframe} of shape (n_ref, n_features), default=None
             Samples among which the nearest neighbors are searched instead of `X`, as in the paper:
@@ -513,6 +527,21 @@ PARAGRAPHS = {
         """,
     "scale_of_sample_weight": """
         Multiplying `sample_weight` by a constant does not change the selected samples.
+        """,
+    "candidates_sampled": r"""
+        A class of more than `n_candidates` samples is treated as follows. `n_candidates` samples
+        are drawn in proportion to their sample weights (priority sampling); the draw depends on
+        the values of the samples and on `random_state`, not on their order. The greedy algorithm
+        selects from the drawn samples, and maximizes the objective that is summed over the drawn
+        samples only. The weights of the coreset, and the value of the objective after each selected
+        sample, are then computed from all samples of the class, in one pass. For a set of samples
+        that does not depend on the draw, with m candidates of equal weight, the mean over the
+        candidates and the mean over all samples of a quantity between 0 and M differ by more than
+        :math:`M \sqrt{\ln(2 / p) / (2 m)}` with a probability of at most p (Hoeffding's
+        inequality): for m = 20,000 and p = 0.05, by more than 1 % of M. The selected set depends
+        on the draw, and the bound does not hold for it; the user guide has measured values. A
+        smaller budget selects a prefix if `n_candidates` is the same: an int, or "auto" with at
+        most 2,000 selected samples per class.
         """,
     "similarity_precision": """
         Similarities are computed in float64, except for large float32 `X` whose distances keep

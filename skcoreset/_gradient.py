@@ -1,6 +1,6 @@
 """Gradient matching: weighted samples whose gradients sum to that of all samples."""
 
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -9,14 +9,21 @@ from sklearn.utils.validation import check_consistent_length
 from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._docstrings import fill_docstring
+from skcoreset._geometry import check_n_candidates
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
+from skcoreset._kernels.candidates import among_all, candidates_of
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.outer_products import OuterProducts
 from skcoreset._kernels.set_functions import FacilityLocation
 from skcoreset._kernels.similarities import near_similarities, precise_enough
-from skcoreset._submodular import stochastic_is_not_nested
+from skcoreset._submodular import (
+    n_candidates_of,
+    rows_at,
+    stochastic_is_not_nested,
+    why_candidates_differ,
+)
 from skcoreset._validation import check_table, continuous_target, encode
 from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks
 
@@ -86,13 +93,17 @@ class CRAIG(_GradientCoreset):
         Unless `stratify` is None, `epsilon` is divided among the classes in proportion to their
         numbers of samples, or their total `sample_weight`.
 
+    {n_candidates_sampled}
+        With `epsilon`, all samples are candidates.
+
     {init_samples}
 
     {stratify}
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the stochastic optimizer, and of each parameter ``random_state`` of an unfitted
-        `estimator` that is None. Pass an int for reproducible results.
+        Seed of the random candidates of a class of more than `n_candidates` samples, of the
+        stochastic optimizer, and of each parameter ``random_state`` of an unfitted `estimator` that
+        is None. Pass an int for reproducible results.
 
     Attributes
     ----------
@@ -158,6 +169,8 @@ class CRAIG(_GradientCoreset):
     inner products, that of the gradients with respect to the outputs and that of the inputs of the
     last layer.
 
+    {candidates_sampled}
+
     Time for each class of n_c samples, with d inputs of the last layer and C classes:
     n_c^2 (d + C) multiplications for the distances, plus the time of the greedy optimizer. Memory:
     O(n), and up to scikit-learn's `working_memory` for distances. All distances are stored if they
@@ -192,6 +205,7 @@ class CRAIG(_GradientCoreset):
         "optimizer": [StrOptions({"lazy", "stochastic", "naive"})],
         "stochastic_epsilon": [Interval(Real, 0, 1, closed="neither")],
         "epsilon": [Interval(Real, 0, None, closed="left"), None],
+        "n_candidates": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
         "init": ["array-like", None],
         "random_state": ["random_state"],
     }
@@ -205,6 +219,7 @@ class CRAIG(_GradientCoreset):
         optimizer="lazy",
         stochastic_epsilon=0.01,
         epsilon=None,
+        n_candidates="auto",
         init=None,
         stratify="proportional",
         random_state=None,
@@ -215,6 +230,7 @@ class CRAIG(_GradientCoreset):
         self.optimizer = optimizer
         self.stochastic_epsilon = stochastic_epsilon
         self.epsilon = epsilon
+        self.n_candidates = n_candidates
         self.init = init
         self.stratify = stratify
         self.random_state = random_state
@@ -234,6 +250,11 @@ class CRAIG(_GradientCoreset):
                 "CRAIG requires exactly one of them. Set coreset_size=None to select as many "
                 "samples as epsilon requires, or epsilon=None to select coreset_size samples."
             )
+        if isinstance(self.n_candidates, Integral) and self.epsilon is not None:
+            raise ValueError(
+                f"n_candidates={self.n_candidates} is not supported with epsilon, for which all "
+                "samples are candidates. Set n_candidates='auto'."
+            )
         super()._check_params(table)
         if self.init is not None:
             check_initial(self.init, table.sample_weight, "None")
@@ -241,21 +262,42 @@ class CRAIG(_GradientCoreset):
     def _check_groups(self, table, groups):
         if self.init is not None:
             check_initial_groups(self.init, groups)
+        if self.epsilon is None:
+            check_n_candidates(self.n_candidates, groups)
 
     def _is_random(self):
-        return self.optimizer == "stochastic"
+        draws = self.n_candidates is not None and self.epsilon is None
+        return draws or self.optimizer == "stochastic"
+
+    def _differs_from(self, size, n_selected, n):
+        return why_candidates_differ(self, size, n_selected, n) if self.epsilon is None else None
+
+    def _n_candidates(self, group):
+        return n_candidates_of(self, group) if self.epsilon is None else group.n_samples
 
     def _device_work(self, factors, groups):
-        return sum(group.n_samples**2 * _width(factors) for group in groups)
+        width = 0 if factors is None else _width(factors)
+        return sum(
+            n**2 * width + (group.n_samples * group.size * width if n < group.n_samples else 0)
+            for group in groups
+            for n in [self._n_candidates(group)]
+        )
+
+    def _gradients(self, factors, rows):
+        if self.gradient == "features":
+            return pairs(factors[0], rows=rows)
+        return OuterProducts(*factors, rows=rows)
 
     def _pick(self, factors, group):
-        a, h, bias = factors
-        if self.gradient == "features":
-            gradients = pairs(a, rows=group.rows)
-        else:
-            gradients = OuterProducts(a, h, bias, rows=group.rows)
-        cover = FacilityLocation(near_similarities(precise_enough(gradients)), group.sample_weight)
-        start, losses = () if self.init is None else initial_positions(self.init, group), []
+        gradients, weight = self._gradients(factors, group.rows), group.sample_weight
+        start, at = () if self.init is None else initial_positions(self.init, group), None
+        if self._n_candidates(group) < group.n_samples:
+            every, seed = gradients, group.random_state.randint(2**31 - 1)
+            size = self._n_candidates(group)
+            at, weight, start = candidates_of(every.tables, weight, size, seed, start)
+            gradients = self._gradients(factors, rows_at(group, at))
+        gradients = precise_enough(gradients)
+        cover, losses = FacilityLocation(near_similarities(gradients), weight), []
 
         def stop():
             losses.append(group.mean_weight * cover.loss())
@@ -273,6 +315,10 @@ class CRAIG(_GradientCoreset):
             stop=stop,
             report=group.report,
         )
+        if at is not None:
+            among = among_all(every, gradients, at[picks], group.sample_weight)
+            losses = group.mean_weight * among.losses
+            return Picks(at[picks], among.cells(), {"losses_": losses}, prefix=among.prefix_cells)
         weight, prefix = (of(group.sample_weight) for of in (cover.cells, cover.prefix_cells))
         return Picks(picks, weight, per_pick={"losses_": np.array(losses)}, prefix=prefix)
 

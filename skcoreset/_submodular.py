@@ -12,9 +12,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skcoreset._backend import device_of, is_foreign, namespace, to_numpy
 from skcoreset._docstrings import fill_docstring
+from skcoreset._geometry import check_n_candidates
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels import set_functions, similarities
 from skcoreset._kernels.balls import ball_graph, cluster_labels, pure_radius
+from skcoreset._kernels.candidates import among_all, candidates_of, n_candidates_for
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.kernels import gram, total_deviation
@@ -40,6 +42,7 @@ class _SetFunction(BaseMetricCoreset):
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "optimizer": [StrOptions({"lazy", "stochastic", "naive"})],
         "epsilon": [Interval(Real, 0, 1, closed="neither")],
+        "n_candidates": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
         "init": ["array-like", None],
         "random_state": ["random_state"],
     }
@@ -66,15 +69,26 @@ class _SetFunction(BaseMetricCoreset):
                 f"n_neighbors={self.n_neighbors} is not supported with metric='precomputed'. "
                 "Set n_neighbors=None; a sparse X may hold the similarities of some pairs only."
             )
+        if isinstance(self.n_candidates, Integral) and not self._takes_candidates():
+            raise ValueError(
+                f"n_candidates={self.n_candidates} is not supported with n_neighbors, or with the "
+                "metrics 'rbf' and 'precomputed', where all samples are candidates. Set "
+                "n_candidates='auto'."
+            )
         if self.init is not None:
             check_initial(self.init, table.sample_weight, "None")
+
+    def _takes_candidates(self):
+        return not (self.n_neighbors or self._is_precomputed() or self._is_rbf())
 
     def _check_groups(self, table, groups):
         if self.init is not None:
             check_initial_groups(self.init, groups)
+        check_n_candidates(self.n_candidates, groups)
 
     def _is_random(self):
-        return self.optimizer == "stochastic"
+        draws = self.n_candidates is not None and self._takes_candidates()
+        return draws or self.optimizer == "stochastic"
 
     _is_composable = True
 
@@ -82,15 +96,21 @@ class _SetFunction(BaseMetricCoreset):
     def _not_nested(self):
         return stochastic_is_not_nested(self)
 
+    def _differs_from(self, size, n_selected, n):
+        return (
+            why_candidates_differ(self, size, n_selected, n) if self._takes_candidates() else None
+        )
+
     def _device_work(self, X, groups):
         metric = "euclidean" if self._is_rbf() else self.metric
 
-        def work(n, d):
-            if self.n_neighbors is None:
-                return n * n * d
-            return search_work(n, n, d, metric)
+        def work(group, d):
+            n, of_all = n_candidates_of(self, group), group.n_samples
+            if self.n_neighbors is not None:
+                return search_work(of_all, of_all, d, metric)
+            return n * n * d + (of_all * group.size * d if n < of_all else 0)
 
-        return metric_on_host(metric) or sum(work(g.n_samples, X.shape[1]) for g in groups)
+        return metric_on_host(metric) or sum(work(g, X.shape[1]) for g in groups)
 
     def _represent(self, table, groups):
         X = table.X if table.numbers is None else table.numbers
@@ -99,6 +119,8 @@ class _SetFunction(BaseMetricCoreset):
         return X
 
     def _pick(self, X, group):
+        if self._takes_candidates() and n_candidates_of(self, group) < group.n_samples:
+            return self._pick_among_candidates(X, group)
         return self._maximize(X, group, group.sample_weight, group.mean_weight)
 
     def _maximize(self, X, group, weight, unit):
@@ -120,6 +142,39 @@ class _SetFunction(BaseMetricCoreset):
             per_pick={"gains_": unit * gains},
             prefix=objective.prefix_cells(group.sample_weight),
         )
+
+    def _pick_among_candidates(self, X, group):
+        every = pairs(X, self.metric, rows=group.rows)
+        seed = group.random_state.randint(2**31 - 1)
+        start = () if self.init is None else initial_positions(self.init, group)
+        size = n_candidates_of(self, group)
+        at, share, start = candidates_of(every.tables, group.sample_weight, size, seed, start)
+        near = similarities.precise_enough(pairs(X, self.metric, rows=rows_at(group, at)))
+        similar = similarities.near_similarities(near)
+        picks, _ = greedy(
+            self._objective(similar, share),
+            group.size,
+            start=start,
+            optimizer=self.optimizer,
+            epsilon=self.epsilon,
+            random_state=group.random_state,
+            report=group.report,
+        )
+        among = among_all(every, near, at[picks], group.sample_weight)
+        gains = self._gains_among(among, -similar.lowest(), group.sample_weight.sum())
+        return Picks(
+            at[picks],
+            among.cells(),
+            per_pick={"gains_": group.mean_weight * gains},
+            prefix=among.prefix_cells,
+        )
+
+    def _gains_among(self, among, most, total):
+        """Gains of the picks by all samples, for similarities ``most - distance``.
+
+        `total` is the total weight of the samples.
+        """
+        raise NotImplementedError
 
     def _similarities(self, X, rows):
         if self._is_precomputed():
@@ -151,6 +206,38 @@ def stochastic_is_not_nested(sampler):
     if sampler.optimizer == "stochastic":
         return "optimizer='stochastic' draws subsets whose size depends on the budget"
     return None
+
+
+def n_candidates_of(sampler, group):
+    """The number of candidates in a group, by the parameter `n_candidates` of the sampler."""
+    if sampler.n_candidates is None:
+        return group.n_samples
+    wanted = sampler.n_candidates
+    wanted = n_candidates_for(group.size) if isinstance(wanted, str) else wanted
+    return min(wanted, group.n_samples)
+
+
+def why_candidates_differ(sampler, size, n_selected, n):
+    """`_differs_from` of a method that has the parameter `n_candidates`."""
+    few, many = (min(n, n_candidates_for(k)) for k in (size, n_selected))
+    if sampler.n_candidates == "auto" and few != many:
+        return (
+            f"n_candidates='auto' selects {n_selected} samples among {many} candidates, but {size} "
+            f"samples among {few}"
+        )
+    return None
+
+
+def rows_at(group, at):
+    """Positions in the table of positions in the group."""
+    return at if group.rows is None else group.rows[at]
+
+
+def _stacked(above, below):
+    if sparse.issparse(above) or sparse.issparse(below):
+        return sparse.vstack([sparse.csr_array(above), sparse.csr_array(below)], format="csr")
+    xp = namespace(above)
+    return xp.concat([above, xp.asarray(below, device=device_of(above))])
 
 
 def _distances_of(near, left, right):
@@ -198,6 +285,16 @@ class FacilityLocation(_SetFunction):
     epsilon : float, default=0.01
         {stochastic_epsilon}
 
+    {n_candidates_sampled}
+        With `n_neighbors`, with ``metric="rbf"`` or "precomputed", and with `X_target`, all samples
+        are candidates.
+
+    eta : float, default=1.0
+        Only with `X_target`: the factor :math:`\eta` of the second sum in Notes. With 0, samples
+        that are selected after each target sample has a similar one may be arbitrary; larger values
+        select the samples that are most similar to any target sample, even if these are similar to
+        each other.
+
     {init_samples}
 
     {stratify}
@@ -238,12 +335,31 @@ class FacilityLocation(_SetFunction):
 
     {scale_of_sample_weight}
 
+    With `X_target`, the function of the target samples Q is
+
+    .. math:: f(S) = \sum_{i \in Q} \max_{j \in S} s_{ij}
+        + \eta \sum_{j \in S} \max_{i \in Q} s_{ij}
+
+    [4]_ [5]_, and the largest distance in the definition of the similarity is that of a target
+    sample and a sample of the class. The weight of a selected sample is the number of target
+    samples to which it is the most similar selected sample, but at least 1, times a factor such
+    that the weights of a class sum to its total `sample_weight`. The `sample_weight` has no other
+    effect, except that samples of weight 0 are never selected. The function of each class is that
+    of all target samples: with class labels `y`, each class contributes its samples that are most
+    similar to any target sample; with ``stratify=None``, so do all samples together. If Q is `X`
+    and :math:`\eta` is 0, the same samples are selected as without `X_target`. Time: about
+    three times n_c n_target d multiplications; memory: O(n_c + n_target), a copy of `X`, and up to
+    half of `working_memory`.
+
+    {candidates_sampled}
+
     Time for each class of n_c samples with d features: n_c^2 d multiplications for the
     similarities, once if they fit in half of scikit-learn's `working_memory`, and about three times
     otherwise. The greedy steps evaluate a pair (i, j) only if :math:`s_{ij}` is larger than the
     similarity of i to its most similar selected sample; after some steps, these are a few percent
-    of all pairs. Memory: O(n), and up to `working_memory` for similarities; with `n_neighbors`,
-    O(n `n_neighbors`) for the graph.
+    of all pairs. With c candidates out of more samples, n_c is c, and n_c k d multiplications for k
+    selected samples are added. Memory: O(n), and up to `working_memory` for similarities; with
+    `n_neighbors`, O(n `n_neighbors`) for the graph.
 
     {similarity_precision}
 
@@ -254,6 +370,10 @@ class FacilityLocation(_SetFunction):
     .. [2] Minoux, M. "Accelerated greedy algorithms for maximizing submodular set functions."
        Optimization Techniques (1978).
     .. [3] Mirzasoleiman, B., et al. "Lazier than lazy greedy." AAAI 2015.
+    .. [4] Iyer, R., Khargoankar, N., Bilmes, J., Asnani, H. "Submodular combinatorial information
+       measures with applications in machine learning." ALT 2021.
+    .. [5] Kothawade, S., et al. "PRISM: a rich class of parameterized submodular information
+       measures for guided data subset selection." AAAI 2022.
 
     Examples
     --------
@@ -266,6 +386,11 @@ class FacilityLocation(_SetFunction):
     array([4., 3.])
     """
 
+    _parameter_constraints = {
+        **_SetFunction._parameter_constraints,
+        "eta": [Interval(Real, 0, None, closed="left")],
+    }
+
     def __init__(
         self,
         coreset_size=0.1,
@@ -275,6 +400,8 @@ class FacilityLocation(_SetFunction):
         n_neighbors=None,
         optimizer="lazy",
         epsilon=0.01,
+        n_candidates="auto",
+        eta=1.0,
         init=None,
         stratify="proportional",
         random_state=None,
@@ -285,12 +412,123 @@ class FacilityLocation(_SetFunction):
         self.n_neighbors = n_neighbors
         self.optimizer = optimizer
         self.epsilon = epsilon
+        self.n_candidates = n_candidates
+        self.eta = eta
         self.init = init
         self.stratify = stratify
         self.random_state = random_state
 
+    @fill_docstring
+    def fit(self, X, y=None, sample_weight=None, X_target=None):
+        """Select the coreset.
+
+        Parameters
+        ----------
+        {X}
+
+        {y_optional}
+
+        {sample_weight}
+
+        {X_target}
+
+        Returns
+        -------
+        self : object
+            The fitted sampler.
+        """
+        self._fitted(X, y, sample_weight, X_target=X_target)
+        return self
+
+    @fill_docstring
+    def fit_resample(self, X, y=None, sample_weight=None, X_target=None):
+        """Select the coreset and return its samples, in order of selection.
+
+        Parameters
+        ----------
+        {X}
+
+        {y_optional}
+
+        {sample_weight}
+
+        {X_target}
+
+        Returns
+        -------
+        {resampled}
+        """
+        return self._fitted(X, y, sample_weight, X_target=X_target)._resampled(X, y)
+
+    def _check_auxiliary(self, table, X_target=None):
+        if X_target is None:
+            return {}
+        if self.n_neighbors is not None or self._is_precomputed():
+            raise ValueError(
+                f"X_target is not supported with n_neighbors={self.n_neighbors!r} and "
+                f"metric={self.metric!r}. Set n_neighbors=None and a metric that is not "
+                "'precomputed'."
+            )
+        if isinstance(self.n_candidates, Integral):
+            raise ValueError(
+                f"n_candidates={self.n_candidates} is not supported with X_target, for which all "
+                "samples are candidates. Set n_candidates='auto'."
+            )
+        try:
+            X_target = check_numbers(self, X_target, reset=False)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"X_target: {error}") from error
+        if X_target.shape[0] == 0:
+            raise ValueError("X_target has 0 samples, but at least 1 is required.")
+        return {"X_target": X_target}
+
+    def _represent(self, table, groups):
+        X = super()._represent(table, groups)
+        if not table.auxiliary:
+            return X
+        return _stacked(X, table.auxiliary["X_target"]), X.shape[0]
+
+    def _device_work(self, X, groups):
+        if not isinstance(X, tuple):
+            return super()._device_work(X, groups)
+        X, n = X
+        work = sum(group.n_samples * (X.shape[0] - n) * X.shape[1] for group in groups)
+        return metric_on_host("euclidean" if self._is_rbf() else self.metric) or work
+
+    def _pick(self, X, group):
+        return self._pick_for_target(*X, group) if isinstance(X, tuple) else super()._pick(X, group)
+
+    def _pick_for_target(self, X, n, group):
+        """`Picks` by the similarities to the target samples, the rows of `X` from `n` on."""
+        rows = np.arange(n) if group.rows is None else group.rows
+        rows = np.concatenate([rows, np.arange(n, X.shape[0])])
+        if self._is_rbf():
+            of = gram(X, "rbf", {"gamma": self.gamma_}, rows)
+        else:
+            of = similarities.precise_enough(pairs(X, self.metric, rows=rows))
+        similar = similarities.target_similarities(of, group.n_samples, self._is_rbf())
+        cover = set_functions.FacilityLocation(similar, np.ones(similar.n_rows))
+        objective = cover
+        if self.eta > 0:
+            relevance = similar.nearest() - similar.lowest()
+            objective = set_functions.WithValues(cover, self.eta * relevance)
+        picks, gains = greedy(
+            objective,
+            group.size,
+            start=() if self.init is None else initial_positions(self.init, group),
+            optimizer=self.optimizer,
+            epsilon=self.epsilon,
+            random_state=group.random_state,
+            report=group.report,
+        )
+        cells = cover.target_cells()
+        return Picks(picks, cells(len(picks)), per_pick={"gains_": gains}, prefix=cells)
+
     def _objective(self, similar, weight):
         return set_functions.facility_location(similar, weight)
+
+    def _gains_among(self, among, most, total):
+        return -np.diff(among.losses, prepend=most * total)
 
 
 @fill_docstring
@@ -325,6 +563,9 @@ class GraphCut(_SetFunction):
 
     epsilon : float, default=0.01
         {stochastic_epsilon}
+
+    {n_candidates_sampled}
+        With `n_neighbors`, and with ``metric="rbf"`` or "precomputed", all samples are candidates.
 
     {init_samples}
 
@@ -364,6 +605,8 @@ class GraphCut(_SetFunction):
 
     {scale_of_sample_weight}
 
+    {candidates_sampled}
+
     Time for each class of n_c samples with d features: n_c^2 d multiplications for the sums of the
     similarities, and n_c similarities for each selected sample. Memory: O(n), and up to half of
     scikit-learn's `working_memory` for similarities.
@@ -398,6 +641,7 @@ class GraphCut(_SetFunction):
         redundancy=0.5,
         optimizer="lazy",
         epsilon=0.01,
+        n_candidates="auto",
         init=None,
         stratify="proportional",
         random_state=None,
@@ -409,12 +653,18 @@ class GraphCut(_SetFunction):
         self.redundancy = redundancy
         self.optimizer = optimizer
         self.epsilon = epsilon
+        self.n_candidates = n_candidates
         self.init = init
         self.stratify = stratify
         self.random_state = random_state
 
     def _objective(self, similar, weight):
         return set_functions.GraphCut(similar, weight, self.redundancy)
+
+    def _gains_among(self, among, most, total):
+        t = np.arange(len(among.picks))
+        penalty = (2 * t + 1) * most - 2 * among.sums_among_picks()
+        return most * total - among.sums - self.redundancy * penalty
 
 
 @fill_docstring
@@ -768,7 +1018,7 @@ class UncertaintyHerding(_SetFunction, BaseModelCoreset):
     _needs = "proba"
     _needs_numbers = False  # the classifier gets the table as it is
     _precomputed = None
-    optimizer, epsilon = "lazy", None
+    optimizer, epsilon, n_candidates = "lazy", None, None
 
     def __init__(
         self,

@@ -590,3 +590,32 @@ def hypothetical_gradients(proba, H):
         errors[np.argmax(p)] -= 1
         gradients.append(np.outer(errors, [1.0, *h]).ravel())
     return np.array(gradients)
+
+
+def facility_location_for_target(S, k, eta=0.0, init=()):
+    """Greedy on ``sum_{i in Q} max_{j in T} s_ij + eta sum_{j in T} max_{i in Q} s_ij``.
+
+    `S` has a row for each target sample and a column for each candidate.
+    """
+    picks, gains, value = [], [], 0.0
+    for _ in range(k):
+        values = np.full(S.shape[1], -np.inf)
+        for j in range(S.shape[1]):
+            if j not in picks:
+                T = [*picks, j]
+                values[j] = S[:, T].max(axis=1).sum() + eta * S[:, T].max(axis=0).sum()
+        picks.append(init[len(picks)] if len(picks) < len(init) else _lowest_of_largest(values))
+        gains.append(values[picks[-1]] - value)
+        value = values[picks[-1]]
+    return np.array(picks), np.array(gains)
+
+
+def target_cells(S, picks):
+    """Number of target samples most similar to each pick, the first of a tie; 1 if there is none.
+
+    `S` as in `facility_location_for_target`.
+    """
+    out = np.zeros(len(picks))
+    for row in S[:, picks]:
+        out[np.flatnonzero(np.isclose(row, row.max(), rtol=1e-10, atol=1e-10))[0]] += 1
+    return np.where(out > 0, out, 1.0)

@@ -90,7 +90,9 @@ VARIANTS = [
     D2Sampling(metric="cosine", random_state=0),
     FacilityLocation(n_neighbors=10),
     FacilityLocation(optimizer="stochastic", random_state=0),
+    FacilityLocation(n_candidates=400, random_state=0),
     GraphCut(n_neighbors=10, redundancy=2.0),
+    GraphCut(n_candidates=400, random_state=0),
     GraphCut(metric="rbf", gamma=0.3),
     ProbCover(delta=1.0),
     RPCholesky(kernel="laplacian", random_state=0),
@@ -107,6 +109,7 @@ VARIANTS = [
     BlackBoxTeaching(DecisionTreeClassifier(random_state=0), 0.1, random_state=0),
     CRAIG(gradient="logits"),
     CRAIG(gradient="features"),
+    CRAIG(n_candidates=400, random_state=0),
     GradMatch(regularization=1.0),
     Margin(LogisticRegression(max_iter=1000, C=0.1)),
     Coreset(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["PrefixCells"]
+__all__ = ["PrefixCells", "TargetCells"]
 
 
 class PrefixCells:
@@ -51,3 +51,28 @@ class PrefixCells:
         stays = self.before[back] < m
         to, amount = self.before[back][stays], self.amount[back][stays]
         return self.last[:m] + np.bincount(to, weights=amount, minlength=m)
+
+
+class TargetCells:
+    """The cells of the first m picks among target rows, of which no pick is one.
+
+    A pick with an empty cell counts as one row of mean weight.
+
+    Parameters
+    ----------
+    changes : sequence of ndarray of int
+        For each pick, the target rows that change to its cell.
+    weight : ndarray of shape (n_rows,)
+        Weight of each target row.
+    """
+
+    def __init__(self, changes, weight):
+        n_rows, n_picks = len(weight), len(changes)
+        own = n_rows + np.arange(n_picks)  # a row of weight 0 for each pick
+        self.least = weight.mean()
+        self.cells = PrefixCells(own, changes, np.append(weight, np.zeros(n_picks)))
+
+    def __call__(self, m):
+        """Total weight of the cells of the first `m` picks, (m,)."""
+        cells = self.cells(m)
+        return np.where(cells > 0, cells, self.least)

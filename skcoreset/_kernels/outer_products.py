@@ -37,6 +37,7 @@ class OuterProducts:
         self.bias = 1.0 if bias or h is None else 0.0
         self.xp, self.device, self.n = self.a.xp, self.a.device, self.a.n
         parts = [self.a] if h is None else [self.a, self.h]
+        self.tables = parts
         sizes = [part.itemsize for part in parts]
         self.sq = self.a.squares() * (self.bias + (0 if h is None else self.h.squares()))
         # Float64 if both factors are, or if the squares of one exceed the range of float32.

@@ -29,7 +29,7 @@ import numpy as np
 from scipy import sparse
 
 from skcoreset._backend import block_slices, clip_below_zero, is_foreign, to_numpy
-from skcoreset._kernels.cells import PrefixCells
+from skcoreset._kernels.cells import PrefixCells, TargetCells
 from skcoreset._kernels.cuda.facility_location import (
     DENSE_PICKS,
     RESUM_RATIO,
@@ -39,11 +39,13 @@ from skcoreset._kernels.cuda.facility_location import (
     graph_cut_loop_on,
 )
 from skcoreset._kernels.similarities import GraphSimilarities
+from skcoreset._kernels.threads import threads
 
 __all__ = [
     "FacilityLocation",
     "GraphCut",
     "GraphFacilityLocation",
+    "WithValues",
     "facility_location",
 ]
 
@@ -65,8 +67,9 @@ class FacilityLocation:
     Only pairs of a row and a candidate that are more similar than the row and its most similar
     pick contribute to a gain. After a few picks these are a small part of all pairs, and on the
     host they are stored: for a complete matrix as the gains of all candidates
-    (`_MaintainedGains`), for similarities on demand for each evaluated candidate
-    (`_CandidateCache`). On a GPU the whole loop over a complete matrix runs on the device
+    (`_MaintainedGains`), for similarities on demand first for each evaluated candidate
+    (`_CandidateCache`), and then, as soon as all of them fit in memory, as for a complete matrix.
+    On a GPU the whole loop over a complete matrix runs on the device
     (`on_gpu`); with similarities on demand the host runs the loop and synchronizes a few times for
     each block of candidates.
 
@@ -93,13 +96,13 @@ class FacilityLocation:
         self.relative_tolerance = similar.relative_tolerance
         self.weight = self.xp.asarray(weight, dtype=similar.dtype, device=self.device)
         self.max_similarity = None
-        self.nearest = self.xp.zeros(self.n, dtype=self.xp.int64, device=self.device)
+        self.nearest = self.xp.zeros(similar.n_rows, dtype=self.xp.int64, device=self.device)
         self.picks, self.changes = [], []  # `changes` as in `PrefixCells`; not set by a GPU loop
         self.first_gains = None
         self.fused = gains_on(self.weight, self.xp, self.device)
         on_host = self.fused is None and not is_foreign(self.weight)
         self.cache = _CandidateCache(similar.spare_bytes) if on_host else None
-        self.maintained = None
+        self.maintained, self.store_at = None, DENSE_PICKS
 
     def on_gpu(self):
         return facility_location_loop_on(self)
@@ -116,18 +119,26 @@ class FacilityLocation:
             self.first_gains = sums - lowest * float(self.xp.sum(self.weight))
             return self.first_gains
         gains = self.xp.zeros(self.n, dtype=self.xp.float64, device=self.device)
-        for rows, columns, block, mirrored in self.similar.tiles():
-            if self.fused is not None:
+
+        def of_tile(rows, columns, block, mirrored):
+            if self.fused is not None:  # on a GPU, one tile after the other
                 max_similarity, weight = self.max_similarity, self.weight
                 self.fused.of_rows(block, max_similarity[columns], weight[columns], gains[rows])
                 if mirrored:
                     self.fused.of_columns(block, max_similarity[rows], weight[rows], gains[columns])
-                continue
+                return rows, columns, None, None
+            below = None
             if mirrored:
                 more = block.T - self.max_similarity[rows][None, :]
-                gains[columns] += self._total(more, self.weight[rows])
+                below = self._total(more, self.weight[rows])
             more = block - self.max_similarity[columns][None, :]
-            gains[rows] += self._total(more, self.weight[columns])
+            return rows, columns, self._total(more, self.weight[columns]), below
+
+        for rows, columns, of_rows, of_columns in self.similar.tiles(of_tile):
+            if of_columns is not None:
+                gains[columns] += of_columns
+            if of_rows is not None:
+                gains[rows] += of_rows
         return gains
 
     def _total(self, more, weight):
@@ -143,7 +154,8 @@ class FacilityLocation:
             return first[candidates]
         xp = self.xp
         out = xp.zeros(candidates.shape[0], dtype=xp.float64, device=self.device)
-        for block in block_slices(candidates.shape[0], 3 * 8 * self.n, most_bytes=2**26):
+        row_bytes = 3 * 8 * self.similar.n_rows
+        for block in block_slices(candidates.shape[0], row_bytes, most_bytes=2**26):
             rows = self.similar.rows(candidates[block])
             if self.fused is not None:
                 self.fused.of_rows(rows, self.max_similarity, self.weight, out[block])
@@ -182,6 +194,8 @@ class FacilityLocation:
         if size == 0 and self.cache is not None and not self.on_demand:
             self.max_similarity = self.max_similarity.astype(np.float64)
             self.maintained = _MaintainedGains(self.max_similarity, self.weight, self.similar)
+        elif self.on_demand and self.cache is not None and size + 1 == self.store_at:
+            self._store_pairs()
         if self.maintained is None:
             left = float(self.xp.sum(self.weight * self.xp.abs(self.max_similarity)))
             if size == 0 or RESUM_RATIO * left < self.left:
@@ -200,16 +214,16 @@ class FacilityLocation:
             self.changes.append(np.flatnonzero(to_numpy(better)))
             row = xp.maximum(self.max_similarity, row)
         else:
-            self.changes.append(np.arange(self.n))
+            self.changes.append(np.arange(self.similar.n_rows))
         self.max_similarity = row
 
     def _add_from_cache(self, candidate, size):
-        if self.on_demand:
+        if self.on_demand and self.maintained is None:
             if candidate not in self.cache:
                 self._cached_gains(np.array([candidate]))
             at, values = self.cache.pop(candidate)
         else:
-            row = self.similar.matrix[candidate]
+            row = self.similar.rows(np.array([candidate]))[0]
             at = np.flatnonzero(row > self.max_similarity)
             values = row[at]
         better = values > self.max_similarity[at] + self.relative_tolerance * np.abs(
@@ -222,6 +236,16 @@ class FacilityLocation:
         else:
             self.maintained.update(at, values)
 
+    def _store_pairs(self):
+        """Maintain all gains from now on if their pairs fit in memory; else try again later."""
+        pairs = _pairs_above(self.max_similarity, self.similar)
+        if pairs is None:
+            self.store_at *= 2
+            return
+        self.max_similarity = self.max_similarity.astype(np.float64)
+        self.maintained = _MaintainedGains(self.max_similarity, self.weight, pairs=pairs)
+        self.cache.clear()
+
     def loss(self):
         """``sum_i w_i min_{j in S} d_ij``, if similarities are negative distances."""
         if self.known_loss is not None:
@@ -231,6 +255,10 @@ class FacilityLocation:
     def cells(self, weight):
         """Total `weight` of the rows that are most similar to each pick, (n_picks,)."""
         return _cells(self.nearest, weight, self.picks)
+
+    def target_cells(self):
+        """The same of the target rows, for each number of picks, if these are no rows."""
+        return TargetCells(self.changes, to_numpy(self.weight))
 
     def prefix_cells(self, weight):
         """`PrefixCells` of the picks; as `cells` for all of them."""
@@ -251,15 +279,16 @@ class _MaintainedGains:
 
     Parameters
     ----------
-    max_similarity : ndarray of shape (n,), float64
+    max_similarity : ndarray of shape (n_rows,), float64
         Similarity of each row to its most similar pick. Updated in place.
-    weight : ndarray of shape (n,)
+    weight : ndarray of shape (n_rows,)
     similar : Similarities with a complete matrix, optional
-    pairs : csr array of shape (n, n), optional
+    pairs : csr array of shape (n_rows, n), optional
         Instead of `similar`: the pairs whose similarity exceeds `max_similarity`.
     """
 
     def __init__(self, max_similarity, weight, similar=None, pairs=None):
+        self.n_candidates = (similar.matrix if pairs is None else pairs).shape[1]
         self.max_similarity, self.weight = max_similarity, np.asarray(weight, dtype=np.float64)
         self.similar, self.pairs = similar, pairs
         self.picks = self.work = 0
@@ -288,7 +317,7 @@ class _MaintainedGains:
         more = self.pairs.data - np.repeat(self.max_similarity, counts)
         np.maximum(more, 0, out=more)
         more *= np.repeat(self.weight, counts)
-        gains = np.bincount(self.pairs.indices, weights=more, minlength=len(self.max_similarity))
+        gains = np.bincount(self.pairs.indices, weights=more, minlength=self.n_candidates)
         self.gains = gains.astype(np.float64)  # bincount returns integers if there are no pairs
 
     def update(self, rows, values):
@@ -340,30 +369,16 @@ class _MaintainedGains:
         np.maximum(less, 0, out=less)
         less *= np.repeat(self.weight[rows], counts)
         candidates = self.pairs.indices[at]
-        self.gains -= np.bincount(candidates, weights=less, minlength=len(self.max_similarity))
+        self.gains -= np.bincount(candidates, weights=less, minlength=self.n_candidates)
         self.work += len(at)
 
     def _leave_out_dense(self):
         """Store only pairs above `max_similarity` if they fit in memory; else try again later."""
-        matrix, n = self.similar.matrix, len(self.max_similarity)
-        max_similarity = self._as_in_matrix(self.max_similarity)
-        some = slice(0, n, max(1, n // 64))
-        share = np.mean(matrix[some] > max_similarity[some])
-        if 3 * share * n**2 * (self.similar.itemsize + 4) > self.similar.spare_bytes:
+        pairs = _pairs_above(self.max_similarity, self.similar)
+        if pairs is None:
             self.picks = -3 * DENSE_PICKS
-            return
-        values, candidates, counts = [], [], []
-        for rows in block_slices(n, 8 * n, most_bytes=2**20):
-            block = matrix[rows]
-            at = np.flatnonzero(block > max_similarity[rows])
-            ends = np.arange(len(block) + 1) * n
-            counts.append(np.diff(np.searchsorted(at, ends)))
-            values.append(block.ravel()[at])
-            at -= np.repeat(ends[:-1], counts[-1])
-            candidates.append(at.astype(np.int32))
-        starts = np.concatenate([[0], *counts]).cumsum()
-        pairs = np.concatenate(values), np.concatenate(candidates), starts
-        self.pairs, self.similar = sparse.csr_array(pairs, shape=(n, n)), None
+        else:
+            self.pairs, self.similar = pairs, None
 
     def _leave_out(self):
         """Remove pairs that no longer exceed `max_similarity`, and sum up the gains again."""
@@ -374,6 +389,35 @@ class _MaintainedGains:
         pairs = pairs.data[left], pairs.indices[left], starts
         self.pairs, self.work = sparse.csr_array(pairs, shape=self.pairs.shape), 0
         self._sum_up()
+
+
+def _pairs_above(max_similarity, similar):
+    """The pairs whose similarity exceeds `max_similarity` of the row, (n_rows, n), csr.
+
+    None if they exceed the spare memory, as is estimated from 64 rows.
+    """
+    limits = max_similarity.astype(similar.dtype)[:, None]
+    n, n_candidates = len(limits), similar.n
+    some = slice(0, n, max(1, n // 64))
+    share = np.mean(similar.to_rows(some) > limits[some])
+    if 3 * share * n * n_candidates * (similar.itemsize + 4) > similar.spare_bytes:
+        return None
+
+    def of_block(rows):
+        block = similar.to_rows(rows)
+        at = np.flatnonzero(block > limits[rows])
+        ends = np.arange(len(block) + 1) * n_candidates
+        counts = np.diff(np.searchsorted(at, ends))
+        values = block.ravel()[at]
+        at -= np.repeat(ends[:-1], counts)
+        return values, at.astype(np.int32), counts
+
+    most = 2**20 if similar.whole else 2**23  # products of a few rows are slow
+    with threads(similar.in_threads and not similar.whole) as each:
+        parts = list(each(of_block, block_slices(n, 8 * n_candidates, most_bytes=most)))
+    values, candidates, counts = (np.concatenate(part) for part in zip(*parts, strict=True))
+    starts = np.concatenate([[0], counts]).cumsum()
+    return sparse.csr_array((values, candidates, starts), shape=(n, n_candidates))
 
 
 class _CandidateCache(OrderedDict):
@@ -395,6 +439,36 @@ class _CandidateCache(OrderedDict):
         at, values = super().pop(candidate)
         self.free += at.nbytes + values.nbytes + 500
         return at, values
+
+
+class WithValues:
+    """A set function plus the sum of `values` over the picks.
+
+    Parameters
+    ----------
+    objective : FacilityLocation
+    values : array of shape (n,), float64
+    """
+
+    def __init__(self, objective, values):
+        self.objective, self.values = objective, values
+
+    def __getattr__(self, name):
+        return getattr(self.objective, name)
+
+    @property
+    def maintained_gains(self):
+        gains = self.objective.maintained_gains
+        return None if gains is None else gains + self.values
+
+    def on_gpu(self):
+        return None
+
+    def all_gains(self):
+        return self.objective.all_gains() + self.values
+
+    def gains(self, candidates):
+        return self.objective.gains(candidates) + self.values[candidates]
 
 
 class GraphFacilityLocation:

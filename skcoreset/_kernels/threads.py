@@ -6,7 +6,12 @@ from contextlib import contextmanager
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from threadpoolctl import threadpool_limits
 
-__all__ = ["threads"]
+__all__ = ["n_threads", "threads"]
+
+
+def n_threads():
+    """Number of threads that scikit-learn uses."""
+    return _openmp_effective_n_threads()
 
 
 @contextmanager
@@ -19,10 +24,10 @@ def threads(wanted=True):
     if not wanted:
         yield map
         return
-    n_threads = _openmp_effective_n_threads()
+    number = n_threads()
     with threadpool_limits(1, user_api="blas"):
-        if n_threads == 1:
+        if number == 1:
             yield map
             return
-        with ThreadPoolExecutor(n_threads) as pool:
+        with ThreadPoolExecutor(number) as pool:
             yield pool.map

@@ -58,7 +58,7 @@ intersphinx_mapping = {
 nitpicky = True
 nitpick_ignore = [
     ("py:obj", "classes_"),  # described in the docstring of its class
-    ("py:class", "skcoreset._budget.Strata"),  # the type of an attribute of Table, private
+    ("py:class", "skcoreset._strata.Strata"),  # the type of an attribute of Table, private
 ]
 
 

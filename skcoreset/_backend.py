@@ -37,12 +37,14 @@ __all__ = [
     "host_target",
     "is_foreign",
     "is_lazy",
+    "is_partitioned",
     "is_table",
     "missing_values",
     "namespace",
     "on_device",
     "put",
     "row_products",
+    "stacked",
     "take",
     "to_numpy",
 ]
@@ -160,6 +162,31 @@ def take(container, indices):
     return _safe_indexing(container, indices)
 
 
+def stacked(parts):
+    """The rows of several containers of one type, one after the other."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    if sparse.issparse(first):
+        return sparse.vstack(parts, format=first.format)
+    if isinstance(first, list):
+        return [row for part in parts for row in part]
+    name = _library_name(first)
+    if name == "pandas":
+        import pandas
+
+        return pandas.concat(parts)
+    if name == "polars":
+        import polars
+
+        return polars.concat(parts)
+    if name == "pyarrow":
+        import pyarrow
+
+        return pyarrow.concat_tables(parts)
+    return namespace(first).concat([*parts]) if is_foreign(first) else np.concatenate(parts)
+
+
 def _library_name(container):
     return type(container).__module__.partition(".")[0]
 
@@ -167,6 +194,11 @@ def _library_name(container):
 def is_lazy(container):
     """Whether `container` is a query without data, that is a LazyFrame of polars."""
     return _library_name(container) == "polars" and hasattr(container, "collect")
+
+
+def is_partitioned(X):
+    """Whether `X` is a collection of dask, or the row partitions of one."""
+    return _library_name(X) == "dask" or hasattr(X, "is_partitioned")
 
 
 def canonical(X):

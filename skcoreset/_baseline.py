@@ -1,6 +1,6 @@
 """The baseline of all methods: samples drawn uniformly at random."""
 
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _num_samples, validate_data
 
 from skcoreset._backend import holds_objects, is_table
 from skcoreset._docstrings import fill_docstring
@@ -89,6 +89,14 @@ class Uniform(BaseCoreset):
             any_values = {"dtype": None, "ensure_all_finite": False, "accept_sparse": True}
             validate_data(self, X, **any_values)
         return X
+
+    _has_stream_keys = True
+
+    def _stream_keys(self, X, rng):
+        return rng.random_sample(_num_samples(X))
+
+    def _represent_partitions(self, table, groups):
+        """Nothing: the selection does not depend on the samples."""
 
     def _pick(self, X, group):
         return group.random_state.permutation(group.n_samples)[: group.size]

@@ -266,6 +266,8 @@ class DeepFool(BaseScoreCoreset, BaseModelCoreset):
             raise TypeError(f"DeepFool requires a classifier with predict; {estimator!r} has none.")
         return "predict"
 
+    _needed_to_score = ("estimator_", "route_", "_function", "_candidates")
+
     def _check_params(self, table):
         super()._check_params(table)
         n = len(table.sample_weight)

@@ -78,8 +78,7 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
         ----------
         {X}
 
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            The targets.
+        {y_to_predict}
 
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights. They are passed to the sampler, and the estimator is fitted with the
@@ -204,8 +203,7 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            The predicted targets.
+        {predictions}
         """
         return self._ask("predict", X)
 
@@ -356,9 +354,7 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
 
         Returns
         -------
-        p : ndarray of shape (n_samples, n_classes)
-            The class probabilities of the samples. The order of the classes corresponds to that
-            in :term:`classes_`.
+        {class_probabilities}
         """
         return self._ask("predict_proba", X)
 
@@ -390,8 +386,7 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
 
         Returns
         -------
-        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The decision function of the samples, as the fitted classifier returns it.
+        {decision_values}
         """
         return self._ask("decision_function", X)
 

@@ -1,12 +1,13 @@
-"""Configuration: the device on which host arrays are processed."""
+"""Configuration: the device for host arrays, the samples on which models are fitted."""
 
 import re
 from contextlib import contextmanager
 from contextvars import ContextVar
+from numbers import Integral
 
 __all__ = ["config_context", "get_config", "set_config"]
 
-_process = {"device": "auto"}
+_process = {"device": "auto", "max_fit_rows": 100_000}
 _context = ContextVar("skcoreset_config", default=None)
 
 
@@ -16,18 +17,19 @@ def get_config():
     Returns
     -------
     config : dict
-        ``{"device": ...}``, as set by :func:`config_context`, or else by :func:`set_config`.
+        The values of all settings, as set by :func:`config_context`, or else by
+        :func:`set_config`.
 
     Examples
     --------
     >>> import skcoreset
     >>> skcoreset.get_config()
-    {'device': 'auto'}
+    {'device': 'auto', 'max_fit_rows': 100000}
     """
     return {**_process, **(_context.get() or {})}
 
 
-def set_config(*, device=None):
+def set_config(*, device=None, max_fit_rows=None):
     """Set the configuration of the whole process, in all its threads.
 
     Inside a :func:`config_context` the values of the context take precedence.
@@ -46,19 +48,25 @@ def set_config(*, device=None):
 
         Arrays that are already on a GPU are processed on that GPU, regardless of this setting.
 
+    max_fit_rows : int, default=None
+        For Dask collections: the number of samples on which a classifier, a transformer or another
+        model that is not fitted yet is fitted. If there are more, it is fitted on a random sample
+        with the class proportions of all samples. If None, the number is not changed. The initial
+        value is 100,000.
+
     Examples
     --------
     >>> import skcoreset
     >>> skcoreset.set_config(device="cpu")
     >>> skcoreset.get_config()
-    {'device': 'cpu'}
+    {'device': 'cpu', 'max_fit_rows': 100000}
     >>> skcoreset.set_config(device="auto")
     """
-    _process.update(_checked(device))
+    _process.update(_checked(device, max_fit_rows))
 
 
 @contextmanager
-def config_context(*, device=None):
+def config_context(*, device=None, max_fit_rows=None):
     """Set the configuration inside a ``with`` block.
 
     The configuration applies to the current thread (or asynchronous task) only, not to threads and
@@ -69,6 +77,9 @@ def config_context(*, device=None):
     device : {"auto", "cpu", "cuda", "cuda:<n>"}, default=None
         Device, as in :func:`set_config`. If None, the device is not changed.
 
+    max_fit_rows : int, default=None
+        Number of samples for models, as in :func:`set_config`. If None, it is not changed.
+
     Examples
     --------
     >>> import skcoreset
@@ -77,22 +88,28 @@ def config_context(*, device=None):
     >>> sampler.device_
     'cpu'
     >>> skcoreset.get_config()
-    {'device': 'auto'}
+    {'device': 'auto', 'max_fit_rows': 100000}
     """
-    token = _context.set({**(_context.get() or {}), **_checked(device)})
+    token = _context.set({**(_context.get() or {}), **_checked(device, max_fit_rows)})
     try:
         yield
     finally:
         _context.reset(token)
 
 
-def _checked(device):
-    """The configuration to update as a dict; raises an error for an invalid device."""
-    if device is None:
-        return {}
-    if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", device):
-        raise ValueError(
-            "device must be 'auto', 'cpu', 'cuda' or 'cuda:<n>', where n is the number of a GPU "
-            f"(such as 'cuda:0'), got {device!r}."
-        )
-    return {"device": device}
+def _checked(device, max_fit_rows):
+    """The configuration to update as a dict; raises an error for invalid values."""
+    given = {}
+    if device is not None:
+        if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", device):
+            raise ValueError(
+                "device must be 'auto', 'cpu', 'cuda' or 'cuda:<n>', where n is the number of a "
+                f"GPU (such as 'cuda:0'), got {device!r}."
+            )
+        given["device"] = device
+    if max_fit_rows is not None:
+        is_int = isinstance(max_fit_rows, Integral) and not isinstance(max_fit_rows, bool)
+        if not is_int or max_fit_rows < 1:
+            raise ValueError(f"max_fit_rows must be an int of at least 1, got {max_fit_rows!r}.")
+        given["max_fit_rows"] = int(max_fit_rows)
+    return given

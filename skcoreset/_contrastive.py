@@ -150,6 +150,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     }
 
     _needs = "proba"
+    _needed_to_score = ("estimator_", "_around")
     _purposes = ("labeling",)
 
     def __init__(
@@ -216,7 +217,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     def _check_numbers(self, X):
         return check_numbers(self, X) if self.features == "input" else None
 
-    def _check_auxiliary(self, table, X_ref):
+    def _check_auxiliary(self, table, X_ref=None):
         if X_ref is None:
             return {}
         try:

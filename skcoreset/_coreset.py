@@ -1,17 +1,19 @@
 """The sampler for everybody: kernel herding of the samples whose targets can be trusted."""
 
+from copy import copy
 from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
 from sklearn import config_context
-from sklearn.base import is_classifier, is_regressor
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skcoreset import _models
-from skcoreset._backend import take, to_numpy
+from skcoreset._backend import is_partitioned, take, to_numpy
+from skcoreset._config import get_config
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import seeded
 from skcoreset._features import AutoFeatures, transform_features
@@ -23,17 +25,18 @@ from skcoreset._geometry import (
 )
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.herding import herd
+from skcoreset._kernels.herding_partitions import herd_partitions
 from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._kernels.top_k import top_k
-from skcoreset._trust import judge_labels, judge_targets
-from skcoreset._validation import check_finite_target, check_numbers, check_table
-from skcoreset.base import (
-    BaseCoreset,
-    Picks,
+from skcoreset._model_based import (
     check_classifier,
     check_not_frozen_unfitted,
     check_takes_weight,
 )
+from skcoreset._partitions import checked_partitions, sample_of, split
+from skcoreset._trust import Judgment, judge_labels, judge_targets
+from skcoreset._validation import check_finite_target, check_numbers, check_table
+from skcoreset.base import BaseCoreset, Picks
 
 __all__ = ["Coreset"]
 
@@ -138,7 +141,8 @@ class Coreset(BaseCoreset):
 
     init : array-like of int, default=None
         Indices of samples that are selected first, such as samples that are labeled already: they
-        are part of the coreset and count towards the budget, whatever their trust.
+        are part of the coreset and count towards the budget, whatever their trust. An empty array
+        has the same effect as None.
 
     {stratify}
 
@@ -324,6 +328,9 @@ class Coreset(BaseCoreset):
 
     _not_nested = None
 
+    _is_composable = True
+    _selects_in_two_rounds = False  # the candidates of all partitions are those in memory
+
     def _differs_from(self, size, n_selected, n):
         return why_herding_differs(self.n_candidates, size, n_selected, n)
 
@@ -393,17 +400,38 @@ class Coreset(BaseCoreset):
 
     def _represent(self, table, groups):
         rng = check_random_state(self.random_state)
-        n_samples = len(table.sample_weight)
         X, self.transformer_ = table.X, None  # checked already
         if self.features is not None:
             X, self.transformer_ = transform_features(
                 self.features, table.X, table.y, table.sample_weight, rng
             )
+        return self._represented(table, to_numpy(X), rng)
+
+    _gathers_targets = True
+
+    def _represent_partitions(self, table, groups):
+        """The features are fitted on a sample of all partitions; everything else is as in memory.
+
+        The result holds the partitions with their features in place of `X`.
+        """
+        rng = check_random_state(self.random_state)
+        self.transformer_ = None
+        if self.features is None:
+            X = checked_partitions(self, table.X)
+        else:
+            sample = sample_of(table, 0)
+            _, self.transformer_ = transform_features(
+                self.features, sample.X, sample.y, sample.sample_weight, rng
+            )
+            X = table.X.transformed(_features_of, shared=(self.transformer_,))
+        return self._represented(table, X, rng)
+
+    def _represented(self, table, X, rng):
+        n_samples = len(table.sample_weight)
         # Weights with any factor give the same selection.
         weight = table.sample_weight / table.sample_weight.max()
         present = np.flatnonzero(weight)
         weight = weight / weight[present].mean()
-        X = to_numpy(X)
         length = total_deviation(X, weight)
         trust, tilt = np.ones(n_samples), None
         if self._needs_proxy(table, present):
@@ -419,6 +447,13 @@ class Coreset(BaseCoreset):
         self.length_ = length
         return X, _OnHost(trust, tilt)
 
+    def _for_stream(self, X, y, weight):
+        fitted = copy(self)
+        if self.features is not None:
+            rng = check_random_state(self.random_state)
+            fitted.features = transform_features(self.features, X, y, weight, rng)[1]
+        return fitted
+
     def _needs_proxy(self, table, present):
         used = self.min_trust > 0 or self.trust_power > 0 or self.weight_by_uncertainty
         if table.classes is None:
@@ -428,6 +463,8 @@ class Coreset(BaseCoreset):
     def _judge(self, table, X, present, weight, variance, rng):
         """`Judgment` of the samples of positive weight."""
         weight, is_label = weight[present], table.classes is not None
+        if is_partitioned(table.X):
+            return self._judge_partitions(table, X, present, weight, variance, rng)
         given = table.X if self.proxy is not None else X
         given = given if len(present) == len(table.sample_weight) else take(given, present)
         target = None if is_label else table.auxiliary["target"][present]
@@ -460,6 +497,58 @@ class Coreset(BaseCoreset):
         # The only sample of a class cannot be predicted by a proxy that has not seen it.
         judgment.trust[np.bincount(codes)[codes] == 1] = 1.0
         return judgment
+
+    def _judge_partitions(self, table, X, present, weight, variance, rng):
+        """The same by partitions; the folds and the default proxies are those in memory."""
+        is_label = table.classes is not None
+        given = table.X if self.proxy is not None else X
+        if self.proxy is not None and _models.is_fitted(self.proxy):
+            self.proxy_, proxies = self.proxy, [self.proxy]
+            fold = np.zeros(len(present), dtype=np.int8)
+        else:
+            self.proxy_, most = self.proxy, get_config()["max_fit_rows"]
+            if self.proxy is None:
+                kind = "KernelLogisticRegression" if is_label else "KernelRidgeRegression"
+                self.proxy_, most = getattr(_models, kind)(variance), MOST_TRAINING_SAMPLES
+            self.proxy_ = seeded(self.proxy_, rng)
+            codes = np.zeros(len(present), dtype=int)
+            if is_label:
+                codes = np.unique(table.codes[present], return_inverse=True)[1]
+            splits = _models.stratified_splits(codes, N_FOLDS, rng, most)
+            sent = weight if table.weighted else None
+            proxies, fold = self._fit_folds(table, given, present, sent, splits)
+        at = np.full(len(table.sample_weight), -1, dtype=np.int8)
+        at[present] = fold
+        if not is_label:
+            target = table.auxiliary["target"]
+            predicted = given.map(_predicted_targets, split(given, at), shared=(proxies,))
+            predicted = np.concatenate(predicted).reshape(-1, target.shape[1])
+            return judge_targets(predicted, target[present], weight)
+        own = split(given, table.codes), split(given, at), split(given, table.sample_weight)
+        judged = given.map(_judged_labels, *own, shared=(proxies, table.classes))
+        trust, uncertainty, wrong = (np.concatenate(part) for part in zip(*judged, strict=True))
+        if len(proxies) > 1:
+            trust[np.bincount(codes)[codes] == 1] = 1.0
+        return Judgment(trust, uncertainty, float(np.average(wrong, weights=weight)))
+
+    def _fit_folds(self, table, given, present, weight, splits):
+        """A proxy for each fold, fitted on the samples of its split; the fold of each sample."""
+        every = np.unique(np.concatenate([train for train, _ in splits]))
+        X, _ = given.take(present[every])
+        if table.classes is not None:
+            y = table.classes[table.codes[present[every]]]
+        else:
+            y = table.auxiliary["target"][present[every]]
+            y = y[:, 0] if y.shape[1] == 1 else y
+        proxies, fold = [], np.empty(len(present), dtype=np.int8)
+        for number, (train, test) in enumerate(splits):
+            rows = np.searchsorted(every, train)
+            sent = None if weight is None else weight[train]
+            with config_context(assume_finite=True):
+                proxy = clone(self.proxy_)
+                proxies.append(_models.fit_with_weight(proxy, take(X, rows), y[rows], sent))
+            fold[test] = number
+        return proxies, fold
 
     def _publish_judgment(self, judgment, present, n_samples):
         self.proxy_error_ = judgment.error
@@ -495,6 +584,24 @@ class Coreset(BaseCoreset):
 
     def _pick(self, represented, group):
         X, on_host = represented
+        kernel = gram(X, "laplacian", {"length": self.length_}, rows=group.rows)
+        return self._filled(herd(kernel, **self._task(on_host, group)), on_host, group)
+
+    def _pick_all_partitions(self, represented, groups):
+        parts, on_host = represented
+        picked = herd_partitions(
+            parts,
+            "laplacian",
+            {"length": self.length_},
+            [group.rows for group in groups],
+            [self._task(on_host, group) for group in groups],
+        )
+        return [
+            self._filled(picks, on_host, group) for picks, group in zip(picked, groups, strict=True)
+        ]
+
+    def _task(self, on_host, group):
+        """The arguments of `herd` for a group."""
         trust = group.rows_of(on_host.trust)
         tilt = on_host.tilt
         weight = group.sample_weight * (1 if tilt is None else group.rows_of(tilt))
@@ -507,21 +614,24 @@ class Coreset(BaseCoreset):
             early = None
         initial = () if self.init is None else initial_positions(self.init, group)
         n_open = np.count_nonzero(weight) + np.count_nonzero(weight[list(initial)] == 0)
-        size = min(group.size, n_open)
-        picks = herd(
-            gram(X, "laplacian", {"length": self.length_}, rows=group.rows),
-            size,
-            weight,
-            early=early,
-            fade=FADE,
-            initial=initial,
-            n_candidates=n_candidates_of(group, self.n_candidates),
-            seed=group.random_state.randint(2**31 - 1),
-            report=group.report,
-        )
-        if size < group.size:
+        return {
+            "size": min(group.size, n_open),
+            "weight": weight,
+            "early": early,
+            "fade": FADE,
+            "initial": initial,
+            "n_candidates": n_candidates_of(group, self.n_candidates),
+            "seed": group.random_state.randint(2**31 - 1),
+            "report": group.report,
+        }
+
+    def _filled(self, picks, on_host, group):
+        """The picks, and those that are trusted most if too few samples are trusted."""
+        left = group.size - len(picks)
+        if left:
             others = np.setdiff1d(np.arange(group.n_samples), picks)
-            picks = np.concatenate([picks, others[top_k(trust[others], group.size - size)]])
+            trust = group.rows_of(on_host.trust)
+            picks = np.concatenate([picks, others[top_k(trust[others], left)]])
         return Picks(picks, weight=np.ones(len(picks)))
 
 
@@ -540,12 +650,58 @@ def _numbers_of(y):
     return y.astype(np.float64).reshape(len(y), -1)
 
 
+def _features_of(X, transformer):
+    return to_numpy(transform_features(transformer, X)[0])
+
+
+def _judged_labels(X, codes, fold, weight, proxies, classes):
+    """Trust, uncertainty and error of the samples of a partition that are in a fold."""
+    proba = np.zeros((len(fold), len(classes)))
+    for number, proxy in enumerate(proxies):
+        rows = np.flatnonzero(fold == number)
+        if len(rows):
+            values = _models.response_values(proxy, take(X, rows), "predict_proba")
+            # A fitted proxy may know more classes, and the proxy of a fold fewer.
+            known = np.isin(proxy.classes_, classes)
+            columns = np.searchsorted(classes, proxy.classes_[known])
+            if len(proxies) == 1 and not known.all():
+                return _judged(values, np.searchsorted(proxy.classes_, classes)[codes[rows]])
+            proba[rows[:, None], columns] = values[:, known]
+    rows = fold >= 0
+    return _judged(proba[rows], codes[rows])
+
+
+def _judged(proba, codes):
+    if not len(codes):
+        return (np.zeros(0),) * 3
+    judgment = judge_labels(proba, codes, np.ones(len(codes)))
+    return judgment.trust, judgment.uncertainty, proba.argmax(axis=1) != codes
+
+
+def _predicted_targets(X, fold, proxies):
+    """Predictions for the samples of a partition that are in a fold, (n, n_outputs)."""
+    parts = [np.flatnonzero(fold == number) for number in range(len(proxies))]
+    values = [
+        _numbers_of(proxy.predict(_models.classifier_input(take(X, rows))))
+        for proxy, rows in zip(proxies, parts, strict=True)
+        if len(rows)
+    ]
+    order = np.argsort(np.concatenate(parts))
+    return np.concatenate(values)[order] if values else np.zeros((0, 1))
+
+
 def _with_target(X, target, weight, variance):
     """`X` and the standardized targets, whose variances add up to a part of `variance`."""
     center = np.average(target, axis=0, weights=weight)
     spread = np.average((target - center) ** 2, axis=0, weights=weight) ** 0.5
     target = (target - center) / np.where(spread > 0, spread, 1.0)
     target *= (TARGET_VARIANCE * variance / target.shape[1]) ** 0.5
+    if is_partitioned(X):
+        return X.transformed(_joined, split(X, target))
+    return _joined(X, target)
+
+
+def _joined(X, target):
     if sparse.issparse(X):
         return sparse.hstack([X, sparse.csr_array(target)], format="csr")
     return np.hstack([X, target.astype(X.dtype)])

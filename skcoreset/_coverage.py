@@ -11,10 +11,15 @@ from skcoreset._budget import allocate, interleave
 from skcoreset._docstrings import fill_docstring
 from skcoreset._dynamics import EL2N
 from skcoreset._estimator import seeded
-from skcoreset._kernels.centered_rows import distances_to_mean
+from skcoreset._kernels.centered_rows import (
+    CenteredPartitions,
+    CenteredRows,
+    distances_to_mean,
+)
 from skcoreset._kernels.top_k import ascending, top_k
 from skcoreset._metrics import BaseMetricCoreset
 from skcoreset._nested import needs_classes
+from skcoreset._partitions import checked_partitions
 from skcoreset.base import BaseCoreset
 
 __all__ = ["CoverageCentric", "Moderate"]
@@ -183,6 +188,8 @@ class CoverageCentric(BaseCoreset):
             )
         return getattr(sampler, "_harder", 1) * self.scores_
 
+    _represent_partitions = _represent  # the sampler inside is fitted on the partitions
+
     def _pick(self, hardness, group):
         hardness = group.rows_of(hardness)
         left = np.sort(top_k(-hardness, self._n_left(len(hardness))))
@@ -311,19 +318,34 @@ class Moderate(BaseMetricCoreset):
 
     def _represent(self, table, groups):
         """How far the distance of each sample is from the median of its class, and the rounding."""
+
+        def on_device(group):
+            def compute(place):
+                return self._from_median(CenteredRows(place.as_it_is(table.X), group.rows), group)
+
+            return self._on_device(compute, table.X)
+
+        return self._of_groups(table, groups, on_device)
+
+    def _represent_partitions(self, table, groups):
+        parts = checked_partitions(self, table.X)
+
+        def over_partitions(group):
+            return self._from_median(CenteredPartitions(parts, parts.local_rows(group.rows)), group)
+
+        return self._of_groups(table, groups, over_partitions)
+
+    def _of_groups(self, table, groups, compute):
         apart, slack = np.full((2, len(table.sample_weight)), np.nan)
         # The groups, with the samples that are excluded from the selection.
         every = replace(table, excluded=None).candidates
         for group in allocate(None, None if groups[0].label is None else self.stratify, *every):
             rows = slice(None) if group.rows is None else group.rows
-            apart[rows], slack[rows] = self._on_device(
-                lambda place, group=group: self._from_median(place.as_it_is(table.X), group),
-                table.X,
-            )
+            apart[rows], slack[rows] = compute(group)
         return apart, slack
 
-    def _from_median(self, X, group):
-        distances, slack = distances_to_mean(X, self.metric, group.rows, group.sample_weight)
+    def _from_median(self, around, group):
+        distances, slack = distances_to_mean(around, self.metric, group.sample_weight)
         if not np.isfinite(distances).all():
             at = int(np.flatnonzero(~np.isfinite(distances))[0])
             row = at if group.rows is None else int(group.rows[at])

@@ -170,11 +170,13 @@ def coreset_curve(
         step are fitted on the selected samples. This is the result of a Pipeline whose last step
         is a :class:`CoresetClassifier` or a :class:`CoresetRegressor`.
 
-    X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-        The samples.
+    {X}
 
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        The targets that the estimator predicts.
+    {y_to_predict}
+
+    {curve_samplers}
+
+    {cv_of_scores}
 
     {curve_parameters}
 

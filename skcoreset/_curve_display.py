@@ -124,8 +124,11 @@ class CoresetCurveDisplay:
 
         {X}
 
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            The targets to predict.
+        {y_to_predict}
+
+        {curve_samplers}
+
+        {cv_of_scores}
 
         {curve_parameters}
 

@@ -170,7 +170,7 @@ PARAGRAPHS = {
     "init_samples": """
         init : array-like of int, default=None
             Indices of the samples that are selected first. They are part of the coreset and count
-            towards the budget.
+            towards the budget. An empty array has the same effect as None.
         """,
     "exclude": """
         exclude : array-like of int, default=None
@@ -178,7 +178,7 @@ PARAGRAPHS = {
             already. Unlike samples of weight 0, they are used in all computations: the classifier
             is fitted on them, and they have scores. They are not counted where `coreset_size` is a
             fraction, in class proportions, and in `sample_weight_`, whose sum is the number (or the
-            total `sample_weight`) of the other samples.
+            total `sample_weight`) of the other samples. An empty array has the same effect as None.
         """,
     "use_weights": """
         use_weights : "auto" or bool, default="auto"
@@ -201,7 +201,7 @@ PARAGRAPHS = {
             both values in a parameter search, see :doc:`/user_guide/weights`.
         """,
     # Parameters of curves ---------------------------------------------------------------------
-    "curve_parameters": """
+    "curve_samplers": """
         samplers : sampler, list of samplers or dict of samplers, default=None
             The samplers to compare, which are cloned. They must have the parameter `coreset_size`,
             which is set to each of `coreset_sizes`. The keys of a dict are the names of the
@@ -216,12 +216,14 @@ PARAGRAPHS = {
         groups : array-like of shape (n_samples,), default=None
             Group labels of the samples, which are passed to the splitter. With metadata routing,
             pass them in `params` instead.
-
+        """,
+    "cv_of_scores": """
         cv : int, cross-validation generator or iterable, default=None
             Cross-validation splitting strategy, as in
             :func:`~sklearn.model_selection.cross_validate`. If None, 5 folds are used, which are
-            stratified if the estimator is a classifier.
-
+            stratified if the estimator is a classifier. All sizes use the same splits.
+        """,
+    "curve_parameters": """
         scoring : str, callable, list, tuple or dict, default=None
             One or several scorers, as in :func:`~sklearn.model_selection.cross_validate`. If None,
             the method `score` of the estimator is used.
@@ -453,6 +455,23 @@ PARAGRAPHS = {
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights. Samples of weight 0 are ignored: they are never selected, and are not
             counted where `coreset_size` is a fraction.
+        """,
+    "y_to_predict": """
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The targets that the estimator predicts.
+        """,
+    "predictions": """
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            The predicted targets.
+        """,
+    "class_probabilities": """
+        p : ndarray of shape (n_samples, n_classes)
+            The class probabilities of the samples. The order of the classes corresponds to that in
+            :term:`classes_`.
+        """,
+    "decision_values": """
+        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The decision function of the samples, as the fitted classifier returns it.
         """,
     "y_and_weight_of_fit": """
         y : array-like of shape (n_samples,), default=None

@@ -7,9 +7,10 @@ from sklearn.utils._param_validation import Interval
 
 from skcoreset import _models
 from skcoreset._docstrings import fill_docstring
+from skcoreset._model_based import rows_with_weight
 from skcoreset._training_dynamics import TrainingDynamics
 from skcoreset._validation import check_numbers
-from skcoreset.base import BaseModelCoreset, BaseScoreCoreset, rows_with_weight
+from skcoreset.base import BaseModelCoreset, BaseScoreCoreset
 
 __all__ = ["EL2N", "Dynamic", "Forgetting", "GraNd", "of_all_rows", "of_present_rows"]
 
@@ -94,6 +95,14 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
 
     def _is_random(self):
         return self.dynamics is None
+
+    def _represent_partitions(self, table, groups):
+        if self.dynamics is None:
+            raise TypeError(
+                f"{type(self).__name__} trains a classifier on all samples in memory. For Dask "
+                "collections, record the training in a TrainingDynamics, and give it as dynamics."
+            )
+        return self._represent(table, groups)
 
     def _scores(self, table):
         self.dynamics_ = self._watched(table) if self.dynamics is None else self.dynamics

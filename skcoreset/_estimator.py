@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 from sklearn.base import clone
 
-__all__ = ["EstimatorMixin", "replace_when_fitted", "seeded"]
+__all__ = ["EstimatorMixin", "replace_when_fitted", "seeded", "without_fitted_attributes"]
 
 
 class EstimatorMixin:
@@ -65,6 +65,13 @@ def replace_when_fitted(estimator):
             vars(fitted)[name] = value
     yield fitted
     estimator.__dict__ = vars(fitted)
+
+
+def without_fitted_attributes(estimator):
+    """A copy with the same parameters and nothing else; a fitted estimator among these stays so."""
+    other = object.__new__(type(estimator))
+    vars(other).update({name: vars(estimator)[name] for name in estimator._get_param_names()})
+    return other
 
 
 def seeded(estimator, random_state):

@@ -1,5 +1,6 @@
 """Selection by the features of the samples: herding and k-center. Labels only stratify."""
 
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -16,10 +17,12 @@ from skcoreset._kernels.farthest_first_partitions import (
     farthest_first_partitions,
 )
 from skcoreset._kernels.herding import herd, n_candidates_for
+from skcoreset._kernels.herding_partitions import herd_partitions
 from skcoreset._kernels.kernel_sample import ONE_BY_ONE
 from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._kernels.lockstep import in_lockstep
 from skcoreset._metrics import METRICS, BaseMetricCoreset, metric_on_host, product_work
+from skcoreset._partitions import checked_partitions
 from skcoreset.base import BaseCoreset, Picks
 
 __all__ = ["Herding", "KCenterGreedy"]
@@ -72,7 +75,7 @@ class Herding(BaseCoreset):
 
     init : array-like of int, default=None
         Indices of samples that are selected first: they are part of the coreset and count towards
-        the budget.
+        the budget. An empty array has the same effect as None.
 
     {stratify}
 
@@ -188,6 +191,17 @@ class Herding(BaseCoreset):
         self.random_state = random_state
 
     _not_nested = None
+    _is_composable = True
+
+    @property
+    def _selects_in_two_rounds(self):
+        return not self._takes_candidates()
+
+    def _represent_partitions(self, table, groups):
+        return self._represent(replace(table, X=checked_partitions(self, table.X)), groups)
+
+    def _most_candidates(self):
+        return largest_budget(self.n_candidates)
 
     def _check_params(self, table):
         if self.kernel is None and self.kernel_params:
@@ -261,16 +275,31 @@ class Herding(BaseCoreset):
 
     def _pick(self, X, group):
         params = {"length": self.length_} if self.kernel == "laplacian" else self.kernel_params
-        picks = herd(
-            gram(X, self.kernel, params, rows=group.rows),
-            group.size,
-            group.sample_weight,
-            initial=() if self.init is None else initial_positions(self.init, group),
-            n_candidates=n_candidates_of(group, self.n_candidates),
-            seed=group.random_state.randint(2**31 - 1),
-            report=group.report,
-        )
+        picks = herd(gram(X, self.kernel, params, rows=group.rows), **self._task(group))
         return Picks(picks, weight=np.ones(len(picks)))
+
+    def _task(self, group):
+        """The arguments of `herd` for a group."""
+        return {
+            "size": group.size,
+            "weight": group.sample_weight,
+            "early": None,
+            "fade": 0,
+            "initial": () if self.init is None else initial_positions(self.init, group),
+            "n_candidates": n_candidates_of(group, self.n_candidates),
+            "seed": group.random_state.randint(2**31 - 1),
+            "report": group.report,
+        }
+
+    def _pick_all_partitions(self, parts, groups):
+        if self.kernel == "laplacian":
+            params = {"length": self.length_}
+        else:
+            gamma = (self.kernel_params or {}).get("gamma")
+            params = {"gamma": 1 / self.n_features_in_ if gamma is None else gamma}
+        rows, tasks = [group.rows for group in groups], [self._task(group) for group in groups]
+        picked = herd_partitions(parts, self.kernel, params, rows, tasks)
+        return [Picks(picks, weight=np.ones(len(picks))) for picks in picked]
 
 
 def n_candidates_of(group, n_candidates):
@@ -278,6 +307,11 @@ def n_candidates_of(group, n_candidates):
     if n_candidates is None:
         return group.n_samples
     return n_candidates_for(group.size) if isinstance(n_candidates, str) else n_candidates
+
+
+def largest_budget(n_candidates):
+    """The largest budget of a group with this parameter `n_candidates`, or None."""
+    return n_candidates if isinstance(n_candidates, Integral) else None
 
 
 def why_herding_differs(n_candidates, size, n_selected, n):
@@ -342,7 +376,8 @@ class KCenterGreedy(BaseMetricCoreset):
         class, weighted by `sample_weight`; with ``metric="precomputed"``, it is the sample with
         the smallest mean distance to the class. "random" is a random sample. An array contains the
         indices of the samples that are selected first: they are part of the coreset and count
-        towards the budget, and "mean" is used for a class that has none of them.
+        towards the budget, and "mean" is used for a class that has none of them, so that an empty
+        array has the same effect as "mean".
 
     {stratify}
 
@@ -475,6 +510,9 @@ class KCenterGreedy(BaseMetricCoreset):
         picks, radii, nearest = farthest_first(distances, group.size, first, report=group.report)
         cells = np.bincount(nearest, weights=group.sample_weight, minlength=len(picks))
         return Picks(picks, weight=cells, per_pick={"radii_": radii})
+
+    def _represent_partitions(self, table, groups):
+        return checked_partitions(self, table.X)
 
     def _pick_all_partitions(self, parts, groups):
         """As `_pick` for all groups, which share the passes over `Partitions` of arrays or csr."""

@@ -26,6 +26,8 @@ __all__ = ["CRAIG", "GradMatch"]
 class _GradientCoreset(BaseModelCoreset):
     """Base of CRAIG and GradMatch: represents each sample by the factors of its gradient."""
 
+    _is_composable = True
+
     _needs_labels = True
     _takes_regressors = True
 
@@ -490,7 +492,7 @@ class GradMatch(_GradientCoreset):
         fitted = self._fitted(X, y, sample_weight, X_val=X_val, y_val=y_val)
         return fitted._resampled(X, y)
 
-    def _check_auxiliary(self, table, X_val, y_val):
+    def _check_auxiliary(self, table, X_val=None, y_val=None):
         if (X_val is None) != (y_val is None):
             raise ValueError(
                 f"Only {'X_val' if y_val is None else 'y_val'} was given. Give X_val and y_val "

@@ -301,6 +301,12 @@ class ImportanceSampling(BaseModelCoreset):
         self.sensitivity_ = np.where(table.sample_weight > 0, values, 0.0)
         return self.sensitivity_
 
+    def _represent_partitions(self, table, groups):
+        values = self._sensitivity.of_partitions(table, self)
+        values = check_sensitivity(values, table.sample_weight)
+        self.sensitivity_ = np.where(table.sample_weight > 0, values, 0.0)
+        return self.sensitivity_
+
     def _pick(self, sensitivity, group):
         weight, sensitivity = group.sample_weight, group.rows_of(sensitivity)
         drawable = np.flatnonzero(sensitivity)

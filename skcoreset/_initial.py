@@ -15,13 +15,15 @@ __all__ = [
 
 
 def check_initial(init, sample_weight, otherwise):
-    """Raise unless `init` holds distinct indices of samples of positive weight.
+    """Raise unless `init` holds distinct indices of samples of positive weight, or nothing.
 
     `otherwise` names the other values that the method accepts, for the error.
     """
     at, n_samples = np.asarray(to_numpy(init)), len(sample_weight)
-    if at.ndim != 1 or not np.issubdtype(at.dtype, np.integer) or not len(at):
+    if at.ndim != 1 or not (np.issubdtype(at.dtype, np.integer) or not len(at)):
         raise ValueError(f"init={init!r} must be {otherwise}, or an array of sample indices.")
+    if not len(at):
+        return
     if at.min() < 0 or at.max() >= n_samples:
         raise ValueError(f"init={init!r} has sample indices outside 0 to {n_samples - 1}.")
     if len(np.unique(at)) < len(at):

@@ -199,9 +199,7 @@ class CoresetSearchCV(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
     factor : float, default=2
         The factor between successive sizes, larger than 1.
 
-    cv : int, cross-validation generator or iterable, default=None
-        Cross-validation splitting strategy, as in
-        :class:`~sklearn.model_selection.GridSearchCV`. All sizes use the same splits.
+    {cv_of_scores}
 
     scoring : str or callable, default=None
         The scorer. If None, the method `score` of the estimator is used.
@@ -337,8 +335,7 @@ class CoresetSearchCV(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
         ----------
         {X}
 
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            The targets, by which the splits may be stratified.
+        {y_to_predict}
 
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights, which are passed to the sampler and to the estimator, but not to the
@@ -473,8 +470,7 @@ class CoresetSearchCV(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            The predictions.
+        {predictions}
         """
         return self._ask("predict", X)
 
@@ -489,8 +485,7 @@ class CoresetSearchCV(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
 
         Returns
         -------
-        p : ndarray of shape (n_samples, n_classes)
-            The class probabilities, in the order of `classes_`.
+        {class_probabilities}
         """
         return self._ask("predict_proba", X)
 
@@ -505,8 +500,7 @@ class CoresetSearchCV(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
 
         Returns
         -------
-        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The decision function of the samples.
+        {decision_values}
         """
         return self._ask("decision_function", X)
 

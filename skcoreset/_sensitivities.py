@@ -17,6 +17,7 @@ from skcoreset import _models
 from skcoreset._backend import take, to_numpy
 from skcoreset._kernels.centered_rows import CenteredRows
 from skcoreset._kernels.sampling import kmeans_sensitivity, leverage, lightweight_sensitivity
+from skcoreset._partitions import numbers_of, represent_each
 
 __all__ = ["SENSITIVITIES", "as_sensitivity", "check_sensitivity"]
 
@@ -52,6 +53,14 @@ class Sensitivity:
         """Sensitivity of each sample of `table`, (n_samples,); of one copy of it if weighted."""
         raise NotImplementedError
 
+    def of_partitions(self, table, sampler):
+        """As `of_table`, for a table in partitions."""
+        raise TypeError(
+            f"sensitivity={sampler.sensitivity!r} needs all samples at once, which Dask "
+            "collections are not. Give 'lightweight', 'leverage', 'logistic', 'loss', 'gradient' "
+            "or an array."
+        )
+
 
 # Sensitivities of numeric features ----------------------------------------------------------
 
@@ -59,9 +68,10 @@ class Sensitivity:
 class NumericSensitivity(Sensitivity):
     """A sensitivity of numeric features. Subclasses define `compute` and `work`.
 
-    `compute` gets the samples of positive weight, on the device, and weights that are scaled by a
-    power of 4 such that the largest is about 1. The sensitivity of one copy of a sample is
-    inversely proportional to the scale of the weights, unless `depends_on_scale` is False.
+    `compute` gets the samples of positive weight, on the device or in partitions, and weights that
+    are scaled by a power of 4 such that the largest is about 1. The sensitivity of one copy of a
+    sample is inversely proportional to the scale of the weights, unless `depends_on_scale` is
+    False.
     """
 
     needs_numbers = uses_device = True
@@ -77,16 +87,29 @@ class NumericSensitivity(Sensitivity):
 
     def of_table(self, table, sampler):
         X, positive = _of_positive_weight(table)
-        weight = table.sample_weight[positive]
-        power = np.frexp(weight.max())[1] // 2 * 2
-        scaled = np.ldexp(weight, -power)
-        if self.cpu_only:
-            values = self.compute(to_numpy(X), scaled, sampler)
-        else:
+
+        def compute(weight):
+            if self.cpu_only:
+                return self.compute(to_numpy(X), weight, sampler)
             work = self.work(*X.shape)
-            values = sampler._on_device(
-                lambda place: self.compute(place(X, work), scaled, sampler), X
+            return sampler._on_device(
+                lambda place: self.compute(place(X, work), weight, sampler), X
             )
+
+        return self._in_scale(compute, table.sample_weight, positive)
+
+    def of_partitions(self, table, sampler):
+        parts = numbers_of(sampler, table)
+        return self._in_scale(
+            lambda weight: self.compute(parts, weight, sampler),
+            table.sample_weight,
+            table.sample_weight > 0,
+        )
+
+    def _in_scale(self, compute, weight, positive):
+        weight = weight[positive]
+        power = np.frexp(weight.max())[1] // 2 * 2
+        values = compute(np.ldexp(weight, -power))
         if self.depends_on_scale:
             with np.errstate(over="ignore"):
                 values = np.ldexp(values, -power)
@@ -122,6 +145,8 @@ class KMeans(NumericSensitivity):
                 f"n_clusters={sampler.n_clusters} is larger than the number of samples of "
                 f"positive weight, {n_positive}. Give n_clusters of at most {n_positive}."
             )
+
+    of_partitions = Sensitivity.of_partitions  # D^2 sampling reads all samples for each center
 
     def compute(self, X, sample_weight, sampler):
         random_state = check_random_state(sampler.random_state)
@@ -161,8 +186,15 @@ class ClassifierSensitivity(Sensitivity):
         """Sensitivity of each sample, (n_samples,)."""
         raise NotImplementedError
 
+    def of_partitions(self, table, sampler):
+        fitted, _ = sampler._for_partitions(table, check_random_state(sampler.random_state))
+        sampler.estimator_ = fitted.estimator_
+        return represent_each(fitted, table)
+
     def of_table(self, table, sampler):
         X, positive = _of_positive_weight(table)
+        if not positive.any():  # of a partition
+            return np.zeros(len(positive))
         sampler._fit_estimator(table)
         y = table.target[positive]
         return _with_zeros(self.compute(sampler.estimator_, X, y), positive)
@@ -214,6 +246,11 @@ class Precomputed(Sensitivity):
     def check(self, table, sampler):
         if not callable(self.values):
             check_sensitivity(self.values, table.sample_weight)
+
+    def of_partitions(self, table, sampler):
+        if callable(self.values):
+            return super().of_partitions(table, sampler)
+        return self.values
 
     def of_table(self, table, sampler):
         return self.values(table.X, table.y) if callable(self.values) else self.values

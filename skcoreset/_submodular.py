@@ -56,6 +56,8 @@ class _SetFunction(BaseMetricCoreset):
     def _is_random(self):
         return self.optimizer == "stochastic"
 
+    _is_composable = True
+
     @property
     def _not_nested(self):
         return stochastic_is_not_nested(self)
@@ -504,6 +506,7 @@ class ProbCover(BaseMetricCoreset):
         self.random_state = random_state
 
     _not_nested = None
+    _is_composable = True
 
     def _is_random(self):
         return isinstance(self.delta, str)

@@ -5,16 +5,18 @@ from copy import copy
 
 import numpy as np
 from sklearn.base import MetaEstimatorMixin, _fit_context, clone
-from sklearn.utils import check_consistent_length, get_tags
+from sklearn.utils import check_consistent_length, check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset import _models
+from skcoreset._backend import is_partitioned
 from skcoreset._coreset import Coreset
 from skcoreset._docstrings import fill_docstring
 from skcoreset._features import AutoFeatures, transform_features
 from skcoreset._nested import indices_selected, needs_classes, resampling_steps, takes_weight
+from skcoreset._partitions import sample_of
 from skcoreset._validation import check_sample_weight, check_table, naming_columns
 from skcoreset.base import BaseCoreset
 
@@ -144,6 +146,9 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
 
     @_fit_context(prefer_skip_nested_validation=False)
     def _select(self, X, y, sample_weight, auxiliary):
+        if is_partitioned(X):
+            self._select_from_partitions(self._checked(X, y, sample_weight, auxiliary))
+            return
         context = self._init_callback_context(max_subtasks=1)
         if context is not None:
             context.call_on_fit_task_begin(estimator=self)
@@ -177,6 +182,27 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
         self._publish_from(sampler)
         if context is not None:
             context.call_on_fit_task_end(estimator=self)
+
+    def _check_X(self, X):
+        return check_table(self, X)
+
+    def _stratification(self):
+        """For the survey of partitions: the sampler inside stratifies."""
+
+    def _select_from_partitions(self, table):
+        """The transformer is fitted on a sample of all partitions."""
+        sampler, parts = clone(self._sampler()), table.X
+        if not isinstance(sampler, BaseCoreset):
+            raise TypeError(f"{sampler!r} does not support Dask collections.")
+        sample = sample_of(table, check_random_state(0))
+        weight = sample.sample_weight
+        _, transformer = transform_features(
+            self.transformer, sample.X, sample.y, weight, numbers=False
+        )
+        if transformer is not None:
+            self.transformer_ = transformer
+            parts = parts.transformed(_transformed_by, shared=(transformer,))
+        self._publish_from(sampler.fit(parts))
 
     def _publish_from(self, sampler):
         """Set the fitted attributes from those of the fitted sampler."""
@@ -267,3 +293,7 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
         tags.sampler_tags.purposes = getattr(of_sampler, "purposes", None)
         tags.target_tags.required = needs_classes(self._sampler())
         return tags
+
+
+def _transformed_by(X, transformer):
+    return transformer.transform(_models.classifier_input(X))

@@ -1,5 +1,7 @@
 """Uncertainty sampling: samples whose predicted class is least certain (Settles 2009)."""
 
+from copy import copy
+
 import numpy as np
 from scipy.special import entr
 from sklearn.utils.validation import check_is_fitted
@@ -31,6 +33,18 @@ class _Uncertainty(BaseScoreCoreset, BaseModelCoreset):
         self.cv = cv
         self.exclude = exclude
         self.stratify = stratify
+
+    _scores_each = _has_stream_keys = True
+
+    def _stream_keys(self, X, rng):
+        classifier = self._classifier()
+        if not _models.is_fitted(classifier):
+            raise ValueError(
+                f"{type(self).__name__}.partial_fit requires a classifier that is already fitted, "
+                f"because it scores all batches; {classifier!r} is not."
+            )
+        X = check_table(copy(self), X)
+        return self._score(_models.response_values(classifier, X, self._method(classifier)))
 
     def _scores(self, table):
         return self._score(self._model_outputs(table))

@@ -4,51 +4,49 @@ A method is a subclass with two hooks. ``_represent`` computes, once for the who
 selection works on; ``_pick`` selects samples of one group (a class, or the whole table), in order.
 This file does everything else: the parameters and the data are checked, the budget is divided
 among the classes, weights and the order of selection are published, and the selected samples are
-taken from the containers of the user. Only this file imports imbalanced-learn.
+taken from the containers of the user. Only this file imports imbalanced-learn. Two parts of it are
+in files of their own: `truncate` in `_truncation.py`, and what `BaseModelCoreset` does with the
+classifier in `_model_based.py`.
 """
 
-from copy import copy
 from dataclasses import dataclass, field, replace
-from numbers import Integral
 
 import numpy as np
 from imblearn.base import BaseSampler
-from sklearn.base import _fit_context, clone, is_regressor
-from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import PredefinedSplit
-from sklearn.utils import check_consistent_length, check_random_state, get_tags
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Interval,
-    RealNotInt,
-    StrOptions,
-    validate_parameter_constraints,
-)
-from sklearn.utils.multiclass import type_of_target
+from sklearn.base import _fit_context
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skcoreset import _models
-from skcoreset._backend import check_device, device_scope, is_lazy, on_device, take, to_numpy
+from skcoreset._backend import (
+    check_device,
+    device_scope,
+    is_lazy,
+    is_partitioned,
+    on_device,
+    take,
+)
 from skcoreset._budget import (
-    Candidates,
+    SIZE_CONSTRAINTS,
     Group,
-    Strata,
     allocate,
     count_candidates,
     divide,
     interleave,
-    largest_remainder,
-    of_the_group,
     plain,
-    quantile_strata,
     resized,
     samples_in_words,
 )
 from skcoreset._docstrings import fill_docstring
-from skcoreset._estimator import EstimatorMixin, replace_when_fitted, seeded
-from skcoreset._initial import check_initial_picks, excluded_samples
+from skcoreset._estimator import EstimatorMixin, replace_when_fitted
+from skcoreset._initial import excluded_samples
 from skcoreset._kernels.top_k import top_k
-from skcoreset._progress import CallbackSupportMixin, NoProgress, Progress
+from skcoreset._model_based import ModelMixin
+from skcoreset._partitions import represent_each, scores_by_sample, survey, two_rounds
+from skcoreset._progress import CallbackSupportMixin, Progress
+from skcoreset._strata import N_STRATA, Strata, check_for_quantiles, quantile_strata
+from skcoreset._streams import StreamMixin
+from skcoreset._truncation import Part, Selected, TruncationMixin
 from skcoreset._validation import (
     check_numbers,
     check_sample_weight,
@@ -68,9 +66,6 @@ __all__ = [
     "SamplerTags",
     "Table",
 ]
-
-# Intervals of a continuous target with stratify="quantile", if the budget is at least as large.
-N_STRATA = 5
 
 
 @dataclass
@@ -145,72 +140,13 @@ class Picks:
     per_pick_of_prefix: dict = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """The picks of one group, as far as `truncate` needs them."""
-
-    picks: Picks  # indices in the table, weights in units of `sample_weight`
-    label: object  # of the group, see `Group`
-    code: int | None  # position of the label in the classes
-    codes: np.ndarray | None  # classes of the picks
-    total: float  # sample weight of the candidates of the group
-    mean_weight: float
-
-    def first(self, size):
-        """The part of the `size` samples that were selected first."""
-        picks = self.picks
-        weight = picks.weight[:size]
-        per_pick = {name: values[:size] for name, values in picks.per_pick.items()}
-        if picks.prefix is not None and size < len(picks.positions):
-            weight = self.mean_weight * picks.prefix(size)
-        for name, values in picks.per_pick_of_prefix.items():
-            per_pick[name] = values(size)
-        if picks.scale == "group":
-            weight = weight * (self.total / weight.sum())
-        picks = replace(picks, positions=picks.positions[:size], weight=weight, per_pick=per_pick)
-        return replace(self, picks=picks, codes=None if self.codes is None else self.codes[:size])
-
-    @property
-    def of_the_class(self):
-        return of_the_group(self.label)
-
-
-@dataclass(frozen=True)
-class _Selected:
-    """What is known of the selection of a fit, of size O(n_coreset)."""
-
-    parts: list
-    candidates: Candidates
-    stratify: str | None
-    shares: object  # of the parts, as `_shares` returned them
-
-    def divide(self, coreset_size):
-        """The number of samples of each class, or an int, as the fit with this budget has them."""
-        sizes = divide(coreset_size, self.stratify, self.candidates)
-        proportional = self.stratify == "proportional" and not isinstance(coreset_size, dict)
-        if self.shares is None or not proportional or isinstance(sizes, int):
-            return sizes
-        counts, shares = self.candidates.counts, np.zeros(len(sizes))
-        for part, share in zip(self.parts, self.shares, strict=True):
-            shares[part.code] = share
-        return largest_remainder(sum(sizes), shares, counts)
-
-    def n_candidates_of(self, part):
-        """The number of candidates in the group of a part."""
-        return self.candidates.n if part.code is None else int(self.candidates.counts[part.code])
-
-
-class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
+class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportMixin, BaseSampler):
     """Base of all samplers. Subclasses define ``__init__``, ``_pick`` and mostly ``_represent``."""
 
     _sampling_type = "bypass"
 
     _parameter_constraints = {
-        "coreset_size": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(RealNotInt, 0, 1, closed="right"),
-            dict,
-        ],
+        "coreset_size": SIZE_CONSTRAINTS,
         "stratify": [StrOptions({"proportional", "balanced", "quantile"}), None],
     }
 
@@ -237,6 +173,40 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
 
         They replace those of ``stratify="proportional"``, and nothing else.
         """
+
+    # Row partitions of a table that is not in memory, see `_partitions.py` -----------------------
+
+    # Whether a coreset of the union of coresets of the partitions is a coreset of all samples
+    _is_composable = False
+    _gathers_targets = False  # whether it needs the values of a continuous target at once
+
+    @property
+    def _selects_in_two_rounds(self):
+        """Whether partitions are reduced by the method itself, and then their union."""
+        return self._is_composable
+
+    def _represent_partitions(self, table, groups):
+        """As `_represent`, but ``table.X`` is partitions, and so may be the result."""
+        raise TypeError(
+            f"{type(self).__name__} does not support Dask collections, because it needs all "
+            "samples at once. Select a larger coreset that fits in memory by Coreset or Uniform "
+            f"first, and apply {type(self).__name__} to it."
+        )
+
+    def _pick_partitions(self, represented, group):
+        """As `_pick`, for what `_represent_partitions` returns."""
+        return self._pick(represented, group)
+
+    def _pick_all_partitions(self, represented, groups):
+        """`_pick_partitions` for all groups."""
+        return [self._pick_partitions(represented, group) for group in groups]
+
+    def _for_partitions(self, table, rng):
+        """Samplers for the two rounds; models that are not fitted are fitted on a sample."""
+        return self, self
+
+    def _most_candidates(self):
+        """The largest budget that a group may have, or None."""
 
     # Properties of the method ----------------------------------------------------------------
 
@@ -355,12 +325,17 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         These are also in `self`, until another thread fits it.
         """
         with device_scope(X), replace_when_fitted(self) as fitted:
+            vars(fitted).pop("_stream", None)
             fitted._select(X, y, sample_weight, auxiliary)
         return fitted
 
     def _resampled(self, X, y):
         """The selected samples of the containers `X` and `y`."""
         selected = self.sample_indices_
+        if is_partitioned(X):
+            parts = _partitions_of(X, y)
+            parts.count(self._lengths)
+            return parts.take(selected)
         return take(X, selected), None if y is None else take(y, selected)
 
     def _fit_resample(self, X, y, **params):
@@ -387,136 +362,6 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         mask[self.sample_indices_] = True
         return mask
 
-    @fill_docstring
-    def truncate(self, coreset_size, X=None, y=None, sample_weight=None):
-        """Get a fitted sampler of a smaller budget, without selecting again.
-
-        If the fitted sampler selects the same samples first for every budget, its first samples
-        of each class are those of a smaller budget. The result is a copy of the sampler, with the
-        fitted attributes that a fit with the smaller `coreset_size` has: the same samples in the
-        same order, with the weights for this budget. This sampler does not change.
-
-        Parameters
-        ----------
-        coreset_size : int, float or dict
-            The smaller budget, as in the parameter `coreset_size`. A float is a fraction of all
-            samples of the fit, not of the selected ones.
-
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features), default=None
-            The samples that were passed to `fit`. Required by
-            :class:`~skcoreset.KCenterGreedy` only, which assigns all samples to the nearest of the
-            first selected samples again. The other methods do not use `X`, `y` and
-            `sample_weight`.
-
-        {y_and_weight_of_fit}
-
-        Returns
-        -------
-        sampler : object
-            A fitted copy of this sampler. Its parameter `coreset_size` is the given one. Fitted
-            attributes with one value per selected sample have the values of the first samples.
-            Attributes that describe the fit, such as `scores_` and `estimator_`, are those of
-            this sampler.
-
-        Raises
-        ------
-        ValueError
-            If a smaller budget may select other samples, or if the budget requires more samples
-            of a class than were selected.
-        """
-        check_is_fitted(self)
-        name = type(self).__name__
-        kinds = {"coreset_size": BaseCoreset._parameter_constraints["coreset_size"]}
-        validate_parameter_constraints(kinds, {"coreset_size": coreset_size}, f"{name}.truncate")
-        if self._not_nested is not None:
-            raise ValueError(
-                f"{name} cannot be truncated to coreset_size={coreset_size!r}, because "
-                f"{self._not_nested}. Fit a clone of it with this coreset_size."
-            )
-        selected = self._selected
-        sizes = selected.divide(coreset_size)
-        parts = self._first_of_parts(coreset_size, sizes)
-        fitted = copy(self).set_params(**self._params_of_budget(coreset_size))
-        if self._truncates_with_data:
-            if X is None:
-                raise ValueError(
-                    f"{name}.truncate requires X, y and sample_weight as they were passed to fit, "
-                    "because the weights of fewer samples are sums over other cells. Pass them "
-                    f"to truncate(coreset_size={coreset_size!r}, X, y, sample_weight)."
-                )
-            with device_scope(X):
-                parts = fitted._with_weights_of(parts, X, y, sample_weight)
-        fitted._selected = replace(selected, parts=parts)
-        fitted._publish_parts(parts)
-        return fitted
-
-    def _params_of_budget(self, coreset_size):
-        """The parameters that differ for this budget instead of the given one."""
-        return {"coreset_size": coreset_size}
-
-    def _first_of_parts(self, coreset_size, sizes):
-        """The parts of the selection that remain with these sizes of the classes."""
-        selected = self._selected
-        known = {part.code: part for part in selected.parts}
-        wanted = {None: sizes} if isinstance(sizes, int) else dict(enumerate(map(int, sizes)))
-        parts = []
-        for code, size in wanted.items():
-            if not size:
-                continue
-            part = known.get(code)
-            n = 0 if part is None else len(part.picks.positions)
-            if size > n:
-                label = of_the_group(None if code is None else selected.candidates.classes[code])
-                raise ValueError(
-                    f"coreset_size={coreset_size!r} is {samples_in_words(size)}{label}, but "
-                    f"{n} {'was' if n == 1 else 'were'} selected. Give a smaller coreset_size, or "
-                    "fit with a larger one."
-                )
-            why = self._differs_from(size, n, selected.n_candidates_of(part))
-            if why is not None and size < n:
-                raise ValueError(
-                    f"{type(self).__name__} cannot be truncated to coreset_size={coreset_size!r}, "
-                    f"because {why}. Fit a clone of it with this coreset_size."
-                )
-            check_initial_picks(
-                getattr(self, "init", None), part.picks.positions, size, part.of_the_class
-            )
-            parts.append(part.first(size))
-        return parts
-
-    def _with_weights_of(self, parts, X, y, sample_weight):
-        """`parts` with the weights that `_pick` computes for them from the data."""
-        table = self._checked(X, y, sample_weight, {})
-        codes, classes, weight, which = table.candidates
-        candidates = count_candidates(codes, classes, weight, which)
-        then = self._selected.candidates
-        if not _same_candidates(candidates, then):
-            raise ValueError(
-                f"X, y and sample_weight have {samples_in_words(candidates.n)} of total weight "
-                f"{candidates.weight:g}, but the sampler was fitted on {then.n} of total weight "
-                f"{then.weight:g}, or with other classes. Pass the data that were passed to fit."
-            )
-        sizes = len(parts[0].picks.positions)
-        if parts[0].code is not None:
-            sizes = {plain(part.label): len(part.picks.positions) for part in parts} | {None: 0}
-        groups = [
-            replace(group, given=_positions(group, part.picks.positions), report=NoProgress())
-            for group, part in zip(
-                allocate(sizes, self._selected.stratify, *table.candidates), parts, strict=True
-            )
-        ]
-        represented = self._represent(table, groups)
-
-        def pick_all(place):
-            placed = self._placed(represented, groups, place)
-            return [self._pick_one(placed, group) for group in groups]
-
-        picked = self._on_device(pick_all, table.X)
-        return [
-            replace(part, picks=replace(part.picks, weight=picks.weight))
-            for part, picks in zip(parts, picked, strict=True)
-        ]
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.sampler_tags = SamplerTags(purposes=self._purposes)
@@ -527,14 +372,23 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
 
     @_fit_context(prefer_skip_nested_validation=False)
     def _select(self, X, y, sample_weight, auxiliary):
+        partitioned = is_partitioned(X)
         table = self._checked(X, y, sample_weight, auxiliary)
         groups = allocate(self.coreset_size, self._stratification(), *table.candidates)
         self._check_groups(table, groups)
         random_state = check_random_state(self.random_state if self._is_random() else 0)
         progress = Progress(self, sum(group.size for group in groups))
         self.device_ = "cpu"
-        with naming_columns(table.X, self):
-            represented = self._represent(replace(table, progress=progress.share), groups)
+        if partitioned:
+            table.X.report = progress.share
+            if self._selects_in_two_rounds:
+                two_rounds(self, table, auxiliary, random_state.randint(2**31 - 1))
+                progress.close()
+                return
+            represented = self._represent_partitions(table, groups)
+        else:
+            with naming_columns(table.X, self):
+                represented = self._represent(replace(table, progress=progress.share), groups)
         shares = self._shares(represented, groups) if self.stratify == "proportional" else None
         if shares is not None and not isinstance(self.coreset_size, dict):
             groups = resized(groups, shares)
@@ -544,14 +398,13 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         def pick_all(place):
             # Called twice if a GPU runs out of memory, hence the new random states.
             progress.before = 0
-            placed = self._placed(represented, groups, place)
-            states = map(np.random.RandomState, seeds)
-            return [
-                self._pick_one(placed, replace(group, random_state=state, report=progress))
-                for group, state in zip(groups, states, strict=True)
+            started = [
+                replace(group, random_state=np.random.RandomState(seed), report=progress)
+                for group, seed in zip(groups, seeds, strict=True)
             ]
+            return self._picks_of(represented, started, place)
 
-        picked = self._on_device(pick_all, table.X)
+        picked = pick_all(None) if partitioned else self._on_device(pick_all, table.X)
         self._warn_if_fewer(groups, picked)
         self._publish(table, groups, picked)
         self._selected = replace(self._selected, shares=shares)
@@ -559,6 +412,8 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
 
     def _checked(self, X, y, sample_weight, auxiliary):
         """The `Table`; all checks that need no groups."""
+        if is_partitioned(X):
+            return self._checked_partitions(_partitions_of(X, y, sample_weight), auxiliary)
         checked = self._check_X(X)
         work = self._device_work(None, [])
         if work is not None:
@@ -578,11 +433,22 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             weighted=sample_weight is not None,
             numbers=numbers,
         )
+        return self._checked_params(table, auxiliary)
+
+    def _checked_partitions(self, parts, auxiliary):
+        """The `Table` of a table in partitions, after one pass over it."""
+        parts, known = survey(self, parts)
+        self._lengths = parts.lengths_of_all
+        return self._checked_params(Table(X=parts, **known), auxiliary)
+
+    def _checked_params(self, table, auxiliary):
         if self.exclude is not None:
             excluded = excluded_samples(self.exclude, table.sample_weight)
             table = replace(table, excluded=excluded)
         table = replace(table, strata=self._strata(table))
-        table = replace(table, auxiliary=self._check_auxiliary(table, **auxiliary))
+        # In two rounds, the fits of the partitions and of their union check it.
+        if not (is_partitioned(table.X) and self._selects_in_two_rounds):
+            table = replace(table, auxiliary=self._check_auxiliary(table, **auxiliary))
         self._check_params(table)
         return table
 
@@ -593,7 +459,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         try:
             return encode(y)
         except (TypeError, ValueError):
-            if self._uses_classes() or self.stratify is not None or is_lazy(y):
+            if self._uses_classes() or self._stratification() is not None or is_lazy(y):
                 raise
             return None, None
 
@@ -601,30 +467,11 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         """The value of `stratify` that is used."""
         return self.stratify
 
-    def _check_for_quantiles(self, y):
-        name = type(self).__name__
-        if self._uses_classes():
-            raise ValueError(
-                f"stratify='quantile' treats y as continuous, but {name} needs class labels. Use "
-                "another value of stratify."
-            )
-        if y is None:
-            raise ValueError(
-                "stratify='quantile' divides the samples by the values of y, but y is None. Give "
-                "y, or stratify=None."
-            )
-        shape = continuous_target(y).shape
-        if len(shape) > 1:
-            raise ValueError(
-                f"stratify='quantile' divides the samples by the values of one target, but y has "
-                f"the shape {shape}. Give stratify=None."
-            )
-
     def _strata(self, table):
         """The `Strata` of stratify="quantile", else None."""
         if self._stratification() != "quantile":
             return None
-        self._check_for_quantiles(table.y)
+        check_for_quantiles(table.y, type(self).__name__, self._uses_classes())
         _, _, weight, which = table.candidates
         size = divide(self.coreset_size, None, count_candidates(None, None, weight, which))
         return quantile_strata(table.target, weight, min(size, N_STRATA))
@@ -641,9 +488,16 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             return place.as_it_is(represented)
         return place(represented, *((0, work) if isinstance(work, str) else (work,)))
 
-    def _pick_one(self, placed, group):
+    def _picks_of(self, represented, groups, place):
+        """The finished `Picks` of all groups; `place` is None for partitions."""
+        if place is None:
+            picked = self._pick_all_partitions(represented, groups)
+            return [self._in_table(*one) for one in zip(picked, groups, strict=True)]
+        placed = self._placed(represented, groups, place)
+        return [self._in_table(self._pick(placed, group), group) for group in groups]
+
+    def _in_table(self, picks, group):
         """`Picks` of one group: indices in the table, weights in units of `sample_weight`."""
-        picks = self._pick(placed, group)
         picks = picks if isinstance(picks, Picks) else Picks(picks)
         weight = group.sample_weight[picks.positions] if picks.weight is None else picks.weight
         weight = np.asarray(weight, dtype=np.float64)
@@ -671,7 +525,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
         """Set the fitted attributes that follow from the picks of all groups."""
         codes, _ = table.groups
         parts = [
-            _Part(
+            Part(
                 picks,
                 group.label,
                 None if group.label is None else int(codes[group.rows[0]]),
@@ -681,7 +535,7 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             )
             for group, picks in zip(groups, picked, strict=True)
         ]
-        self._selected = _Selected(
+        self._selected = Selected(
             parts, count_candidates(*table.candidates), self._stratification(), None
         )
         self.n_samples_in_ = len(table.sample_weight)
@@ -710,16 +564,10 @@ class BaseCoreset(EstimatorMixin, CallbackSupportMixin, BaseSampler):
             self.sampling_strategy_ = dict(zip(labels, counts.tolist(), strict=True))
 
 
-def _same_candidates(one, other):
-    if one.n != other.n or (one.classes is None) != (other.classes is None):
-        return False
-    same = np.isclose(one.weight, other.weight, rtol=1e-9, atol=0)
-    return same and (one.classes is None or np.array_equal(one.counts, other.counts))
+def _partitions_of(X, y=None, sample_weight=None):
+    from skcoreset._dask import partitions  # imports dask
 
-
-def _positions(group, indices):
-    """Positions in the group of indices in the table."""
-    return indices if group.rows is None else np.searchsorted(group.rows, indices)
+    return partitions(X, y, sample_weight)
 
 
 class BaseScoreCoreset(BaseCoreset):
@@ -734,11 +582,29 @@ class BaseScoreCoreset(BaseCoreset):
         self.scores_ = self._scores(table)
         return self.scores_
 
+    # Whether the score of a sample does not depend on other samples, if its models are fitted
+    _scores_each = False
+    _needed_to_score = ("estimator_",)  # attributes that `score_samples` uses
+
+    def _represent_partitions(self, table, groups):
+        if self._scores_each:
+            scoring, _ = self._for_partitions(table, check_random_state(0))
+            self.scores_ = represent_each(scoring, table)
+        elif hasattr(self, "score_samples"):
+            scoring = self._for_partitions(table, check_random_state(0))[0]
+            scoring, self.scores_ = scores_by_sample(scoring, table)
+        else:
+            return super()._represent_partitions(table, groups)
+        for name in self._needed_to_score:
+            if hasattr(scoring, name):
+                setattr(self, name, getattr(scoring, name))
+        return self.scores_
+
     def _pick(self, scores, group):
         return top_k(group.rows_of(scores), group.size)
 
 
-class BaseModelCoreset(BaseCoreset):
+class BaseModelCoreset(ModelMixin, BaseCoreset):
     """Base of the methods that use a classifier: adds the parameter `estimator`.
 
     A subclass may also have the parameter `cv`.
@@ -748,192 +614,3 @@ class BaseModelCoreset(BaseCoreset):
         **BaseCoreset._parameter_constraints,
         "estimator": [HasMethods("fit"), None],
     }
-
-    _defaults = {"estimator": "_classifier"}
-
-    _takes_regressors = False  # whether `estimator` may be a regressor, with a continuous `y`
-    _needs = "any"  # or "proba": the classifier must have predict_proba
-    _needs_labels = False  # whether `y` is required even if the classifier is already fitted
-
-    cv = None
-
-    def _is_regression(self):
-        return self._takes_regressors and is_regressor(self._classifier())
-
-    def _uses_classes(self):
-        return not self._is_regression()
-
-    def _encode(self, y):
-        if not self._is_regression():
-            return super()._encode(y)
-        if y is not None:
-            continuous_target(y)
-        return None, None
-
-    def _non_numeric_hint(self):
-        return "A Pipeline given as estimator can begin with such a step."
-
-    def _classifier(self):
-        return _models.default_classifier() if self.estimator is None else self.estimator
-
-    def _check_params(self, table):
-        estimator = self._classifier()
-        fitted = _models.is_fitted(estimator)
-        name = type(self).__name__
-        check_not_frozen_unfitted(estimator)
-        if self._is_regression():
-            self._check_regression(table, estimator)
-            return
-        if is_regressor(estimator):
-            raise TypeError(
-                f"{name} needs a classifier, but estimator={estimator!r} is a regressor. CRAIG, "
-                "GradMatch, and ImportanceSampling with sensitivity='loss' or 'gradient' accept "
-                "regressors."
-            )
-        self._method(estimator)
-        if self.cv is not None and fitted:
-            raise ValueError(
-                f"cv={self.cv!r} fits clones of the estimator on parts of the data, but "
-                f"{estimator!r} is already fitted and is used as it is. Give an unfitted "
-                "estimator, or cv=None."
-            )
-        if table.classes is None:
-            if table.y is not None:
-                raise ValueError(
-                    f"Unknown label type: {type_of_target(to_numpy(table.y))}. {name} needs the "
-                    "labels of a classification problem"
-                    + (", or a regressor as estimator." if self._takes_regressors else ".")
-                )
-            if not fitted or self._needs_labels:
-                raise ValueError(
-                    f"{name} requires y to be passed, but the target y is None"
-                    + (
-                        "."
-                        if self._needs_labels
-                        else ": the classifier is not fitted. Give labels, or a classifier that "
-                        "is already fitted."
-                    )
-                )
-            return
-        if len(np.unique(table.codes[table.sample_weight > 0])) < 2 and not fitted:
-            only = table.classes[table.codes[table.sample_weight > 0][0]]
-            raise ValueError(
-                f"{name} fits a classifier, which needs at least 2 classes, but y has one class"
-                f"{table.of_positive_weight and ' with samples' + table.of_positive_weight}: "
-                f"{only}."
-            )
-        check_classifier(estimator, table, name)
-
-    def _check_regression(self, table, estimator):
-        name = type(self).__name__
-        if self._stratification() == "balanced":
-            raise ValueError(
-                "stratify='balanced' selects equally many samples of each class, but "
-                f"{name} treats y as continuous, because {estimator!r} is a regressor. Use "
-                "stratify='quantile' or None."
-            )
-        if table.y is None:
-            raise ValueError(f"{name} requires y to be passed, but the target y is None.")
-        if not _models.is_fitted(estimator):
-            check_takes_weight(estimator, table)
-
-    def _fit_estimator(self, table):
-        """Set `estimator_`: the classifier itself if it is fitted, else a fitted clone of it."""
-        estimator = self._classifier()
-        if not _models.is_fitted(estimator):
-            X, y, weight = rows_with_weight(table)
-            if getattr(self, "random_state", None) is None:
-                estimator = clone(estimator)
-            else:
-                estimator = seeded(estimator, check_random_state(self.random_state))
-            estimator = _models.fit_with_weight(estimator, X, y, weight)
-        self.estimator_ = estimator
-
-    def _method(self, estimator):
-        """Name of the method of the classifier that is used; raises if there is none."""
-        return _models.response_method(estimator, self._needs, type(self).__name__)
-
-    def _model_outputs(self, table):
-        """Probabilities or decision values of the samples, out of fold if `cv` is not None."""
-        self._fit_estimator(table)
-        method = self._method(self.estimator_)
-        if self.cv is None:
-            return _models.response_values(self.estimator_, table.X, method)
-        X, y, weight = rows_with_weight(table)
-        rows = np.flatnonzero(table.sample_weight > 0)
-        cv = _folds_of_rows(self.cv, rows, len(table.sample_weight))
-        values = _models.cross_val_response(self._classifier(), X, y, method, cv, weight)
-        if len(rows) == len(table.sample_weight):
-            return values
-        all_values = np.full((len(table.sample_weight), *values.shape[1:]), np.nan)
-        all_values[rows] = values
-        return all_values
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        estimator = self._classifier()
-        inner = get_tags(estimator).input_tags
-        tags.input_tags.sparse = inner.sparse
-        tags.input_tags.allow_nan = inner.allow_nan
-        tags.input_tags.string = inner.string
-        tags.input_tags.categorical = inner.categorical
-        tags.target_tags.required = not _models.is_fitted(estimator)
-        return tags
-
-
-def _folds_of_rows(cv, rows, n_samples):
-    """`cv` for the samples `rows` alone: folds that are given by indices lose all other samples."""
-    draws_folds = isinstance(cv, Integral) or hasattr(cv, "split")
-    if len(rows) == n_samples or (draws_folds and not isinstance(cv, PredefinedSplit)):
-        return cv
-    splits = cv.split() if hasattr(cv, "split") else cv
-    position = np.full(n_samples, -1)
-    position[rows] = np.arange(len(rows))
-    folds = [[position[np.asarray(fold)] for fold in split] for split in splits]
-    return [tuple(fold[fold >= 0] for fold in split) for split in folds]
-
-
-def check_not_frozen_unfitted(estimator):
-    """Raise if `estimator` is a FrozenEstimator that can be neither used nor fitted."""
-    if isinstance(estimator, FrozenEstimator) and not _models.is_fitted(estimator):
-        raise ValueError(f"{estimator!r} was frozen before it was fitted. Fit it first.")
-
-
-def check_classifier(classifier, table, name):
-    """Raise unless a fitted classifier knows the classes, or another one takes the weights.
-
-    `name` is the class of the sampler, for the error.
-    """
-    if _models.is_fitted(classifier):
-        if len(classifier.classes_) < 2:
-            raise ValueError(
-                f"{classifier!r} was fitted with one class, {classifier.classes_[0]!r}; {name} "
-                "needs at least 2."
-            )
-        unseen = np.setdiff1d(table.classes, classifier.classes_)
-        if len(unseen):
-            raise ValueError(
-                f"y has labels that the classifier was not fitted with: {unseen.tolist()}. Its "
-                f"classes are {np.asarray(classifier.classes_).tolist()}."
-            )
-    else:
-        check_takes_weight(classifier, table)
-
-
-def check_takes_weight(estimator, table):
-    """Raise if sample weights were given, and an unfitted `estimator` takes none."""
-    if table.weighted and _models.weight_keyword(estimator) is None:
-        raise ValueError(
-            f"sample_weight was given, but {estimator!r} takes no sample_weight in fit. Give "
-            "an estimator that does, or one that is already fitted."
-        )
-
-
-def rows_with_weight(table):
-    """(X, y, sample_weight) of the samples of positive weight, to fit a classifier on."""
-    y = table.target
-    weight = table.sample_weight if table.weighted else None
-    if (table.sample_weight > 0).all():
-        return table.X, y, weight
-    rows = np.flatnonzero(table.sample_weight > 0)
-    return take(table.X, rows), y[rows], weight[rows]

@@ -138,6 +138,7 @@ def test_init_goes_to_its_class_and_counts(sampler, blobs):
         ([-1], "outside 0 to 299"),
         ([3, 3], "twice"),
         ([0.5], "array of sample indices"),
+        ([[]], "array of sample indices"),
         ([[1, 2]], "array of sample indices"),
         (range(31), "init has 31 samples, but only 30 are to be selected"),
     ],
@@ -149,6 +150,22 @@ def test_bad_init(Sampler, init, message, blobs):
         sampler.fit(*blobs)
     with pytest.raises(ValueError, match="samples of sample_weight 0"):
         sampler.set_params(init=[5]).fit(*blobs, sample_weight=np.arange(300) != 5)
+
+
+@pytest.mark.parametrize("sampler", marked(WITH_INIT))
+@pytest.mark.parametrize("nothing", [[], np.array([], dtype=int)])
+def test_empty_init(sampler, nothing, blobs):
+    X, y = blobs
+    default = "mean" if isinstance(sampler, KCenterGreedy) else None
+    plain, got = (
+        clone(sampler).set_params(coreset_size=12, init=init).fit(X, y)
+        for init in (default, nothing)
+    )
+    np.testing.assert_array_equal(plain.sample_indices_, got.sample_indices_)
+    np.testing.assert_array_equal(plain.sample_weight_, got.sample_weight_)
+    if got._is_nested():
+        few = got.truncate(6, X, y).sample_indices_
+        np.testing.assert_array_equal(few, plain.truncate(6, X, y).sample_indices_)
 
 
 # exclude -------------------------------------------------------------------------------------

@@ -31,8 +31,8 @@ from skcoreset import (
     Margin,
     Uniform,
 )
-from skcoreset._budget import quantile_strata
 from skcoreset._models import gradient_factors
+from skcoreset._strata import quantile_strata
 
 
 @pytest.fixture(scope="module")

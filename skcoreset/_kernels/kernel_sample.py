@@ -4,12 +4,18 @@ import numpy as np
 import sklearn
 from scipy import linalg, sparse
 
-from skcoreset._backend import put, row_products, to_numpy
+from skcoreset._backend import namespace, put, row_products, to_numpy
 from skcoreset._kernels.distances import Euclidean
 from skcoreset._kernels.stored_rows import TIE, StoredRows
 from skcoreset._kernels.top_k import top_k
 
-__all__ = ["KernelSample", "draw", "faded", "random_numbers"]
+__all__ = [
+    "KernelSample",
+    "RowsInMemory",
+    "draw",
+    "faded",
+    "random_numbers",
+]
 
 LANDMARKS = 1000
 RIDGE = 1e-3  # is added to the diagonal of the kernel matrix of the landmarks
@@ -30,9 +36,8 @@ class KernelSample:
 
     Parameters
     ----------
-    X : array or csr of shape (n_rows, n_features)
-    rows : ndarray of int or None
-        Positions of all rows that are used; None: those of the table.
+    source : RowsInMemory
+        All rows.
     radial : object of :class:`skcoreset._kernels.radial.Radial`
     weight : ndarray of float64
         Weight of each of them in the mean.
@@ -54,84 +59,68 @@ class KernelSample:
         The same with the weights `early`.
     """
 
-    def __init__(self, X, rows, radial, weight, size, seed, each, early=None):
-        self.all, self.radial, self.n, self.each = StoredRows(X, rows, False), radial, size, each
-        self.xp, self.device = self.all.xp, self.all.device
-        drawn, share = draw(weight, random_numbers(self.all, seed, each), size)
+    def __init__(self, source, radial, weight, size, seed, each, early=None):
+        self.draw(source, source.hashes(seed, each), weight, size, each, early)
+        self.place(*source.table_of(self.at), radial)
+        self.estimate(source.sums(self.points_of, self.landmark_points, self.weights, each))
+
+    def draw(self, source, hashes, weight, size, each, early=None):
+        """Step 1, with a hash of each row: draw the sample."""
+        self.source, self.n, self.each = source, size, each
+        self.xp, self.device = source.xp, source.device
+        drawn, share = draw(weight, distinct_numbers(hashes), size)
         order = np.argsort(drawn)
         self.at, share = drawn[order], share[order]
-        landmarks = np.sort(np.argsort(order)[:LANDMARKS])  # the rows that were drawn first
-        memory = sklearn.get_config()["working_memory"] * 2**20
-        self.dense = not sparse.issparse(X) or size * X.shape[1] * 8 <= memory / 2
-        numbers = self.at if rows is None else rows[self.at]
-        if sparse.issparse(X):
-            X, numbers = self._dense(X[numbers]), None
-        table = Euclidean(X, numbers, in_float64=True)
-        self.middle = table.middle
-        self.least = 16 * table.rounding * table.most_square * radial.unit**2
-        self.points = self._points_of(table.fetch(slice(0, size)))
+        self.landmarks = np.sort(np.argsort(order)[:LANDMARKS])  # the rows that were drawn first
         # One column for each mean, so that kernel values are computed once for both.
         weights = np.stack([weight] if early is None else [weight, early], axis=1)
         shares = share[:, None] * weights[self.at] / weights[self.at, :1]
-        shares, weights = shares / shares.sum(axis=0), weights / weights.sum(axis=0)
-        means = self._sums(self._calibrated(shares, landmarks, weights))
-        self.mean = self.xp.asarray(means[:, 0], copy=True)
-        self.first = self.mean if early is None else self.xp.asarray(means[:, 1], copy=True)
+        self.shares, self.weights = shares / shares.sum(axis=0), weights / weights.sum(axis=0)
 
-    def _dense(self, rows):
-        return rows.toarray() if sparse.issparse(rows) and self.dense else rows
+    def place(self, X, rows, radial):
+        """Step 2, with the table that contains the sample, and where: shift and store its rows."""
+        self.points_of = PointsOf(X, self.n, radial)
+        if sparse.issparse(X):
+            X, rows = self.points_of.dense(X[rows]), None
+        table = Euclidean(X, rows, in_float64=True)
+        self.points_of.shift_as(table)
+        self.points = self.points_of(table.fetch(slice(0, self.n)))
+        self.landmark_points = self._some(self.landmarks)
+
+    def estimate(self, sums):
+        """Step 3, with the sums of the kernel of all rows with the landmarks: estimate the mean."""
+        means = self._sums(self._calibrated(sums))
+        self.mean = self.xp.asarray(means[:, 0], copy=True)
+        self.first = self.mean if means.shape[1] == 1 else self.xp.asarray(means[:, 1], copy=True)
+        del self.shares, self.weights
+
+    def kernel(self, left, right):
+        """Kernel of the points `left` and `right`, (len(left), len(right)), float32."""
+        return self.points_of.kernel(left, right)
 
     def _on_device(self, values):
         return self.xp.asarray(values, device=self.device)
 
-    def points_at(self, at):
-        """The rows at positions `at` of all rows, as `kernel` takes them."""
-        return self._points_of(self._dense(self.all.fetch_float64(at)) - self.middle)
-
-    def _points_of(self, rows):
-        """Points ``(-2 x, 1, |x|^2)`` of shifted rows: right factors of squared distances."""
-        rows = rows * self.radial.unit
-        if sparse.issparse(rows):
-            squares = np.asarray(rows.multiply(rows).sum(axis=1)).reshape(-1, 1)
-            return sparse.hstack([-2 * rows, np.ones_like(squares), squares], format="csr")
-        squares = row_products(rows, rows)[:, None]
-        return self.xp.concat([-2 * rows, self.xp.ones_like(squares), squares], axis=1)
-
-    def kernel(self, left, right):
-        """Kernel of the points `left` and `right`, (len(left), len(right)), float32."""
-        parts = [-0.5 * left[:, :-2], left[:, -1:], left[:, -2:-1]]
-        if sparse.issparse(left):
-            squares = (sparse.hstack(parts, format="csr") @ right.T).toarray()
-        else:
-            squares = self.xp.concat(parts, axis=1) @ right.T
-        return self.radial.single(squares, self.least)
-
-    def _calibrated(self, shares, landmarks, weights):
-        """Weights of the sample: `shares`, changed for the landmarks. Each column is for one mean.
+    def _calibrated(self, sums):
+        """Shares of the sample, changed for the landmarks. Each column is for one mean.
 
         With these weights, the mean embedding of the sample is that of all rows at the landmarks.
         """
-        points = self._some(landmarks)
-        of_sample, of_all = self._on_device(shares), self._on_device(weights)
-
-        def sums_of_all(block):
-            return self._kernel64(self.points_at(block), points).T @ of_all[block, :]
+        points, shares = self.landmark_points, self.shares.copy()
+        of_sample = self._on_device(shares)
 
         def sums_of_sample(block):
             return self._kernel64(self.points[block, :], points).T @ of_sample[block, :]
 
-        # Blocks of a fixed size, as sums over blocks depend on it.
-        most = max(1, min(1024, 2**20 // self.all.terms))
-        wrong = sum(self.each(sums_of_all, blocks_of(self.all.n, most)))
-        wrong = wrong - sum(self.each(sums_of_sample, blocks_of(self.n, most)))
+        most = rows_in_block(self.points_of.n_features)
+        wrong = sums - sum(self.each(sums_of_sample, blocks_of(self.n, most)))
         K = to_numpy(self._kernel64(points, points))
         K = K + RIDGE * np.eye(len(K))
-        shares = shares.copy()
-        shares[landmarks] += linalg.solve(K, to_numpy(wrong), assume_a="pos")
+        shares[self.landmarks] += linalg.solve(K, to_numpy(wrong), assume_a="pos")
         return self._on_device(shares)
 
     def _kernel64(self, left, right):
-        return self.xp.astype(self.kernel(left, right), self.xp.float64)
+        return self.points_of.kernel64(left, right)
 
     def _some(self, at):
         """The points at positions `at`, an array, of the sample."""
@@ -156,7 +145,7 @@ class KernelSample:
         total, every = 0 * self.mean, xp.arange(self.n, device=self.device)
         is_open, picks = self._on_device(~np.isin(self.at, initial)), []
         for block in blocks_of(step, SIDES[0]):
-            total = self._added(total, self.points_at(self._on_device(initial[block])))
+            total = self._added(total, self.source.points(self.points_of, initial[block]))
         while step < size:
             in_round = 1 if step < ONE_BY_ONE else min(ROUND, size - step)
             pool, points = every, self.points
@@ -206,6 +195,103 @@ class KernelSample:
         return total + self.xp.concat(list(self.each(of_block, blocks_of(self.n, LONG))))
 
 
+class PointsOf:
+    """``(-2 x, 1, |x|^2)`` of shifted rows, which are factors of squared distances; their kernel.
+
+    Parameters
+    ----------
+    X : array or csr
+        Its type is that of all rows.
+    size : int
+        Number of rows of the sample. Sparse rows become dense if so many fit in memory.
+    radial : Radial
+    """
+
+    def __init__(self, X, size, radial):
+        self.radial, self.n_features, self.xp = radial, X.shape[1], namespace(X)
+        memory = sklearn.get_config()["working_memory"] * 2**20
+        self.is_dense = not sparse.issparse(X) or size * X.shape[1] * 8 <= memory / 2
+
+    def shift_as(self, table):
+        self.middle = table.middle
+        self.least = 16 * table.rounding * table.most_square * self.radial.unit**2
+
+    def dense(self, rows):
+        return rows.toarray() if sparse.issparse(rows) and self.is_dense else rows
+
+    def unshifted(self, rows):
+        """The points of float64 rows as they are in the table."""
+        return self(self.dense(rows) - self.middle)
+
+    def __call__(self, rows):
+        """The points of shifted rows."""
+        rows = rows * self.radial.unit
+        if sparse.issparse(rows):
+            squares = np.asarray(rows.multiply(rows).sum(axis=1)).reshape(-1, 1)
+            return sparse.hstack([-2 * rows, np.ones_like(squares), squares], format="csr")
+        squares = row_products(rows, rows)[:, None]
+        return self.xp.concat([-2 * rows, self.xp.ones_like(squares), squares], axis=1)
+
+    def kernel(self, left, right):
+        """Kernel of the points `left` and `right`, (len(left), len(right)), float32."""
+        parts = [-0.5 * left[:, :-2], left[:, -1:], left[:, -2:-1]]
+        if sparse.issparse(left):
+            squares = (sparse.hstack(parts, format="csr") @ right.T).toarray()
+        else:
+            squares = self.xp.concat(parts, axis=1) @ right.T
+        return self.radial.single(squares, self.least)
+
+    def kernel64(self, left, right):
+        return self.xp.astype(self.kernel(left, right), self.xp.float64)
+
+    def __getstate__(self):
+        return {**vars(self), "xp": None}  # a module, which is that of NumPy in partitions
+
+    def __setstate__(self, state):
+        vars(self).update(state, xp=namespace(np.empty(0)))
+
+
+class RowsInMemory:
+    """The rows of a table, or some of them, from which `KernelSample` draws."""
+
+    def __init__(self, X, rows=None):
+        self.X, self.rows, self.stored = X, rows, StoredRows(X, rows, False)
+        self.xp, self.device = self.stored.xp, self.stored.device
+
+    def hashes(self, seed, each=map):
+        """One hash of the values of each row and of the seed, uint64."""
+        return hashes(self.stored, seed, each)
+
+    def table_of(self, at):
+        """A table, and where in it the rows at positions `at` are."""
+        return self.X, at if self.rows is None else self.rows[at]
+
+    def points(self, points_of, at):
+        """The points of the rows at positions `at`."""
+        at = self.xp.asarray(at, device=self.device)
+        return points_of.unshifted(self.stored.fetch_float64(at))
+
+    def sums(self, points_of, landmarks, weights, each=map):
+        """Sums of the kernel of all rows with each of the `landmarks`, (n_landmarks, n_sums)."""
+        return landmark_sums(self.stored, points_of, landmarks, weights, each)
+
+
+def rows_in_block(n_features):
+    """Number of rows in a block of `landmark_sums`: fixed, as sums over blocks depend on it."""
+    return max(1, min(1024, 2**20 // n_features))
+
+
+def landmark_sums(stored, points_of, landmarks, weights, each):
+    """Sums of the kernel of the rows `stored` with the points `landmarks`, one for each weight."""
+    weights = stored.xp.asarray(weights, device=stored.device)
+
+    def sums(block):
+        points = points_of.unshifted(stored.fetch_float64(block))
+        return points_of.kernel64(points, landmarks).T @ weights[block, :]
+
+    return sum(each(sums, blocks_of(stored.n, rows_in_block(points_of.n_features))))
+
+
 def faded(mean, first, n_picks, fade):
     """The mean that `n_picks` picks are to have: from `first` to `mean`, reached at `fade` picks.
 
@@ -252,25 +338,38 @@ def random_numbers(rows, seed, each=map):
 
     A number is a hash of the values that are not zero. Copies of a row get different numbers.
     """
+    return distinct_numbers(hashes(rows, seed, each))
+
+
+def hashes(rows, seed, each=map):
+    """A hash of the values of each row that are not zero, uint64."""
     seed = _mixed(np.array([seed + 1], dtype=np.uint64))
     columns = _mixed(np.arange(rows.terms, dtype=np.uint64) + seed)
 
     def of_block(block):
         values = to_numpy(rows.fetch_float64(block))
         if sparse.issparse(values):
-            hashes = _hashes(values.data, columns[values.indices])
-            sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(hashes, dtype=np.uint64)])
+            values_hashes = _hashes(values.data, columns[values.indices])
+            sums = np.concatenate(
+                [np.zeros(1, np.uint64), np.cumsum(values_hashes, dtype=np.uint64)]
+            )
             return np.diff(sums[values.indptr])
         return _hashes(np.ascontiguousarray(values), columns).sum(axis=1, dtype=np.uint64)
 
     blocks = blocks_of(rows.n, max(1, 2**17 // rows.terms))
-    hashes = _mixed(np.concatenate(list(each(of_block, blocks))) + seed)
+    of_blocks = list(each(of_block, blocks))
+    return _mixed((np.concatenate(of_blocks) if of_blocks else np.zeros(0, np.uint64)) + seed)
+
+
+def distinct_numbers(hashes):
+    """Numbers in (0, 1] from hashes; equal hashes get different numbers."""
     order = np.argsort(hashes, kind="stable")
-    place, ordered = np.arange(rows.n, dtype=np.uint64), hashes[order]
+    place, ordered = np.arange(len(hashes), dtype=np.uint64), hashes[order]
     first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
     copies = place - np.maximum.accumulate(np.where(first, place, 0))
-    hashes[order] = _mixed(ordered + copies)
-    return ((hashes >> np.uint64(11)) + 1) * 2.0**-53
+    numbers = np.empty_like(hashes)
+    numbers[order] = _mixed(ordered + copies)
+    return ((numbers >> np.uint64(11)) + 1) * 2.0**-53
 
 
 def _hashes(values, columns):

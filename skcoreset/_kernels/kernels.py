@@ -8,8 +8,13 @@ from scipy import sparse
 from sklearn.metrics.pairwise import pairwise_kernels
 
 from skcoreset._backend import block_slices, is_foreign, to_numpy
+from skcoreset._kernels.centered_rows import CenteredRows
 from skcoreset._kernels.distances import Euclidean
-from skcoreset._kernels.kernel_sample import KernelSample, symmetric_sums
+from skcoreset._kernels.kernel_sample import (
+    KernelSample,
+    RowsInMemory,
+    symmetric_sums,
+)
 from skcoreset._kernels.radial import Radial
 from skcoreset._kernels.stored_rows import TIE, StoredRows
 from skcoreset._kernels.threads import threads
@@ -94,7 +99,8 @@ class KernelGram(StoredRows):
     def sample(self, weight, size, seed, each, early=None):
         """`KernelSample` of `size` rows."""
         weight = to_numpy(weight)
-        return KernelSample(*self.created_from, self.radial, weight, size, seed, each, early)
+        source = RowsInMemory(*self.created_from)
+        return KernelSample(source, self.radial, weight, size, seed, each, early)
 
     @cached_property
     def euclidean(self):
@@ -180,6 +186,8 @@ def gram(X, kernel=None, params=None, rows=None):
 
 def total_deviation(X, weight=None):
     """Root of the sum of the (weighted) variances of the features; 1 if all rows are equal."""
+    if hasattr(X, "map"):
+        return total_deviation_of_partitions(X, weight)
     rows = StoredRows(X)
     rows.center()
     if sparse.issparse(X):
@@ -196,3 +204,25 @@ def total_deviation(X, weight=None):
         raise ValueError("The variance of X exceeds the range of float64. Scale X.")
     rows.refuse_small_differences()
     return float(weight @ squares / rows.xp.sum(weight)) ** 0.5 or 1.0
+
+
+def total_deviation_of_partitions(parts, weight):
+    """The same for partitions, whose sums of squares around their means are combined."""
+    weights = np.split(weight / weight.max(), parts.offsets[1:])
+    found = [one for one in parts.map(_moments, weights) if one is not None]
+    totals = np.array([total for total, _, _ in found])
+    means = np.stack([mean for _, mean, _ in found])
+    center = means[0] + totals @ (means - means[0]) / totals.sum()
+    within = sum(squares for _, _, squares in found)
+    between = totals @ ((means - center) ** 2).sum(axis=1)
+    return float((within + between) / totals.sum()) ** 0.5 or 1.0
+
+
+def _moments(X, weight):
+    """Weight, mean and weighted sum of the squared distances to the mean of a partition."""
+    if not weight.any():
+        return None
+    around = CenteredRows(X)
+    high, low = around.mean(weight)
+    squares = around.distances((high, low)) ** 2 * around.unit**2
+    return weight.sum(), around.unit * (high + low), weight @ squares

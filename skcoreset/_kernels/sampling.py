@@ -7,8 +7,8 @@ so its inclusion probability is proportional to w times its sensitivity.
 import numpy as np
 from scipy import sparse
 
-from skcoreset._backend import block_slices, to_numpy
-from skcoreset._kernels.centered_rows import CenteredRows
+from skcoreset._backend import block_slices, device_of, namespace, to_numpy
+from skcoreset._kernels.centered_rows import CenteredPartitions, CenteredRows
 from skcoreset._kernels.stored_rows import StoredRows
 
 __all__ = [
@@ -258,7 +258,7 @@ def lightweight_sensitivity(X, weight):
 
     Parameters
     ----------
-    X : array or csr of shape (n, n_features)
+    X : array or csr of shape (n, n_features), or partitions
     weight : ndarray of shape (n,)
         Positive.
 
@@ -271,7 +271,7 @@ def lightweight_sensitivity(X, weight):
     -----
     Time: O(n d), with two passes over X. Memory: a few vectors of length n, and blocks.
     """
-    around = CenteredRows(X)
+    around = CenteredPartitions(X, [None] * len(X)) if hasattr(X, "map") else CenteredRows(X)
     squares = around.distances(around.mean(weight)) ** 2
     spread = weight @ squares
     if spread == 0:  # all samples are equal
@@ -337,7 +337,7 @@ def leverage(X, weight):
 
     Parameters
     ----------
-    X : array or csr of shape (n, n_features)
+    X : array or csr of shape (n, n_features), or partitions
     weight : ndarray of shape (n,)
         Positive sample weights.
 
@@ -350,47 +350,94 @@ def leverage(X, weight):
     -----
     Time: O(n d^2), with three passes over X. Memory: d^2, and blocks of dense rows.
     """
-    rows, d = StoredRows(X, may_copy=False), X.shape[1]
-    xp, device = rows.xp, rows.device
-    root = xp.asarray(np.sqrt(weight), dtype=xp.float64, device=device)
-    # The cost of a block with fewer rows than columns would be that of a larger one.
-    blocks = block_slices(X.shape[0], min(6 * 8 * d, 2**23 // (4 * d)))
-
-    def dense(block):
-        block = rows.fetch_float64(block)
-        return block.toarray() if sparse.issparse(block) else block
-
-    largest = xp.zeros(d, dtype=xp.float64, device=device)
-    for block in blocks:
-        of_block = xp.max(xp.abs(dense(block) * root[block][:, None]), axis=0)
-        largest = xp.maximum(largest, of_block)
+    parts, weights = OnePart(X), [weight]
+    if hasattr(X, "map"):
+        parts, weights = X, np.split(weight, X.offsets[1:])
+    found = parts.map(_largest_entries, weights)
+    largest, eps = _stacked([largest for largest, _ in found]), max(eps for _, eps in found)
+    xp, d = namespace(largest), largest.shape[1]
+    largest = xp.max(largest, axis=0)
     scale = xp.where(largest > 0, largest, 1.0)
-
-    R = xp.zeros((0, d), dtype=xp.float64, device=device)
-    for block in blocks:
-        R = xp.concat([R, dense(block) / scale * root[block][:, None]])
-        # Without Q it takes half of the time, but the array API has no such mode.
-        R = np.linalg.qr(R, mode="r") if isinstance(R, np.ndarray) else xp.linalg.qr(R).R
+    R = _stacked(parts.map(_r_factor, weights, shared=(scale,)))
     _, singular, V = xp.linalg.svd(R, full_matrices=False)
     relative = to_numpy(singular / xp.max(singular)) if singular[0] > 0 else to_numpy(singular)
     is_rank = relative > 16 * d * 2.0**-52
     # A linear combination of float32 columns that does not exceed their rounding errors in any row
     # does not count for the rank. If a column is far from zero in most rows only, the combination
     # exceeds the rounding errors in the other rows.
-    eps = 2.0**-23 if "float32" in str(X.dtype) else 2.0**-52
     unsure = np.flatnonzero(is_rank & (relative <= 16 * d * eps))
     if len(unsure):
-        combinations = xp.take(V, xp.asarray(unsure, device=device), axis=0).T
-        seen = np.zeros(len(unsure), dtype=bool)
-        for block in blocks:
-            scaled = dense(block) / scale
-            values = to_numpy(xp.abs(scaled @ combinations))
-            # A column that is computed from others in float32 has an error of about one eps.
-            lost = 4 * eps * to_numpy(xp.abs(scaled) @ xp.abs(combinations))
-            seen |= (values > lost).any(axis=0)
-        is_rank[unsure] = seen
-    rank = xp.asarray(np.flatnonzero(is_rank), device=device)
+        combinations = xp.take(V, xp.asarray(unsure, device=device_of(V)), axis=0).T
+        seen = parts.map(_exceeds_rounding, shared=(scale, combinations, eps))
+        is_rank[unsure] = np.any(seen, axis=0)
+    rank = xp.asarray(np.flatnonzero(is_rank), device=device_of(V))
     to_basis = (xp.take(V, rank, axis=0) / xp.take(singular, rank)[:, None]).T
+    return np.concatenate(parts.map(_squares_in_basis, shared=(scale, to_basis)))
+
+
+class OnePart:
+    """A table in memory as the only one of several row partitions."""
+
+    def __init__(self, X):
+        self.X = X
+
+    def map(self, function, *each, shared=()):
+        """``[function(X, *each of this partition, *shared)]``"""
+        return [function(self.X, *(values[0] for values in each), *shared)]
+
+
+def _stacked(arrays):
+    return namespace(arrays[0]).concat(arrays) if len(arrays) > 1 else arrays[0]
+
+
+def _dense_blocks(X):
+    """(slice, float64 rows) of blocks of `X`."""
+    rows, d = StoredRows(X, may_copy=False), X.shape[1]
+    # The cost of a block with fewer rows than columns would be that of a larger one.
+    for block in block_slices(X.shape[0], min(6 * 8 * d, 2**23 // (4 * d))):
+        values = rows.fetch_float64(block)
+        yield block, values.toarray() if sparse.issparse(values) else values
+
+
+def _roots(X, weight):
+    xp = namespace(X)
+    return xp.asarray(np.sqrt(weight), dtype=xp.float64, device=device_of(X))[:, None]
+
+
+def _largest_entries(X, weight):
+    """Largest weighted absolute value of each column, (1, d), and the rounding error of `X`."""
+    xp, root = namespace(X), _roots(X, weight)
+    largest = xp.zeros((1, X.shape[1]), dtype=xp.float64, device=device_of(X))
+    for block, rows in _dense_blocks(X):
+        of_block = xp.max(xp.abs(rows * root[block, :]), axis=0, keepdims=True)
+        largest = xp.maximum(largest, of_block)
+    return largest, 2.0**-23 if "float32" in str(X.dtype) else 2.0**-52
+
+
+def _r_factor(X, weight, scale):
+    """The R factor of the scaled rows; with several partitions, their factors are stacked."""
+    xp, root = namespace(X), _roots(X, weight)
+    R = xp.zeros((0, X.shape[1]), dtype=xp.float64, device=device_of(X))
+    for block, rows in _dense_blocks(X):
+        R = xp.concat([R, rows / scale * root[block, :]])
+        # Without Q it takes half of the time, but the array API has no such mode.
+        R = np.linalg.qr(R, mode="r") if isinstance(R, np.ndarray) else xp.linalg.qr(R).R
+    return R
+
+
+def _exceeds_rounding(X, scale, combinations, eps):
+    xp, seen = namespace(X), np.zeros(combinations.shape[1], dtype=bool)
+    for _, rows in _dense_blocks(X):
+        scaled = rows / scale
+        values = to_numpy(xp.abs(scaled @ combinations))
+        # A column that is computed from others in float32 has an error of about one eps.
+        lost = 4 * eps * to_numpy(xp.abs(scaled) @ xp.abs(combinations))
+        seen |= (values > lost).any(axis=0)
+    return seen
+
+
+def _squares_in_basis(X, scale, to_basis):
+    xp = namespace(X)
     return np.concatenate(
-        [to_numpy(xp.sum(((dense(block) / scale) @ to_basis) ** 2, axis=1)) for block in blocks]
+        [to_numpy(xp.sum(((rows / scale) @ to_basis) ** 2, axis=1)) for _, rows in _dense_blocks(X)]
     )

@@ -1,0 +1,296 @@
+"""Dask collections as row partitions: the only file that knows dask."""
+
+import operator
+
+import dask
+import numpy as np
+from dask.base import is_dask_collection
+from dask.callbacks import Callback
+
+from skcoreset._backend import stacked, take
+
+__all__ = ["Partitions", "partitions"]
+
+RETRIES = 2  # of a task that fails on a cluster, such as one that cannot read its file
+
+
+def partitions(X, y, sample_weight):
+    """The `Partitions` of Dask collections. `y` and `sample_weight` may also be on the host."""
+    if isinstance(X, Partitions):
+        return X
+    blocks, lengths = _blocks(X, "X")
+    targets, weights = (
+        None if values is None else _aligned(values, name, blocks, lengths)
+        for values, name in ((y, "y"), (sample_weight, "sample_weight"))
+    )
+    return Partitions(blocks, targets, weights, lengths)
+
+
+class Partitions:
+    """Row partitions of a table, with their targets and sample weights.
+
+    Parameters
+    ----------
+    blocks : list of Delayed
+    targets, weights : list of Delayed or arrays, or None
+    lengths : ndarray of int, or None
+        Number of rows of each partition, if they are known.
+    numbers : ndarray of int
+        Number of each partition in the collection of the user, where empty ones count too.
+
+    Attributes
+    ----------
+    offsets : ndarray of int
+        The first row of each partition.
+    report : callable
+        Called by `map` with the fraction of the partitions that are done.
+    """
+
+    is_partitioned = True
+
+    def __init__(self, blocks, targets=None, weights=None, lengths=None, numbers=None):
+        self.blocks, self.targets, self.weights = blocks, targets, weights
+        self.numbers = np.arange(len(blocks)) if numbers is None else numbers
+        self.report = None
+        self.lengths_of_all = None  # of all partitions of the collection, also empty ones
+        if lengths is not None:
+            self.count(lengths)
+
+    def count(self, lengths):
+        """Set the number of rows of each partition."""
+        self.lengths = np.asarray(lengths, dtype=np.int64)
+        self.lengths_of_all = self.lengths
+        self.offsets = np.concatenate([[0], np.cumsum(self.lengths)[:-1]]).astype(np.int64)
+
+    def __len__(self):
+        return len(self.blocks)
+
+    def where(self, mask):
+        """The partitions in a mask. Rows keep their numbers if the others are empty."""
+        at = np.flatnonzero(mask)
+        lists = (
+            None if values is None else [values[p] for p in at]
+            for values in (self.blocks, self.targets, self.weights)
+        )
+        some = Partitions(*lists, self.lengths[at], self.numbers[at])
+        some.lengths_of_all, some.report = self.lengths_of_all, self.report
+        return some
+
+    def transformed(self, function, *each, shared=()):
+        """The partitions with other features, as `map` computes them, whenever these are needed."""
+        shared = [_sent(value) for value in shared]
+        lazily = dask.delayed(function, pure=False, traverse=False)
+        blocks = [
+            lazily(block, *(values[p] for values in each), *shared)
+            for p, block in enumerate(self.blocks)
+        ]
+        return Partitions(blocks, self.targets, self.weights, self.lengths, self.numbers)
+
+    def map(self, function, *each, shared=(), keep=False, all_columns=False):
+        """``function(X, *each of this partition, *shared)`` for every partition.
+
+        Parameters
+        ----------
+        function : callable
+            A function of a module, as it may be pickled. With ``all_columns=True`` it is called
+            with the targets and the sample weights (or None) after `X`.
+        each : list
+            One value for each partition, or results of an earlier call with ``keep=True``.
+        shared : tuple
+            Values that all calls get. They are sent once to each worker.
+        keep : bool or "first"
+            Whether the results stay with the workers. The list then contains handles. If "first",
+            `function` returns a pair, of which the first element stays with the worker, and there
+            are two lists.
+        """
+        columns = (self.targets, self.weights) if all_columns else ()
+        each = [*([None] * len(self) if values is None else values for values in columns), *each]
+        shared = [_sent(value) for value in shared]
+        call = dask.delayed(_called, pure=False, traverse=False)
+        tasks = [
+            call(function, int(self.numbers[p]), block, *(values[p] for values in each), *shared)
+            for p, block in enumerate(self.blocks)
+        ]
+        if keep != "first":
+            return _computed(tasks, self.report, keep)
+        pairs = _computed(tasks, self.report, True)
+        first, second = ([_element(pair, at) for pair in pairs] for at in (0, 1))
+        return _computed(first, keep=True), _computed(second)
+
+    def local_rows(self, rows):
+        """For each partition the positions of ascending `rows`; None for each if `rows` is None."""
+        if rows is None:
+            return [None] * len(self)
+        parts = np.split(rows, np.searchsorted(rows, self.offsets[1:]))
+        return [part - start for part, start in zip(parts, self.offsets, strict=True)]
+
+    def take(self, rows):
+        """The rows `rows` of the features and the targets, in that order."""
+        found, order = self._local(rows)
+        # Only the partitions that contain some of them are read.
+        some = self._some(np.flatnonzero([len(at) for at in found]))
+        found = [at for at in found if len(at)]
+        parts = some.map(_taken, found, all_columns=True)
+        X = take(stacked([X for X, _ in parts]), order)
+        if self.targets is None:
+            return X, None
+        return X, take(stacked([y for _, y in parts]), order)
+
+    def _some(self, at):
+        lists = (
+            None if values is None else [values[p] for p in at]
+            for values in (self.blocks, self.targets, self.weights)
+        )
+        return Partitions(*lists, numbers=self.numbers[at])
+
+    def _local(self, rows):
+        """Positions of `rows` in each partition, and where each of `rows` is among all of these."""
+        rows = np.asarray(rows, dtype=np.int64)
+        ascending = np.argsort(rows, kind="stable")
+        cuts = np.searchsorted(rows[ascending], self.offsets)
+        groups = np.split(rows[ascending], cuts[1:])
+        order = np.empty(len(rows), dtype=np.int64)
+        order[ascending] = np.arange(len(rows))
+        return [some - first for some, first in zip(groups, self.offsets, strict=True)], order
+
+
+def _blocks(collection, name):
+    """(list of Delayed, numbers of rows or None) of a Dask Array, DataFrame or Series."""
+    if not is_dask_collection(collection) or not hasattr(collection, "to_delayed"):
+        raise TypeError(
+            f"{name} is a {type(collection).__name__} of dask. Give a dask.array.Array or a "
+            "dask.dataframe.DataFrame."
+        )
+    if not hasattr(collection, "chunks"):
+        return collection.to_delayed(), None
+    if collection.ndim not in (1, 2):
+        raise ValueError(f"{name} has the shape {collection.shape}; it must be two-dimensional.")
+    if collection.ndim == 2 and len(collection.chunks[1]) > 1:
+        collection = collection.rechunk({1: -1})
+    lengths = np.array(collection.chunks[0])
+    return collection.to_delayed().ravel().tolist(), None if np.isnan(lengths).any() else lengths
+
+
+def _aligned(values, name, blocks, lengths):
+    """The parts of `values` that belong to each of the blocks of X."""
+    if is_dask_collection(values):
+        parts, own = _blocks(values, name)
+        if own is None and lengths is None and len(parts) == len(blocks):
+            return parts  # their lengths are compared when they are read
+        if own is None:
+            own = _counted(parts)
+        if lengths is None and len(parts) == len(blocks):
+            return parts
+    else:
+        parts, own = None, np.array([len(values)])
+    lengths = _counted(blocks) if lengths is None else lengths
+    if own.sum() != lengths.sum():
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {lengths.sum()} "
+            f"and {name} has {own.sum()}."
+        )
+    if parts is not None and np.array_equal(own, lengths):
+        return parts
+    stops = np.cumsum(lengths)
+    if parts is None:
+        return [take(values, np.arange(b - n, b)) for b, n in zip(stops, lengths, strict=True)]
+    cut = dask.delayed(_cut, pure=False)
+    ends, out = np.cumsum(own), []
+    for stop, n in zip(stops, lengths, strict=True):
+        first = np.searchsorted(ends, stop - n, side="right")
+        last = max(first + 1, np.searchsorted(ends, stop) + 1)
+        begin = ends[first] - own[first] if first < len(ends) else 0
+        out.append(cut(parts[first:last], int(stop - n - begin), int(n)))
+    return out
+
+
+def _counted(blocks):
+    return np.array(_computed([dask.delayed(len, pure=False)(block) for block in blocks]))
+
+
+def _cut(parts, start, n):
+    values = stacked(parts)
+    return take(values, np.arange(start, start + n))
+
+
+def _taken(X, y, weight, at):
+    return take(X, at), None if y is None else take(y, at)
+
+
+def _called(function, number, X, *args):
+    """Run in a worker: an error says in which partition it happened."""
+    try:
+        return function(X, *args)
+    except Exception as error:
+        error.add_note(f"This happened in partition {number} of X.")
+        raise
+
+
+def _element(pair, at):
+    return dask.delayed(operator.getitem, pure=False)(pair, at)
+
+
+def _sent(value):
+    """`value` for several tasks, of which a cluster has one copy in each worker."""
+    client = _client()
+    if client is None:
+        return dask.delayed(value, pure=False, traverse=False)
+    # A scattered value would be lost with its worker; the result of a task is computed again.
+    return client.submit(_itself, value, pure=False)
+
+
+def _itself(value):
+    return value
+
+
+def _client():
+    """The client of the cluster that is in use, or None."""
+    scheduler = dask.config.get("scheduler", None)
+    if scheduler is not None and scheduler not in ("dask.distributed", "distributed"):
+        return scheduler if hasattr(scheduler, "scatter") else None
+    try:
+        from distributed import default_client
+    except ImportError:
+        return None
+    try:
+        return default_client()
+    except ValueError:
+        return None
+
+
+def _computed(tasks, report=None, keep=False):
+    """The results of the tasks, or handles of them."""
+    client = _client()
+    if client is None:
+        with _Ticks(tasks, report):
+            return list(dask.persist(*tasks) if keep else dask.compute(*tasks))
+    from distributed import as_completed, wait
+
+    futures = client.compute(tasks, retries=RETRIES)
+    try:
+        if report is not None:
+            for done, _ in enumerate(as_completed(futures), start=1):
+                report(done / len(tasks))
+        if not keep:
+            return client.gather(futures)
+        wait(futures)
+        for future in futures:
+            if future.status == "error":
+                future.result()
+        return futures
+    except BaseException:
+        client.cancel(futures)
+        raise
+
+
+class _Ticks(Callback):
+    """Calls `report` with the fraction of the tasks that are done, in local schedulers."""
+
+    def __init__(self, tasks, report):
+        self.left, self.n, self.report = {task.key for task in tasks}, len(tasks), report
+        super().__init__(posttask=self._task_done)
+
+    def _task_done(self, key, result, dsk, state, worker_id):
+        if key in self.left and self.report is not None:
+            self.left.discard(key)
+            self.report(1 - len(self.left) / self.n)

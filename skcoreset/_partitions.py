@@ -1,0 +1,453 @@
+"""Selection from a table in row partitions, which no process needs to hold as a whole.
+
+A method supports this in one of three ways:
+
+* Its picks follow from one value per sample, such as a score. The partitions compute these values
+  (`_represent_partitions`), and everything else is as in memory, and so are the picks.
+* It picks in rounds over all partitions (`_pick_partitions`). The picks are those in memory.
+* The coreset of a union of weighted coresets is a coreset of all samples (`_is_composable`). The
+  method itself reduces each partition, and then the union of the results, in two rounds.
+
+Nothing here knows dask: a table is an object with the methods of `skcoreset._dask.Partitions`.
+"""
+
+from copy import copy
+from dataclasses import dataclass, replace
+from numbers import Integral
+
+import numpy as np
+from scipy import sparse
+from sklearn import config_context
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils.validation import _num_samples
+
+from skcoreset._backend import stacked, take
+from skcoreset._budget import allocate, count_candidates, divide, plain
+from skcoreset._config import get_config
+from skcoreset._estimator import without_fitted_attributes
+from skcoreset._validation import (
+    check_finite_target,
+    check_sample_weight,
+    continuous_target,
+    encode,
+)
+
+__all__ = [
+    "checked_partitions",
+    "drawn_rows",
+    "numbers_of",
+    "publish_union",
+    "reduced",
+    "represent_each",
+    "sample_of",
+    "scores_by_sample",
+    "seen",
+    "split",
+    "survey",
+    "two_rounds",
+]
+
+# The first round selects so many times the budget, and at least so many samples, from all
+# partitions together.
+FACTOR, FEWEST = 10, 20_000
+
+
+# The survey: lengths, labels and weights of all partitions, in one pass ------------------------
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the survey finds in a partition."""
+
+    n: int
+    error: Exception | None = None
+    features: dict | None = None  # fitted attributes about the features
+    weight: np.ndarray | None = None
+    labels: tuple | None = None  # (values, code of each sample); None if y is continuous
+    target: np.ndarray | None = None  # values of a continuous target
+
+
+def survey(sampler, parts):
+    """Check all partitions; return them without the empty ones, and what is known of all samples.
+
+    Returns
+    -------
+    parts : partitions
+    known : dict
+        The arguments of a `Table`, except `X`.
+    """
+    _check_possible(sampler)
+    labeled = sampler._encode(np.array([0, 1]))[0] is not None
+    quantile = sampler._gathers_targets or (
+        sampler._stratification() == "quantile" and not sampler._selects_in_two_rounds
+    )
+    found = parts.map(
+        seen, shared=(without_fitted_attributes(sampler), labeled, quantile), all_columns=True
+    )
+    parts.count([one.n for one in found])
+    for number, one in enumerate(found):
+        if one.error is not None:
+            raise type(one.error)(
+                f"In partition {number} of X, whose first sample is sample "
+                f"{parts.offsets[number]}: {one.error}"
+            ) from one.error
+    _check_same_features(found)
+    full = [one for one in found if one.n]
+    if not full:
+        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
+    vars(sampler).update(full[0].features)
+    n_samples = int(parts.lengths.sum())
+    weight = None
+    if parts.weights is not None:
+        weight = np.concatenate([one.weight for one in full])
+    parts = parts.where(parts.lengths > 0)
+    y, codes, classes = None, None, None
+    if parts.targets is not None:
+        y = parts.targets
+        if quantile and all(one.target is not None for one in full):
+            y = np.concatenate([one.target for one in full])
+        if labeled:
+            codes, classes = _merged_labels(sampler, [one.labels for one in full], parts.numbers)
+    return parts, {
+        "y": y,
+        "codes": codes,
+        "classes": classes,
+        "sample_weight": check_sample_weight(weight, n_samples),
+        "weighted": weight is not None,
+    }
+
+
+def _check_possible(sampler):
+    name = type(sampler).__name__
+    if getattr(sampler, "metric", None) == "precomputed":
+        raise TypeError(
+            f"metric='precomputed' is a matrix of all pairs of samples, but {name} computes on one "
+            "partition at a time for Dask collections. Give the features and another metric."
+        )
+    if sampler._selects_in_two_rounds and sampler.coreset_size is None:
+        raise ValueError(
+            f"coreset_size=None lets {name} find the size, which needs all samples at once. Give a "
+            "coreset_size for Dask collections."
+        )
+
+
+def seen(X, y, weight, sampler, labeled, quantile):
+    """Check one partition, in a worker, or a batch."""
+    n = _num_samples(X)
+    if not n:
+        return _Seen(0)
+    checked = copy(sampler)
+    try:
+        X = checked._check_X(X)
+        checked._check_numbers(X)
+        check_consistent_length(X, *(values for values in (y, weight) if values is not None))
+        if weight is not None:
+            # A partition may have samples of weight 0 only.
+            weight = check_sample_weight(weight, n) if np.any(weight) else np.zeros(n)
+        labels = target = None
+        if y is not None:
+            labels = _labels(y) if labeled else checked._encode(y)[0]
+            # Other partitions may show that whole numbers are no labels.
+            if quantile and (labels is None or labels[0].dtype.kind == "f"):
+                target = continuous_target(y)
+    except (TypeError, ValueError) as error:
+        return _Seen(n, error)
+    features = {name: vars(checked)[name] for name in _OF_FEATURES if name in vars(checked)}
+    return _Seen(n, None, features, weight, labels, target)
+
+
+_OF_FEATURES = ("n_features_in_", "feature_names_in_")
+
+
+def _check_same_features(found):
+    full = [(number, one.features) for number, one in enumerate(found) if one.n]
+    for name in _OF_FEATURES:
+        for number, features in full[1:]:
+            values = [np.asarray(one.get(name)).tolist() for one in (full[0][1], features)]
+            if values[0] != values[1]:
+                what = "features" if name == "n_features_in_" else "feature names"
+                raise ValueError(
+                    f"X has the {what} {values[0]} in partition {full[0][0]}, but {values[1]} in "
+                    f"partition {number}. All partitions must have the same features."
+                )
+
+
+def _labels(y):
+    """The distinct values of `y` and the position of each among them; None if continuous."""
+    y = check_finite_target(y)
+    if sparse.issparse(y) or np.ndim(y) != 1:
+        codes, classes = encode(y)
+    else:
+        y = np.asarray(y)
+        if y.dtype.kind == "f" and (y != np.floor(y)).any():
+            return None
+        try:
+            classes, codes = np.unique(y, return_inverse=True)
+        except TypeError:  # values that cannot be sorted: its error says which
+            codes, classes = encode(y)
+    if codes is None:
+        return None
+    return classes, codes.astype(np.min_scalar_type(len(classes)))
+
+
+def _merged_labels(sampler, labels, numbers):
+    """Codes of all samples and classes, from those of the partitions; None, None if continuous."""
+    if any(one is None for one in labels):
+        codes, classes = sampler._encode(np.array([0.5, 1.5]))
+        return codes, classes
+    kinds = ["text" if v.dtype.kind in "OUT" else v.dtype.kind for v, _ in labels]
+    kinds = ["number" if kind in "biuf" else kind for kind in kinds]
+    for number, kind in zip(numbers, kinds, strict=True):
+        if kind != kinds[0]:
+            raise TypeError(
+                f"y holds labels of the dtype {labels[0][0].dtype} in partition {numbers[0]}, but "
+                f"others in partition {number}. All labels must be of one type."
+            )
+    # Each value twice, as scikit-learn warns of labels most of which occur once.
+    values = np.unique(np.concatenate([v for v, _ in labels]))
+    codes, classes = sampler._encode(np.concatenate([values, values]))
+    if codes is None:
+        return None, None
+    kind = np.min_scalar_type(len(classes))
+    of_parts = [np.searchsorted(classes, v).astype(kind)[codes] for v, codes in labels]
+    return np.concatenate(of_parts), classes
+
+
+# A sample on which models are fitted -----------------------------------------------------------
+
+
+def sample_of(table, random_state):
+    """`table` for a random sample of at most `max_fit_rows` samples of positive weight, in memory.
+
+    It has the class proportions of all samples.
+    """
+    return _sample_and_rows(table, random_state)[0]
+
+
+def _sample_and_rows(table, random_state):
+    rows = drawn_rows(table, get_config()["max_fit_rows"], check_random_state(random_state))
+    X, y = table.X.take(rows)
+    return replace(
+        table,
+        X=X,
+        y=y,
+        codes=None if table.codes is None else table.codes[rows],
+        sample_weight=table.sample_weight[rows],
+        excluded=None,
+        strata=None,
+    ), rows
+
+
+def drawn_rows(table, most, rng):
+    """At most `most` rows of positive weight, ascending, with the class proportions of all."""
+    present = table.sample_weight > 0
+    if present.sum() <= most:
+        return np.flatnonzero(present)
+    stratify = None if table.codes is None else "proportional"
+    groups = allocate(most, stratify, table.codes, table.classes, present.astype(float))
+    drawn = []
+    for group in groups:
+        at = rng.permutation(group.n_samples)[: group.size]
+        drawn.append(at if group.rows is None else group.rows[at])
+    return np.sort(np.concatenate(drawn))
+
+
+# Values that are computed for each sample ------------------------------------------------------
+
+
+def numbers_of(sampler, table):
+    """The partitions with features as the method works on them: checked, of positive weight."""
+    parts = checked_partitions(sampler, table.X)
+    if (table.sample_weight > 0).all():
+        return parts
+    rows = [np.flatnonzero(some) for some in split(parts, table.sample_weight > 0)]
+    parts = parts.transformed(take, rows)
+    parts.count([len(some) for some in rows])
+    return parts
+
+
+def checked_partitions(sampler, parts):
+    """The partitions with features as the method works on them."""
+    return parts.transformed(_checked_X, shared=(without_fitted_attributes(sampler),))
+
+
+def split(parts, values):
+    """The values of each partition, of an array with one value for each sample."""
+    return np.split(values, parts.offsets[1:])
+
+
+def _checked_X(X, sampler):
+    with config_context(assume_finite=True):  # the survey has searched for NaN and infinity
+        return copy(sampler)._check_X(X)
+
+
+def represent_each(sampler, table):
+    """``_represent`` of each partition, whose arrays have one value for each sample."""
+    known = type(table), table.classes, table.auxiliary, table.weighted
+    values = table.X.map(
+        _represent_one, shared=(without_fitted_attributes(sampler), *known), all_columns=True
+    )
+    if isinstance(values[0], tuple):
+        return tuple(np.concatenate(part) for part in zip(*values, strict=True))
+    return np.concatenate(values)
+
+
+def scores_by_sample(sampler, table):
+    """A sampler that has scored a sample in memory, and the scores of all samples by it.
+
+    Those that are not in the sample are scored by `score_samples`.
+    """
+    sampler = copy(sampler)
+    sample, rows = _sample_and_rows(table, 0)
+    numbers, X = sampler._check_numbers(sample.X), sampler._check_X(sample.X)
+    of_sample = sampler._scores(replace(sample, X=X, numbers=numbers))
+    scores = np.concatenate(table.X.map(_scores_of, shared=(sampler,)))
+    scores[rows] = of_sample
+    return sampler, scores
+
+
+def _scores_of(X, sampler):
+    return sampler.score_samples(X)
+
+
+def _represent_one(X, y, weight, sampler, table_type, classes, auxiliary, weighted):
+    sampler, n = copy(sampler), _num_samples(X)
+    with config_context(assume_finite=True):
+        numbers = sampler._check_numbers(X)
+        X = sampler._check_X(X)
+    codes = None
+    if y is not None and classes is not None:
+        values, at = _labels(y)
+        codes = np.searchsorted(classes, values)[at]
+    weight = np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
+    classes = None if codes is None else classes
+    table = table_type(X, y, codes, classes, weight, weighted, numbers, auxiliary)
+    return sampler._represent(table, [])
+
+
+# Two rounds ------------------------------------------------------------------------------------
+
+
+def two_rounds(sampler, table, auxiliary, seed):
+    """Reduce each partition and then the union; publish the result in `sampler`."""
+    parts, candidates = table.X, count_candidates(*table.candidates)
+    sizes = divide(sampler.coreset_size, sampler._stratification(), candidates)
+    rng = np.random.RandomState(seed)
+    first, second = sampler._for_partitions(table, rng)
+    budgets, initial = _budgets(sampler, table, sizes)
+    seeds = [rng.randint(2**31 - 1) for _ in range(len(parts))]
+    found = parts.map(
+        reduced,
+        budgets,
+        initial,
+        seeds,
+        shared=(without_fitted_attributes(first), auxiliary),
+        all_columns=True,
+    )
+    rows = np.concatenate(
+        [one.rows + start for one, start in zip(found, parts.offsets, strict=True)]
+    )
+    X = stacked([one.X for one in found])
+    y = None if parts.targets is None else stacked([one.y for one in found])
+    everything = len(rows) == np.count_nonzero(table.sample_weight)
+    weight = np.concatenate([one.weight for one in found])
+    second = copy(second)
+    second.coreset_size = _budget_of_union(sizes, table.classes)
+    if initial[0] is not None:
+        at = np.argsort(rows)
+        second.init = at[np.searchsorted(rows[at], np.asarray(sampler.init))]
+    given = None if everything and not table.weighted else weight
+    second.fit(X, y, given, **auxiliary)
+    publish_union(sampler, second, rows, candidates)
+
+
+@dataclass(frozen=True)
+class _Reduced:
+    rows: np.ndarray  # ascending positions in the partition
+    X: object
+    y: object
+    weight: np.ndarray
+
+
+def _budgets(sampler, table, sizes):
+    """The budget of each partition for the first round, and its samples in `init`."""
+    parts, present = table.X, table.sample_weight > 0
+    of_all = not isinstance(sizes, Integral)
+    codes = table.codes if of_all else np.zeros(len(present), dtype=np.int8)
+    sizes = np.atleast_1d(sizes)
+    spans = [slice(a, a + n) for a, n in zip(parts.offsets, parts.lengths, strict=True)]
+    counts = np.array([np.bincount(codes[s][present[s]], minlength=len(sizes)) for s in spans])
+    total = np.maximum(1, counts.sum(axis=0))
+    union = np.maximum(FACTOR * sizes, FEWEST * sizes / sizes.sum())
+    most = sampler._most_candidates()
+    budgets = np.ceil(union * counts / total).astype(int)
+    budgets = np.minimum(budgets, counts if most is None else np.minimum(counts, most))
+    initial = [None] * len(parts)
+    if getattr(sampler, "init", None) is not None and not isinstance(sampler.init, str):
+        init = np.asarray(sampler.init)
+        initial = [init[(init >= s.start) & (init < s.stop)] - s.start for s in spans]
+        for p, (at, s) in enumerate(zip(initial, spans, strict=True)):
+            given = np.bincount(codes[s][at], minlength=len(sizes))
+            budgets[p] = np.maximum(budgets[p], given)
+    if not of_all:
+        return [int(one) for one in budgets[:, 0]], initial
+    labels = [plain(label) for label in table.classes]
+    return [dict(zip(labels, one.tolist(), strict=True)) for one in budgets], initial
+
+
+def _budget_of_union(sizes, classes):
+    """The parameter `coreset_size` for the second round."""
+    if isinstance(sizes, Integral):
+        return sizes
+    labels = [plain(label) for label in classes]
+    return dict(zip(labels, sizes.tolist(), strict=True))
+
+
+def reduced(X, y, weight, budget, init, seed, sampler, auxiliary):
+    """A weighted coreset of one partition, in a worker, or of a chunk of a stream."""
+    n = _num_samples(X)
+    own = check_sample_weight(weight, n) if weight is None or np.any(weight) else np.zeros(n)
+    sampler, present = copy(sampler), np.flatnonzero(own)
+    if isinstance(budget, dict):
+        budget = {label: size for label, size in budget.items() if size}
+        wanted = sum(budget.values())
+    else:
+        wanted = budget
+    if wanted == len(present):
+        rows, coreset_weight = present, own[present]
+    elif not wanted:
+        rows, coreset_weight = present[:0], own[:0]
+    else:
+        if isinstance(budget, dict):
+            budget[None] = 0
+        sampler.coreset_size = budget
+        if init is not None:
+            sampler.init = init
+        if sampler._is_random():
+            sampler.random_state = seed
+        sampler.fit(X, y, weight, **auxiliary)
+        order = np.argsort(sampler.sample_indices_)
+        rows, coreset_weight = sampler.sample_indices_[order], sampler.sample_weight_[order]
+    return _Reduced(rows, take(X, rows), None if y is None else take(y, rows), coreset_weight)
+
+
+def publish_union(sampler, second, rows, candidates):
+    """Set the fitted attributes of `sampler` from those of the selection from the union."""
+    n_union = len(rows)
+    selected = second._selected
+    of_picks = {"sample_weight_", *selected.parts[0].picks.per_pick}
+    parts = [
+        replace(part, picks=replace(part.picks, positions=rows[part.picks.positions]))
+        for part in selected.parts
+    ]
+    for name, value in vars(second).items():
+        if not name.endswith("_") or name.startswith("_"):
+            continue
+        # Attributes with one value for each sample of the union describe no sample of X.
+        shape = getattr(value, "shape", ())
+        if len(shape) and shape[0] == n_union and name not in of_picks:
+            continue
+        setattr(sampler, name, value)
+    sampler._selected = replace(selected, parts=parts, candidates=candidates)
+    sampler.sample_indices_ = rows[second.sample_indices_]
+    sampler.n_samples_in_ = candidates.n_samples

@@ -1,0 +1,361 @@
+"""Selection from a stream of batches: `partial_fit` and `finalize`.
+
+Two kinds of methods can do this, see `StreamMixin`:
+
+* A coreset of a union of weighted coresets is a coreset of all samples (`_is_composable`). The
+  samples are collected in chunks of fixed size, whatever the batches. Each full chunk is reduced to
+  half of its samples, and two reduced chunks of the same level are united and reduced to one of the
+  next level (merge and reduce), so that there is at most one of each level.
+* The samples with the largest keys are selected (`_stream_keys`), such as scores or random numbers.
+  Only those with the largest keys of each class are stored.
+
+The state is an ordinary object, which is pickled with the sampler.
+"""
+
+from copy import copy, deepcopy
+from dataclasses import dataclass, replace
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils._param_validation import validate_parameter_constraints
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _num_samples
+
+from skcoreset._backend import is_partitioned, stacked, take
+from skcoreset._budget import Candidates, plain
+from skcoreset._docstrings import fill_docstring
+from skcoreset._estimator import replace_when_fitted
+from skcoreset._partitions import publish_union, reduced, seen
+from skcoreset._validation import check_table
+
+__all__ = ["StreamMixin"]
+
+# A reduced chunk has so many times the budget, and at least so many samples.
+FACTOR, FEWEST = 8, 4000
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Some of the samples that were seen, and their numbers in the stream, ascending."""
+
+    X: object
+    y: object
+    weight: np.ndarray
+    rows: np.ndarray
+    keys: np.ndarray | None = None
+
+    def at(self, positions):
+        """Those at some positions."""
+        y = None if self.y is None else take(self.y, positions)
+        keys = None if self.keys is None else self.keys[positions]
+        return _Samples(
+            take(self.X, positions), y, self.weight[positions], self.rows[positions], keys
+        )
+
+
+def _united(some):
+    X, y, weight, rows, keys = zip(*(vars(one).values() for one in some), strict=True)
+    return _Samples(
+        stacked(X),
+        None if y[0] is None else stacked(y),
+        np.concatenate(weight),
+        np.concatenate(rows),
+        None if keys[0] is None else np.concatenate(keys),
+    )
+
+
+class _Stream:
+    """What is stored of the batches so far."""
+
+    def __init__(self, sampler):
+        self.sampler = sampler
+        self.fitted = None  # the same with models that are fitted on the first chunk
+        self.rng = np.random.RandomState(_seed(sampler))
+        self.n_batches = self.n_samples = 0
+        self.first = None  # the first batch, as `seen` describes it
+        self.weighted = self.has_y = False
+        self.waiting = []  # samples that fill no chunk yet
+        self.levels = {}  # reduced chunks
+        self.totals = {}  # number and weight of the samples of each class, or of all (key None)
+
+    def with_batch(self, X, y, weight, found):
+        """The stream with one more batch, of which `found` is what `seen` found.
+
+        This one does not change, so that it is still valid if the work is interrupted.
+        """
+        new = copy(self)
+        new.waiting, new.levels, new.totals = [*self.waiting], {**self.levels}, {**self.totals}
+        new.rng = deepcopy(self.rng)
+        new.n_batches += 1
+        new._add(X, y, weight, found)
+        return new
+
+    def _add(self, X, y, weight, found):
+        n = _num_samples(X)
+        weight = np.ones(n) if weight is None else found.weight
+        rows = self.n_samples + np.arange(n)
+        self.n_samples += n
+        keys = self.sampler._stream_keys(X, self.rng)
+        batch = _Samples(X, y, weight, rows, keys).at(np.flatnonzero(weight))
+        labels = [None] if found.labels is None else found.labels[0].tolist()
+        codes = np.zeros(n, dtype=int) if found.labels is None else found.labels[1]
+        for code, label in enumerate(labels):
+            own = weight[codes == code]
+            count, total = self.totals.get(label, (0, 0.0))
+            self.totals[label] = count + np.count_nonzero(own), total + own.sum()
+        self.waiting.append(batch)
+        if keys is not None:
+            self.waiting = [self._largest_keys(_united(self.waiting))]
+            return
+        size = 2 * self._size()
+        while sum(len(one.rows) for one in self.waiting) >= size:
+            every = _united(self.waiting)
+            self.waiting = [every.at(np.arange(size, len(every.rows)))]
+            self._add_chunk(every.at(np.arange(size)), 0)
+
+    def _size(self):
+        """Number of samples of a reduced chunk."""
+        return max(FACTOR * sum(self._budgets().values()), FEWEST)
+
+    def _budgets(self):
+        """The budget by class; that of all classes has the key None."""
+        size = self.sampler.coreset_size
+        return {None: size} if isinstance(size, Integral) else size
+
+    def _add_chunk(self, chunk, level):
+        if self.fitted is None:
+            self.fitted = self.sampler._for_stream(chunk.X, chunk.y, chunk.weight)
+        chunk = self._reduced(chunk)
+        if level not in self.levels:
+            self.levels[level] = chunk
+            return
+        self._add_chunk(_united([self.levels.pop(level), chunk]), level + 1)
+
+    def _reduced(self, chunk):
+        """Half of the samples, with the weights of all."""
+        sampler, half = self.fitted, -(-len(chunk.rows) // 2)
+        budget = half
+        if self.first.labels is not None and sampler._stratification() is not None:
+            labels, counts = np.unique(np.asarray(chunk.y), return_counts=True)
+            least = {label: FACTOR * size for label, size in self._of_classes(len(labels)).items()}
+            budget = {
+                plain(label): int(max(-(-n // 2), min(n, least.get(plain(label), least[None]))))
+                for label, n in zip(labels, counts, strict=True)
+            }
+        seed = self.rng.randint(2**31 - 1)
+        found = reduced(chunk.X, chunk.y, chunk.weight, budget, None, seed, sampler, {})
+        return _Samples(found.X, found.y, found.weight, chunk.rows[found.rows])
+
+    def _of_classes(self, n_classes):
+        """The least budget of each class if it does not depend on the class proportions."""
+        size = self.sampler.coreset_size
+        if isinstance(size, dict):
+            return {None: 0, **size}
+        return {None: size // n_classes if self.sampler.stratify == "balanced" else 0}
+
+    def _largest_keys(self, some):
+        """As many samples of each class as the budget may require, those with the largest keys."""
+        budgets, order = self._budgets(), np.lexsort((some.rows, -some.keys))
+        if self.first.labels is None or self.sampler._stratification() is None:
+            kept = order[: budgets[None]]
+        else:
+            labels = np.asarray(some.y)[order]
+            found = [
+                order[labels == label][: budgets.get(plain(label), budgets.get(None, 0))]
+                for label in np.unique(labels)
+            ]
+            kept = np.concatenate(found)
+        return some.at(np.sort(kept))
+
+    def union(self):
+        """All samples that are stored, in the order of the stream, and their weights."""
+        every = _united([*self.levels.values(), *self.waiting])
+        every = every.at(np.argsort(every.rows))
+        if every.keys is None:
+            return every
+        weight, labels = every.weight.copy(), [None]
+        of = np.zeros(len(weight), dtype=int)
+        if self.first.labels is not None:
+            labels, of = np.unique(np.asarray(every.y), return_inverse=True)
+        if self.sampler._stratification() is None:
+            weight *= sum(total for _, total in self.totals.values()) / weight.sum()
+        else:
+            for code, label in enumerate(labels):
+                own = of == code
+                weight[own] *= self.totals[plain(label)][1] / weight[own].sum()
+        return replace(every, weight=weight)
+
+    def candidates(self, classes):
+        counts = weights = None
+        if classes is not None and self.first.labels is not None:
+            totals = [self.totals[plain(label)] for label in classes]
+            counts, weights = (np.array(values) for values in zip(*totals, strict=True))
+        n, weight = (sum(values) for values in zip(*self.totals.values(), strict=True))
+        return Candidates(classes, counts, weights, n, float(weight), self.n_samples)
+
+
+def _seed(sampler):
+    state = getattr(sampler, "random_state", 0)
+    if isinstance(state, np.random.RandomState):
+        return state.randint(2**31 - 1)
+    return state
+
+
+def _streams(sampler):
+    return sampler._is_composable or sampler._has_stream_keys
+
+
+class StreamMixin:
+    """The part of `BaseCoreset` that selects from batches."""
+
+    _has_stream_keys = False  # whether `_stream_keys` returns keys
+    _stream = None
+
+    def _stream_keys(self, X, rng):
+        """A key of each sample of a batch; the samples with the largest are selected. Or None."""
+
+    def _for_stream(self, X, y, weight):
+        """This sampler with its models fitted on the samples of the first chunk."""
+        return copy(self)
+
+    @available_if(_streams)
+    @fill_docstring
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Add a batch of samples to the selection.
+
+        Parameters
+        ----------
+        {X}
+
+        {y_optional}
+
+        {sample_weight}
+
+        Returns
+        -------
+        self : object
+            This sampler. Its fitted attributes do not change before `finalize`.
+
+        Notes
+        -----
+        Methods that select by a score or at random store the samples that may still be selected,
+        and the selection is the same as of all samples at once (of `Uniform`, equally
+        distributed). For the other methods, the samples are collected in chunks of 16 times the
+        budget, but at least 8,000. The method reduces each chunk to half of its samples with
+        weights, and again each two reduced chunks to one. So the memory and the number of passes
+        of a sample through the method grow with the logarithm of the number of samples. The result
+        does not depend on the sizes of the batches. Models and transformers that are not fitted
+        are fitted on the first chunk.
+        """
+        if is_partitioned(X):
+            raise TypeError(
+                f"{type(self).__name__}.partial_fit takes batches in memory. Pass a Dask "
+                "collection to fit_resample."
+            )
+        stream = self._stream
+        if stream is None:
+            self._check_stream()
+            stream = _Stream(copy(self))
+        labeled = self._encode(np.array([0, 1]))[0] is not None
+        found = seen(X, y, sample_weight, copy(self), labeled, False)
+        if found.error is not None:
+            raise found.error
+        if not found.n:
+            return self
+        if stream.first is not None:
+            self._check_same_kind(stream, found, X, y, sample_weight)
+        else:
+            stream.first, stream.has_y = found, y is not None
+            stream.weighted = sample_weight is not None
+            vars(self).update(found.features)
+        self._stream = stream.with_batch(X, y, sample_weight, found)
+        return self
+
+    @available_if(_streams)
+    def finalize(self):
+        """Select the coreset from the batches that were passed to `partial_fit`.
+
+        More batches may follow, and `finalize` may be called again.
+
+        Returns
+        -------
+        X_resampled : same type as X, of shape (n_coreset, n_features)
+            The selected samples.
+
+        y_resampled : same type as y, of shape (n_coreset,)
+            Their targets; None if `y` was None. `sample_indices_` are the numbers of the samples in
+            the stream, and `sample_weight_` their weights.
+        """
+        if self._stream is None:
+            raise ValueError(
+                f"This {type(self).__name__} has no samples. Pass batches to partial_fit first."
+            )
+        stream, name = self._stream, type(self).__name__
+        every = stream.union()
+        size = stream.sampler.coreset_size
+        total = size if isinstance(size, Integral) else sum(size.values())
+        if total > stream.n_samples:
+            raise ValueError(
+                f"coreset_size={size!r} is larger than the number of samples that {name} was "
+                f"given in batches: {stream.n_samples}."
+            )
+        second = copy(stream.fitted or stream.sampler)
+        everything = len(every.rows) == sum(count for count, _ in stream.totals.values())
+        weight = None if everything and not stream.weighted else every.weight
+        second.fit(every.X, every.y, weight)
+        with replace_when_fitted(self) as fitted:
+            classes = getattr(second, "classes_", None)
+            publish_union(fitted, second, every.rows, stream.candidates(classes))
+        order = np.argsort(every.rows)
+        at = order[np.searchsorted(every.rows[order], self.sample_indices_)]
+        return take(every.X, at), None if every.y is None else take(every.y, at)
+
+    def _check_stream(self):
+        """Raise if the parameters do not fit a stream."""
+        name, size = type(self).__name__, self.coreset_size
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), name
+        )
+        sizes = list(size.values()) if isinstance(size, dict) else [size]
+        if not all(isinstance(one, Integral) for one in sizes):
+            raise ValueError(
+                f"coreset_size={size!r} depends on the number of samples, which is not known in a "
+                f"stream. Give an int, or a dict of ints, to {name}.partial_fit."
+            )
+        for parameter in ("init", "exclude"):
+            value = getattr(self, parameter, None)
+            if value is not None and not isinstance(value, str):
+                raise ValueError(
+                    f"{parameter}={value!r} holds indices of samples, which partial_fit does not "
+                    f"support. Set {parameter}=None, or pass all samples to fit."
+                )
+        if getattr(self, "metric", None) == "precomputed":
+            raise ValueError(
+                "metric='precomputed' requires the matrix of all samples, which partial_fit does "
+                "not have. Give the features and another metric."
+            )
+        if self._stratification() == "quantile":
+            raise ValueError(
+                "stratify='quantile' requires all values of y at once. Give stratify=None to "
+                f"{name}.partial_fit."
+            )
+
+    def _check_same_kind(self, stream, found, X, y, sample_weight):
+        """Raise if a batch differs in kind from the first."""
+        check_table(self, X, reset=False)
+        first, number = stream.first, stream.n_batches
+        if (y is None) == stream.has_y:
+            raise ValueError(
+                f"Batch {number} has {'no y' if y is None else 'a y'}, unlike the batches before "
+                "it. Give y for all batches or for none."
+            )
+        if (found.labels is None) != (first.labels is None):
+            raise ValueError(
+                f"y of batch {number} has {'no class labels' if found.labels is None else 'labels'}"
+                ", unlike the batches before it."
+            )
+        if (sample_weight is None) == stream.weighted:
+            raise ValueError(
+                f"Batch {number} has {'no' if sample_weight is None else 'a'} sample_weight, "
+                "unlike the batches before it. Give sample_weight for all batches or for none."
+            )

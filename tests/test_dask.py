@@ -1,0 +1,484 @@
+"""Dask collections: the same samples as in memory, or two rounds, on every scheduler."""
+
+import os
+import signal
+
+import dask
+import dask.array as da
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_digits, load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from sklearn.svm import SVC
+
+import skcoreset
+from skcoreset import (
+    CRAIG,
+    EL2N,
+    BlackBoxTeaching,
+    ContrastiveActiveLearning,
+    Coreset,
+    CoresetClassifier,
+    CoverageCentric,
+    DeepFool,
+    Entropy,
+    FacilityLocation,
+    GradMatch,
+    GraphCut,
+    Herding,
+    ImportanceSampling,
+    KCenterGreedy,
+    LeastConfidence,
+    Margin,
+    Moderate,
+    ProbCover,
+    TrainingDynamics,
+    TransformedSampler,
+    Uniform,
+    _partitions,
+)
+
+CHUNKS = (300, 1, 0, 700, 500, 296)  # of 1797 rows
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits(return_X_y=True)
+
+
+@pytest.fixture(scope="module")
+def classifier(digits):
+    return make_pipeline(MaxAbsScaler(), LogisticRegression(max_iter=300)).fit(*digits)
+
+
+def lazy(X, y, weight=None, chunks=CHUNKS):
+    """Dask arrays of the data."""
+
+    def collection(values):
+        if values is None:
+            return None
+        return da.from_array(values, chunks=(chunks, *values.shape[1:]))
+
+    return [collection(values) for values in (X, y, weight)]
+
+
+def exact_samplers(classifier, digits):
+    X, y = digits
+    dynamics = TrainingDynamics.from_estimator(GaussianNB(), X, y, n_epochs=2)
+    values = np.arange(1.0, len(y) + 1)
+    return [
+        Uniform(50, random_state=0),
+        Uniform(0.05, stratify=None, random_state=1),
+        Uniform({None: 2, 3: 0.1}, random_state=1),
+        LeastConfidence(classifier, 50),
+        Entropy(classifier, 50, exclude=[5, 900]),
+        Margin(classifier, 50, stratify="balanced"),
+        Margin(None, 30),
+        DeepFool(classifier, 50),
+        DeepFool(SVC().fit(X, y), 20),
+        ContrastiveActiveLearning(classifier, 50),
+        ContrastiveActiveLearning(classifier, 50, metric="cosine", n_neighbors=3),
+        EL2N(coreset_size=50, dynamics=dynamics),
+        KCenterGreedy(50),
+        KCenterGreedy(50, metric="cosine", init="random", stratify=None, random_state=0),
+        KCenterGreedy(50, metric="manhattan", init=[3, 1600]),
+        Moderate(50),
+        Moderate(50, metric="cosine", stratify=None),
+        Moderate(50, metric="manhattan"),
+        *(
+            ImportanceSampling(60, sensitivity=name, estimator=classifier, random_state=0)
+            for name in ("lightweight", "leverage", "logistic", "loss", "gradient", values)
+        ),
+        CoverageCentric(Margin(classifier), 50, random_state=0),
+        CoverageCentric(EL2N(dynamics=dynamics), 50, random_state=0),
+        TransformedSampler(StandardScaler(), Margin(classifier, 50)),
+        TransformedSampler("auto", Moderate(50)),
+    ]
+
+
+def composable_samplers(classifier):
+    return [
+        Coreset(50, random_state=0),
+        Coreset(50, features=None, weight_by_uncertainty=True, random_state=0),
+        Herding(50),
+        Herding(50, kernel="laplacian", random_state=0),
+        FacilityLocation(50),
+        FacilityLocation(50, init=[5, 700, 1500]),
+        GraphCut(50),
+        ProbCover(50, random_state=0),
+        CRAIG(classifier, 50),
+        CRAIG(coreset_size=50),
+        GradMatch(classifier, 50),
+        TransformedSampler(),
+    ]
+
+
+def assert_same_selection(sampler, X, y, weight, collections):
+    expected = type(sampler)(**sampler.get_params(deep=False)).fit(X, y, weight)
+    X_small, y_small = sampler.fit_resample(*collections)
+    np.testing.assert_array_equal(sampler.sample_indices_, expected.sample_indices_)
+    np.testing.assert_allclose(sampler.sample_weight_, expected.sample_weight_, rtol=1e-9)
+    assert sampler.sampling_strategy_ == expected.sampling_strategy_
+    np.testing.assert_array_equal(X_small, X[expected.sample_indices_])
+    np.testing.assert_array_equal(y_small, y[expected.sample_indices_])
+    if hasattr(expected, "scores_"):
+        np.testing.assert_allclose(sampler.scores_, expected.scores_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_exact_methods_select_the_samples_that_they_select_in_memory(digits, classifier, weighted):
+    X, y = digits
+    weight = np.random.RandomState(0).randint(0, 4, len(y)).astype(float) if weighted else None
+    if weighted:
+        weight[[3, 1600]] = 1  # `init` of KCenterGreedy
+    for sampler in exact_samplers(classifier, digits):
+        assert_same_selection(sampler, X, y, weight, lazy(X, y, weight))
+
+
+def test_the_models_of_the_exact_methods_can_be_fitted_on_a_sample(digits):
+    X, y = digits
+    with skcoreset.config_context(max_fit_rows=400):
+        sampler = Margin(LogisticRegression(max_iter=2000), 50).fit(*lazy(X, y)[:2])
+    fitted = sampler.estimator_
+    assert 0.85 < fitted.score(X, y) < 0.99  # it has not seen all samples
+    expected = Margin(fitted, 50).fit(X, y)
+    np.testing.assert_array_equal(sampler.sample_indices_, expected.sample_indices_)
+
+
+def test_small_tables_are_selected_in_one_round(digits, classifier):
+    X, y = digits
+    weight = np.random.RandomState(0).randint(0, 4, len(y)).astype(float)
+    for sampler in composable_samplers(classifier):
+        assert_same_selection(sampler, X, y, None, lazy(X, y)[:2])
+        if not isinstance(sampler, FacilityLocation):  # `init` must have positive weights
+            assert_same_selection(sampler, X, y, weight, lazy(X, y, weight))
+
+
+def test_kernel_herding_selects_the_samples_that_it_selects_in_memory(digits):
+    """From a random sample of each class, with the mean of all samples at its landmarks."""
+    X, y = digits
+    weight = np.random.RandomState(0).randint(0, 4, len(y)).astype(float)
+    y = y % 3
+    for sampler in (
+        Coreset(30, n_candidates=100, random_state=0),
+        Coreset(30, n_candidates=100, stratify=None, init=[3, 1600], random_state=0),
+        Coreset(30, proxy=GaussianNB(), n_candidates=100, random_state=1),
+        Coreset(30, proxy=GaussianNB().fit(X, y), features=None, n_candidates=50, random_state=1),
+        Herding(30, kernel="laplacian", n_candidates=100, random_state=0),
+        Herding(30, kernel="rbf", n_candidates=50, stratify=None, random_state=0),
+    ):
+        assert_same_selection(sampler, X, y, None, lazy(X, y)[:2])
+        if sampler.init is None:
+            assert_same_selection(sampler, X, y, weight, lazy(X, y, weight))
+    sampler = Coreset(30, n_candidates=200, random_state=0)
+    assert_same_selection(sampler, X, y + X[:, 20] / 7, None, lazy(X, y + X[:, 20] / 7)[:2])
+
+
+def test_two_rounds_with_little_loss(digits, classifier, monkeypatch):
+    """The objective on all samples, relative to that of the selection in memory."""
+    monkeypatch.setattr(_partitions, "FEWEST", 200)
+    X, y = digits
+    X = X / 16
+    similar = 2 - np.linalg.norm(X[:, None] - X[None], axis=2) / np.linalg.norm(X, axis=1).max()
+
+    def covered(sampler):
+        return similar[:, sampler.sample_indices_].max(axis=1).sum()
+
+    for sampler in (FacilityLocation(50, stratify=None), FacilityLocation(50)):
+        there = covered(type(sampler)(**sampler.get_params()).fit(X, y))
+        here = covered(sampler.fit(*lazy(X, y)[:2]))
+        assert there * 0.99 < here
+        assert sampler.sample_weight_.sum() == pytest.approx(len(y))
+    mean = X.mean(axis=0)
+    herding = Herding(100, stratify=None)
+    X_small, _ = herding.fit_resample(*lazy(X, y)[:2])
+    random, _ = Uniform(100, stratify=None, random_state=0).fit_resample(X, y)
+    error, of_random = (np.linalg.norm(rows.mean(axis=0) - mean) for rows in (X_small, random))
+    assert error < of_random / 5
+
+
+@pytest.mark.parametrize("y_chunks", [450, (100, 1697)])
+def test_two_rounds_use_init_and_weights(digits, monkeypatch, y_chunks):
+    monkeypatch.setattr(_partitions, "FEWEST", 200)
+    X, y = digits
+    dX, dy = da.from_array(X, chunks=(400, 16)), da.from_array(y, chunks=(y_chunks,))
+    sampler = FacilityLocation(40, init=[1500, 5, 700]).fit(dX, dy)
+    of_class = {label: [i for i in (1500, 5, 700) if y[i] == label] for label in y[[1500, 5, 700]]}
+    for label, given in of_class.items():
+        picks = sampler.sample_indices_[y[sampler.sample_indices_] == label]
+        assert picks[: len(given)].tolist() == given
+    weight = np.where(np.arange(len(y)) % 3, 1.0, 0.0)
+    sampler = Herding(40).fit(dX, dy, weight)
+    assert 0 not in np.unique(sampler.sample_indices_ % 3)
+    assert 3 in y[sampler.sample_indices_]
+    assert sampler.sample_weight_.sum() == pytest.approx(weight.sum())
+    # A smaller budget is a prefix of the second round.
+    smaller = sampler.truncate(20)
+    assert set(smaller.sample_indices_) < set(sampler.sample_indices_)
+
+
+def test_dataframes_come_back_with_their_index_and_columns(digits):
+    X, y = digits
+    frame = pd.DataFrame(X[:, :8]).rename(columns=str).assign(text=np.where(y > 4, "many", "few"))
+    frame.index = np.arange(len(y))[::-1] // 2  # neither sorted nor unique
+    target = pd.Series(y, index=frame.index, name="digit")
+    dX, dy = (dd.from_pandas(v, npartitions=4, sort=False) for v in (frame, target))
+    for sampler in (Coreset(30, random_state=0), Uniform(30, random_state=0)):
+        X_small, y_small = sampler.fit_resample(dX, dy)
+        pd.testing.assert_frame_equal(X_small, dX.compute().iloc[sampler.sample_indices_])
+        pd.testing.assert_series_equal(y_small, target.iloc[sampler.sample_indices_])
+        expected = type(sampler)(30, random_state=0).fit(frame, target)
+        np.testing.assert_array_equal(sampler.sample_indices_, expected.sample_indices_)
+        assert sampler.feature_names_in_.tolist() == frame.columns.tolist()
+
+
+def test_chunks_of_unknown_size_and_a_target_in_memory(digits):
+    X, y = digits
+    keep = da.from_array(np.arange(len(y)), chunks=400) % 3 > 0
+    dX = da.from_array(X, chunks=(400, -1))[keep]
+    assert np.isnan(dX.shape[0])
+    for target in (da.from_array(y, chunks=400)[keep], y[keep.compute()]):
+        sampler = Herding(40).fit(dX, target)
+        expected = Herding(40).fit(X[keep.compute()], y[keep.compute()])
+        np.testing.assert_array_equal(sampler.sample_indices_, expected.sample_indices_)
+
+
+def test_sparse_blocks(digits):
+    X, y = digits
+    dX = da.from_array(X, chunks=(400, -1)).map_blocks(sparse.csr_matrix)
+    for sampler in (
+        Herding(40),
+        Moderate(40),
+        ImportanceSampling(40, sensitivity="leverage", random_state=0),
+    ):
+        X_small, _ = sampler.fit_resample(dX, y)
+        expected = type(sampler)(**sampler.get_params()).fit(sparse.csr_matrix(X), y)
+        np.testing.assert_array_equal(sampler.sample_indices_, expected.sample_indices_)
+        np.testing.assert_array_equal(X_small.toarray(), X[expected.sample_indices_])
+
+
+def test_regression_targets(digits):
+    X, y = digits
+    y = y + 0.25
+    for sampler in (
+        Coreset(40, random_state=0),
+        Uniform(40, stratify="quantile", random_state=0),
+        Uniform(40, random_state=0),
+        Moderate(40, stratify="quantile"),
+    ):
+        sampler.fit(*lazy(X, y)[:2])
+        expected = type(sampler)(**sampler.get_params()).fit(X, y)
+        np.testing.assert_array_equal(sampler.sample_indices_, expected.sample_indices_)
+    # The values of one partition are whole numbers, which are no class labels.
+    y[:300] = np.floor(y[:300])
+    with pytest.raises(ValueError, match="needs the labels of a classification"):
+        Margin(coreset_size=40).fit(*lazy(X, y)[:2])
+
+
+def test_meta_estimators(digits):
+    X, y = digits
+    model = CoresetClassifier(SVC(), Coreset(60, random_state=0)).fit(*lazy(X, y)[:2])
+    expected = CoresetClassifier(SVC(), Coreset(60, random_state=0)).fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), expected.predict(X))
+
+
+# How often the table is read, and where --------------------------------------------------------
+
+
+def counted(X, chunks=500):
+    """A dask array of X, and the list of the blocks that were read, which grows."""
+    read = []
+
+    def block(start):
+        read.append(start)
+        return X[start : start + chunks]
+
+    parts = [
+        da.from_delayed(
+            dask.delayed(block, pure=False)(a), (min(chunks, len(X) - a), X.shape[1]), X.dtype
+        )
+        for a in range(0, len(X), chunks)
+    ]
+    return da.concatenate(parts), read
+
+
+@pytest.mark.parametrize(
+    ("sampler", "passes"),
+    [
+        (Uniform(10, random_state=0), 1),
+        (ImportanceSampling(10, random_state=0), 5),
+        (Herding(10), 2),
+        (Coreset(10, random_state=0), 7),
+        (Moderate(10, stratify=None), 5),
+    ],
+)
+def test_passes_over_the_table(digits, sampler, passes):
+    X, y = digits
+    dX, read = counted(X)
+    sampler.fit(dX, y)
+    assert len(read) == passes * 4
+    read.clear()
+    sampler.fit_resample(dX, y)
+    assert len(read) <= (passes + 1) * 4
+    persisted = dX.persist()
+    read.clear()
+    sampler.fit_resample(persisted, y)
+    assert read == []
+
+
+# Errors ----------------------------------------------------------------------------------------
+
+
+def test_errors_name_the_partition_and_the_sample(digits):
+    X, y = digits
+    bad = X.copy()
+    bad[1600, 7] = np.nan
+    where = r"partition 5 of X, whose first sample is sample 1501: .*NaN.*column 7, row 99"
+    with pytest.raises(ValueError, match=where):
+        Herding(10).fit(*lazy(bad, y)[:2])
+    missing = y.astype(object)
+    missing[306] = None
+    with pytest.raises(ValueError, match=r"partition 3 .*row 5 has no label"):
+        Uniform(10).fit(*lazy(X, missing)[:2])
+    with pytest.raises(ValueError, match="X has 1797 and y has 1796"):
+        Uniform(10).fit(lazy(X, y)[0], da.from_array(y[1:], chunks=300))
+    mixed = [pd.Series(y[:900].astype(str)), pd.Series(y[900:])]
+    series = dd.from_delayed(
+        [dask.delayed(part) for part in mixed], meta=mixed[0], verify_meta=False
+    )
+    with pytest.raises(TypeError, match="partition 0, but others in partition 1"):
+        Uniform(10).fit(da.from_array(X, chunks=(900, -1)), series)
+
+
+def test_other_errors(digits):
+    X, y = digits
+    dX, dy, _ = lazy(X, y)
+    with pytest.raises(TypeError, match="BlackBoxTeaching does not support Dask collections"):
+        BlackBoxTeaching(coreset_size=10).fit(dX, dy)
+    with pytest.raises(TypeError, match="record the training in a TrainingDynamics"):
+        EL2N(coreset_size=10).fit(dX, dy)
+    with pytest.raises(TypeError, match="sensitivity='kmeans' needs all samples at once"):
+        ImportanceSampling(10, sensitivity="kmeans").fit(dX, dy)
+    with pytest.raises(ValueError, match="cv=3 predicts each sample of a table in memory"):
+        Margin(coreset_size=10, cv=3).fit(dX, dy)
+    with pytest.raises(TypeError, match="one partition at a time"):
+        FacilityLocation(10, metric="precomputed").fit(dX[:, :64], dy)
+    with pytest.raises(ValueError, match="coreset_size=None"):
+        CRAIG(coreset_size=None, epsilon=0.1).fit(dX, dy)
+    with pytest.raises(ValueError, match="larger than the number of samples: there are 1797"):
+        Uniform(1798).fit(dX, dy)
+    with pytest.raises(ValueError, match="0 sample"):
+        Uniform(1).fit(dX[:0], dy[:0])
+    with pytest.raises(ValueError, match="max_fit_rows must be an int of at least 1"):
+        skcoreset.set_config(max_fit_rows=0)
+
+
+def test_a_failure_leaves_the_sampler_as_it_was(digits):
+    X, y = digits
+    sampler = Uniform(10, random_state=0).fit(X, y)
+    before = sampler.sample_indices_
+
+    def broken(block):
+        raise OSError("the file is gone")
+
+    dX = da.from_array(X, chunks=(400, -1)).map_blocks(broken, meta=X[:0])
+    with pytest.raises(OSError, match="the file is gone"):
+        sampler.fit(dX, y)
+    assert sampler.sample_indices_ is before
+
+
+def test_a_class_in_one_partition_and_classes_in_order(digits, monkeypatch):
+    monkeypatch.setattr(_partitions, "FEWEST", 200)
+    X, y = digits
+    order = np.argsort(y, kind="stable")
+    dX, dy, _ = lazy(X[order], y[order])
+    for sampler in (Coreset(50, random_state=0), FacilityLocation(50), Margin(coreset_size=50)):
+        _, y_small = sampler.fit_resample(dX, dy)
+        assert len(np.unique(y_small)) == 10
+        assert sampler.sampling_strategy_ == Uniform(50).fit(X, y).sampling_strategy_
+
+
+def test_partitions_of_one_row():
+    X, y = load_iris(return_X_y=True)
+    for sampler in (Coreset(9, random_state=0), Herding(9), Margin(coreset_size=9), Moderate(9)):
+        collections = lazy(X, y, chunks=(1,) * 150)[:2]
+        assert_same_selection(sampler, X, y, None, collections)
+
+
+def test_progress(digits):
+    callback = pytest.importorskip("sklearn.callback")
+    X, y = digits
+    seen = []
+
+    class Recorder:
+        max_propagation_depth = None
+
+        def setup(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context, **kwargs):
+            pass
+
+        def on_fit_task_end(self, estimator, context, **kwargs):
+            seen.append(context)
+
+        def teardown(self, estimator, context):
+            pass
+
+    assert callback
+    sampler = Moderate(100)
+    try:
+        sampler.set_callbacks(Recorder())
+    except TypeError:
+        pytest.skip("another protocol of callbacks")
+    sampler.fit(*lazy(X, y)[:2])
+    assert len(seen) > 10
+
+
+# A cluster -------------------------------------------------------------------------------------
+
+
+def killed_once(block, marker):
+    """The block; the first call kills its worker."""
+    try:
+        with open(marker, "x"):
+            pass
+    except FileExistsError:
+        return block
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def failed_once(block, marker):
+    """The block; the first call raises an error."""
+    try:
+        with open(marker, "x"):
+            pass
+    except FileExistsError:
+        return block
+    raise OSError("the network was away")
+
+
+@pytest.mark.filterwarnings("ignore")  # of distributed, about the worker that is killed
+def test_cluster(digits, classifier, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    X, y = digits
+    dX = da.from_array(X, chunks=(300, -1))
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "10s"}),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster),
+    ):
+        for sampler in (Coreset(40, random_state=0), Margin(classifier, 40), Moderate(40)):
+            assert_same_selection(sampler, X, y, None, (dX, y))
+        for n, damaged in enumerate((failed_once, killed_once)):
+            lost = dX.map_blocks(damaged, str(tmp_path / str(n)), dtype=X.dtype, meta=X[:0])
+            assert_same_selection(Herding(40), X, y, None, (lost, y))
+            assert (tmp_path / str(n)).exists()

@@ -1,0 +1,236 @@
+"""Selection from batches by `partial_fit` and `finalize`."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler
+
+from skcoreset import (
+    CRAIG,
+    BlackBoxTeaching,
+    Coreset,
+    Entropy,
+    FacilityLocation,
+    GradMatch,
+    GraphCut,
+    Herding,
+    Margin,
+    Uniform,
+    _streams,
+)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits(return_X_y=True)
+
+
+@pytest.fixture(scope="module")
+def classifier(digits):
+    return make_pipeline(MaxAbsScaler(), LogisticRegression(max_iter=300)).fit(*digits)
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Chunks of 400 samples, which are reduced to 200."""
+    monkeypatch.setattr(_streams, "FACTOR", 5)
+    monkeypatch.setattr(_streams, "FEWEST", 200)
+
+
+def streamed(sampler, X, y=None, weight=None, size=130, resume=False):
+    """The sampler after all batches, and the selected samples."""
+    for start in range(0, X.shape[0], size):
+        at = slice(start, start + size)
+        rows = X.iloc[at] if hasattr(X, "iloc") else X[at]
+        sampler.partial_fit(
+            rows, None if y is None else y[at], None if weight is None else weight[at]
+        )
+        if resume:
+            sampler = pickle.loads(pickle.dumps(sampler))
+    return sampler, sampler.finalize()
+
+
+def composable(classifier):
+    return [
+        Coreset(40, random_state=0),
+        Coreset({None: 4}, features=None, random_state=0),
+        Herding(40),
+        FacilityLocation(40, stratify="balanced"),
+        FacilityLocation(30, stratify=None),
+        GraphCut(40),
+        CRAIG(classifier, 40),
+        CRAIG(coreset_size=40),
+        GradMatch(classifier, 40),
+    ]
+
+
+def test_short_streams_select_as_in_memory(digits, classifier):
+    X, y = digits
+    weight = np.random.RandomState(0).randint(0, 3, len(y)).astype(float)
+    for sampler in composable(classifier):
+        for given in (None, weight):
+            expected = type(sampler)(**sampler.get_params(deep=False)).fit(X, y, given)
+            fresh = type(sampler)(**sampler.get_params(deep=False))
+            fresh, (X_small, y_small) = streamed(fresh, X, y, given)
+            np.testing.assert_array_equal(fresh.sample_indices_, expected.sample_indices_)
+            np.testing.assert_allclose(fresh.sample_weight_, expected.sample_weight_)
+            np.testing.assert_array_equal(X_small, X[expected.sample_indices_])
+            np.testing.assert_array_equal(y_small, y[expected.sample_indices_])
+            assert fresh.n_samples_in_ == len(y)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_long_streams(digits, classifier):
+    X, y = digits
+    for sampler in composable(classifier):
+        fitted, (X_small, y_small) = streamed(sampler, X, y)
+        expected = type(sampler)(**sampler.get_params(deep=False)).fit(X, y)
+        np.testing.assert_array_equal(X_small, X[fitted.sample_indices_])
+        np.testing.assert_array_equal(y_small, y[fitted.sample_indices_])
+        assert fitted.sampling_strategy_ == expected.sampling_strategy_
+        assert fitted.sample_weight_.sum() == pytest.approx(len(y))
+        assert len(np.unique(fitted.sample_indices_)) == len(X_small)
+        # Chunks do not depend on the batches, and a stopped stream goes on in another process.
+        again = type(sampler)(**sampler.get_params(deep=False))
+        again, _ = streamed(again, X, y, size=57, resume=True)
+        np.testing.assert_array_equal(again.sample_indices_, fitted.sample_indices_)
+        np.testing.assert_array_equal(again.sample_weight_, fitted.sample_weight_)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_the_loss_of_long_streams(digits):
+    X, y = digits
+    X = X / 16
+    similar = 2 - np.linalg.norm(X[:, None] - X[None], axis=2) / np.linalg.norm(X, axis=1).max()
+
+    def covered(sampler):
+        return similar[:, sampler.sample_indices_].max(axis=1).sum()
+
+    fitted, _ = streamed(FacilityLocation(40, stratify=None), X)
+    assert covered(fitted) > 0.99 * covered(FacilityLocation(40, stratify=None).fit(X))
+    fitted, (X_small, _) = streamed(Herding(40, stratify=None), X)
+    random = Uniform(40, stratify=None, random_state=0).fit_resample(X, y)[0]
+    error, of_random = (np.linalg.norm(some.mean(0) - X.mean(0)) for some in (X_small, random))
+    assert error < of_random / 5
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_memory_grows_with_the_logarithm(digits):
+    X, y = digits
+    sampler, most = Herding(20), []
+    for repeat in range(12):
+        sampler.partial_fit(np.roll(X, repeat), y)
+        stream = sampler._stream
+        most.append(sum(len(one.rows) for one in [*stream.levels.values(), *stream.waiting]))
+        assert len(stream.levels) <= np.log2(stream.n_samples / 400) + 1
+    assert max(most) < 200 * (np.log2(12 * len(y) / 400) + 3)
+
+
+def test_scores_are_exact(digits, classifier):
+    X, y = digits
+    weight = np.random.RandomState(0).randint(0, 3, len(y)).astype(float)
+    for sampler in (
+        Margin(classifier, 40),
+        Entropy(classifier, 40, stratify=None),
+        Margin(classifier, 40, stratify="balanced"),
+        Margin(classifier, {3: 5, None: 2}),
+    ):
+        for given in (None, weight):
+            expected = type(sampler)(**sampler.get_params(deep=False)).fit(X, y, given)
+            fresh = type(sampler)(**sampler.get_params(deep=False))
+            fresh, _ = streamed(fresh, X, y, given)
+            np.testing.assert_array_equal(fresh.sample_indices_, expected.sample_indices_)
+            np.testing.assert_allclose(fresh.sample_weight_, expected.sample_weight_)
+    unlabeled = Margin(classifier, 40)
+    _, (X_small, y_small) = streamed(unlabeled, X)
+    assert y_small is None
+    expected = Margin(classifier, 40).fit(X)
+    np.testing.assert_array_equal(X_small, X[expected.sample_indices_])
+
+
+def test_uniform_is_a_reservoir():
+    """Each sample is selected with the same probability, wherever it is in the stream."""
+    X, y = np.arange(60.0)[:, None], np.arange(60) % 3 // 2
+    counts = np.zeros(60)
+    for seed in range(600):
+        sampler, _ = streamed(Uniform(12, random_state=seed), X, y, size=7)
+        counts[sampler.sample_indices_] += 1
+        assert sampler.sampling_strategy_ == {0: 8, 1: 4}
+        np.testing.assert_allclose(sampler.sample_weight_, 5.0)
+    # 600 draws of probability 1 / 5: the standard deviation of a count is 9.8.
+    assert abs(counts - 120).max() < 4 * 9.8
+    assert ((counts - 120) ** 2).mean() < 1.6 * 96
+
+
+def test_more_batches_after_finalize(digits):
+    X, y = digits
+    sampler = Herding(20)
+    sampler.partial_fit(X[:900], y[:900]).finalize()
+    first = sampler.sample_indices_
+    sampler.partial_fit(X[900:], y[900:])
+    assert sampler.sample_indices_ is first
+    sampler.finalize()
+    np.testing.assert_array_equal(sampler.sample_indices_, Herding(20).fit(X, y).sample_indices_)
+    # `fit` starts anew.
+    sampler.fit(X[:500], y[:500])
+    with pytest.raises(ValueError, match="has no samples"):
+        sampler.finalize()
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_containers(digits):
+    X, y = digits
+    expected, _ = streamed(Herding(30), X, y)
+    frame = pd.DataFrame(X).rename(columns=str)
+    for table in (sparse.csr_matrix(X), frame):
+        sampler, (X_small, _) = streamed(Herding(30), table, y)
+        assert type(X_small) is type(table)
+        np.testing.assert_array_equal(sampler.sample_indices_, expected.sample_indices_)
+    text = frame.iloc[:, :6].assign(text=np.where(y > 4, "many", "few"))
+    _, (X_small, _) = streamed(Coreset(30, random_state=0), text, y)
+    assert X_small["text"].isin(["many", "few"]).all()
+
+
+def test_regression(digits):
+    X, y = digits
+    y = y + X[:, 20] / 7
+    sampler, (_, y_small) = streamed(Coreset(30, random_state=0), X, y)
+    np.testing.assert_array_equal(
+        sampler.sample_indices_, Coreset(30, random_state=0).fit(X, y).sample_indices_
+    )
+    np.testing.assert_array_equal(y_small, y[sampler.sample_indices_])
+
+
+def test_errors(digits, classifier):
+    X, y = digits
+    with pytest.raises(ValueError, match=r"coreset_size=0\.1 depends on the number of samples"):
+        Herding(0.1).partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"init=\[3\] holds indices"):
+        Herding(10, init=[3]).partial_fit(X, y)
+    with pytest.raises(ValueError, match="requires a classifier that is already fitted"):
+        Margin(coreset_size=10).partial_fit(X, y)
+    with pytest.raises(ValueError, match="is larger than the number of samples"):
+        Herding(10).partial_fit(X[:5], y[:5]).finalize()
+    with pytest.raises(ValueError, match="has no samples"):
+        Herding(10).finalize()
+    assert not hasattr(BlackBoxTeaching(), "partial_fit")
+    sampler = Herding(10).partial_fit(X[:100], y[:100])
+    with pytest.raises(ValueError, match="X has 3 features, but Herding is expecting 64"):
+        sampler.partial_fit(X[:100, :3], y[:100])
+    with pytest.raises(ValueError, match="Batch 1 has no y"):
+        sampler.partial_fit(X[:100])
+    with pytest.raises(ValueError, match="Batch 1 has a sample_weight"):
+        sampler.partial_fit(X[:100], y[:100], np.ones(100))
+    bad = X[:100].copy()
+    bad[7, 5] = np.nan
+    with pytest.raises(ValueError, match=r"NaN.*column 5, row 7"):
+        sampler.partial_fit(bad, y[:100])
+    # The batches that failed are no part of the stream.
+    sampler.partial_fit(X[100:], y[100:]).finalize()
+    np.testing.assert_array_equal(sampler.sample_indices_, Herding(10).fit(X, y).sample_indices_)

@@ -20,6 +20,7 @@ from skcoreset._kernels.herding import herd, n_candidates_for
 from skcoreset._kernels.herding_partitions import herd_partitions
 from skcoreset._kernels.kernel_sample import ONE_BY_ONE
 from skcoreset._kernels.kernels import gram, total_deviation
+from skcoreset._kernels.lockstep import in_lockstep
 from skcoreset._metrics import METRICS, BaseMetricCoreset, metric_on_host, product_work
 from skcoreset._partitions import checked_partitions
 from skcoreset.base import BaseCoreset, Picks
@@ -503,7 +504,9 @@ class KCenterGreedy(BaseMetricCoreset):
         if group.given is not None:
             nearest = nearest_picks(distances, group.given)
             return Picks(group.given, np.bincount(nearest, weights=group.sample_weight))
-        first = self._first(distances, group)
+        first = self._given_first(distances, group)
+        if first is None:
+            first = [distances.nearest_to_mean(group.sample_weight)]
         picks, radii, nearest = farthest_first(distances, group.size, first, report=group.report)
         cells = np.bincount(nearest, weights=group.sample_weight, minlength=len(picks))
         return Picks(picks, weight=cells, per_pick={"radii_": radii})
@@ -511,23 +514,30 @@ class KCenterGreedy(BaseMetricCoreset):
     def _represent_partitions(self, table, groups):
         return checked_partitions(self, table.X)
 
-    def _pick_partitions(self, parts, group):
+    def _pick_all_partitions(self, parts, groups):
+        """As `_pick` for all groups, which share the passes over `Partitions` of arrays or csr."""
+        return in_lockstep(parts, [self._pick_in_passes(parts, group) for group in groups])
+
+    def _pick_in_passes(self, parts, group):
         rows, weight = PartitionedRows(parts, self.metric, group.rows), group.sample_weight
         if group.given is not None:
-            return Picks(group.given, cell_weights(rows, group.given, weight))
-        picks, radii, cells = farthest_first_partitions(
-            rows, group.size, self._first(rows, group), weight, report=group.report
+            cells = yield from cell_weights(rows, group.given, weight)
+            return Picks(group.given, cells)
+        first = self._given_first(rows, group)
+        if first is None:
+            first = [(yield from rows.nearest_to_mean(weight))]
+        picks, radii, cells = yield from farthest_first_partitions(
+            rows, group.size, first, weight, report=group.report
         )
         return Picks(picks, weight=cells, per_pick={"radii_": radii})
 
-    def _first(self, distances, group):
+    def _given_first(self, distances, group):
+        """The first picks, or None for the sample nearest to the mean."""
         if not isinstance(self.init, str):
             given = initial_positions(self.init, group)
             if len(given):
                 return given
-        if self._is_random():
-            return [group.random_state.randint(distances.n)]
-        return [distances.nearest_to_mean(group.sample_weight)]
+        return [group.random_state.randint(distances.n)] if self._is_random() else None
 
     def _publish_parts(self, parts):
         super()._publish_parts(parts)

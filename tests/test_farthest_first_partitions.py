@@ -20,6 +20,7 @@ from skcoreset._kernels.farthest_first_partitions import (
     cell_weights,
     farthest_first_partitions,
 )
+from skcoreset._kernels.lockstep import in_lockstep
 
 
 class Blocks:
@@ -37,7 +38,9 @@ class Blocks:
         return len(self.blocks)
 
     def where(self, mask):
-        return Blocks([block for block, is_full in zip(self.blocks, mask, strict=True) if is_full])
+        some = Blocks([block for block, is_used in zip(self.blocks, mask, strict=True) if is_used])
+        self.n_passes += 1
+        return some
 
     def map(self, function, *each, shared=(), keep=False):
         self.n_passes += 1
@@ -105,6 +108,23 @@ def in_memory(X, size, first, weight, metric="euclidean", rows=None):
     return picks, radii, np.bincount(nearest, weights=weight, minlength=size)
 
 
+def select(parts, size, first, weight, metric="euclidean", rows=None, **params):
+    rows = PartitionedRows(parts, metric, rows)
+    return alone(parts, farthest_first_partitions(rows, size, first, weight, **params))
+
+
+def nearest_to_mean(parts, weight, metric="euclidean", rows=None):
+    return alone(parts, PartitionedRows(parts, metric, rows).nearest_to_mean(weight))
+
+
+def cells_of(parts, picks, weight):
+    return alone(parts, cell_weights(PartitionedRows(parts), picks, weight))
+
+
+def alone(parts, algorithm):
+    return in_lockstep(parts, [algorithm])[0]
+
+
 def assert_same(got, expected):
     np.testing.assert_array_equal(got[0], expected[0])
     np.testing.assert_allclose(got[1], expected[1], rtol=1e-11)
@@ -125,13 +145,12 @@ def test_picks_radii_and_cells_are_those_in_memory(container, name, rng):
     expected = in_memory(X, 50, first, weight)
     start = pairs(X).nearest_to_mean(weight)
     for lengths in divisions(n, rng):
-        rows = PartitionedRows(cut(X, lengths))
-        assert rows.nearest_to_mean(weight) == start
-        got = farthest_first_partitions(rows, 50, first, weight, pool_size=12)
-        assert_same(got, expected)
-    got = farthest_first_partitions(rows, 50, first, weight)
-    assert_same(got, expected)
-    np.testing.assert_allclose(cell_weights(rows, got[0], weight), expected[2], rtol=1e-11)
+        parts = cut(X, lengths)
+        assert nearest_to_mean(parts, weight) == start
+        assert_same(select(parts, 50, first, weight, pool_size=12), expected)
+    assert_same(select(parts, 50, first, weight), expected)
+    cells = cells_of(parts, expected[0], weight)
+    np.testing.assert_allclose(cells, expected[2], rtol=1e-11)
 
 
 @pytest.mark.parametrize("name", ["plain", "whole numbers", "every row four times", "sentinel"])
@@ -139,8 +158,7 @@ def test_picks_are_those_of_the_plain_loop(name, rng):
     X = tables(rng)[name]
     picks, radii, cells = oracles.k_center(X, 60, 7)
     for lengths in divisions(len(X), rng):
-        rows = PartitionedRows(cut(X, lengths))
-        got = farthest_first_partitions(rows, 60, [7], np.ones(len(X)), pool_size=12)
+        got = select(cut(X, lengths), 60, [7], np.ones(len(X)), pool_size=12)
         np.testing.assert_array_equal(got[0], picks)
         np.testing.assert_allclose(got[1], radii, rtol=1e-7, atol=1e-6)
         np.testing.assert_array_equal(got[2], np.bincount(cells, minlength=60))
@@ -152,9 +170,8 @@ def test_all_rows_of_a_group_can_be_picked(name, rng):
     group = np.sort(rng.choice(len(X), 30, replace=False))
     weight, first = rng.random(30), rng.permutation(30)
     for lengths in divisions(len(X), rng):
-        rows = PartitionedRows(cut(X, lengths), rows=group)
         for given in (first[:1], first[:7], first):
-            got = farthest_first_partitions(rows, 30, given, weight, pool_size=4)
+            got = select(cut(X, lengths), 30, given, weight, rows=group, pool_size=4)
             assert_same(got, in_memory(X, 30, given, weight, rows=group))
             np.testing.assert_allclose(got[2], weight[got[0]])
             assert got[1][-1] == 0
@@ -167,9 +184,8 @@ def test_each_step_alone_is_one_of_the_plain_loop(container, name, rng, monkeypa
     X = FORMATS[container](tables(rng)[name])
     expected = in_memory(X, 25, [1], np.ones(X.shape[0]))
     monkeypatch.setattr(kernel, "pool_loop", lambda *args: ([], []))
-    rows = PartitionedRows(cut(X, list(divisions(X.shape[0], rng))[1]))
-    got = farthest_first_partitions(rows, 25, [1], np.ones(X.shape[0]), pool_size=1)
-    assert_same(got, expected)
+    parts = cut(X, list(divisions(X.shape[0], rng))[1])
+    assert_same(select(parts, 25, [1], np.ones(X.shape[0]), pool_size=1), expected)
 
 
 METRIC_CASES = [
@@ -189,11 +205,11 @@ def test_other_metrics(container, metric, rng):
         of_rows = weight if rows is not None else np.append(weight, np.ones(20))
         expected = in_memory(X, 40, [3], of_rows, metric, rows)
         for lengths in list(divisions(90, rng))[1:]:
-            parts = PartitionedRows(cut(X, lengths), metric, rows)
-            got = farthest_first_partitions(parts, 40, [3], of_rows, pool_size=9)
+            parts = cut(X, lengths)
+            got = select(parts, 40, [3], of_rows, metric, rows, pool_size=9)
             assert_same(got, expected)
             start = pairs(X, metric, rows=rows).nearest_to_mean(of_rows)
-            assert parts.nearest_to_mean(of_rows) == start
+            assert nearest_to_mean(parts, of_rows, metric, rows) == start
 
 
 def _maximum(left, right):
@@ -205,8 +221,8 @@ def test_a_row_is_at_distance_0_from_itself(rng):
     X = np.vstack([rng.random((30, 3)), np.zeros((1, 3))])
     expected = in_memory(X, 10, [0], np.ones(31), "braycurtis")
     assert 30 in expected[0]
-    rows = PartitionedRows(cut(X, [10, 10, 11]), "braycurtis")
-    assert_same(farthest_first_partitions(rows, 10, [0], np.ones(31)), expected)
+    got = select(cut(X, [10, 10, 11]), 10, [0], np.ones(31), "braycurtis")
+    assert_same(got, expected)
 
 
 @pytest.mark.parametrize("n_features", [3, 40])
@@ -218,8 +234,7 @@ def test_cells_of_picks_that_are_near_each_other(n_features, rng):
     expected = cdist(X.astype(float), X[:400].astype(float)).argmin(axis=1)
     weight = rng.random(700)
     with sklearn.config_context(working_memory=0.02 if n_features == 40 else 0.002):
-        rows = PartitionedRows(cut(X, [100, 350, 250]))
-        cells = cell_weights(rows, np.arange(400), weight)
+        cells = cells_of(cut(X, [100, 350, 250]), np.arange(400), weight)
     np.testing.assert_allclose(cells, np.bincount(expected, weights=weight, minlength=400))
 
 
@@ -238,11 +253,11 @@ def test_the_method_of_k_center(label, init):
     sampler = KCenterGreedy(20, init=init)
     parts = cut(X, [40, 0, 60, 1, 77])
     expected = sampler._pick(X, group())
-    got = sampler._pick_partitions(parts, group())
+    (got,) = sampler._pick_all_partitions(parts, [group()])
     np.testing.assert_array_equal(got.positions, expected.positions)
     np.testing.assert_allclose(got.weight, expected.weight)
     np.testing.assert_allclose(got.per_pick["radii_"], expected.per_pick["radii_"])
-    again = sampler._pick_partitions(parts, group(given=got.positions[:7]))
+    (again,) = sampler._pick_all_partitions(parts, [group(given=got.positions[:7])])
     np.testing.assert_array_equal(again.positions, got.positions[:7])
     expected = sampler._pick(X, group(given=got.positions[:7]))
     np.testing.assert_allclose(again.weight, expected.weight)
@@ -253,9 +268,9 @@ def test_partitions_in_another_order_give_the_same_samples(rng):
     blocks, numbers = np.split(X, 8), np.split(np.arange(400), 8)
     for _ in range(3):
         order, weight = rng.permutation(8), np.ones(400)
-        rows = PartitionedRows(Blocks([blocks[p].copy() for p in order]))
-        first = rows.nearest_to_mean(weight)
-        picks, radii, _ = farthest_first_partitions(rows, 80, [first], weight, pool_size=40)
+        parts = Blocks([blocks[p].copy() for p in order])
+        first = nearest_to_mean(parts, weight)
+        picks, radii, _ = select(parts, 80, [first], weight, pool_size=40)
         first = pairs(X).nearest_to_mean(weight)
         expected = farthest_first(pairs(X), 80, [first])
         np.testing.assert_array_equal(
@@ -269,16 +284,14 @@ def test_partitions_of_float32_and_float64(rng):
     X[:60] = X[:60].astype(np.float32)
     blocks = Blocks([X[:60].astype(np.float32), X[60:].copy()])
     expected = in_memory(X, 40, [0], np.ones(120))
-    got = farthest_first_partitions(PartitionedRows(blocks), 40, [0], np.ones(120))
-    assert_same(got, expected)
+    assert_same(select(blocks, 40, [0], np.ones(120)), expected)
 
 
 def test_results_do_not_depend_on_working_memory(rng):
     X = rng.standard_normal((500, 40)).astype(np.float32) + 100
     expected = in_memory(X, 100, [0], np.ones(500))
     with sklearn.config_context(working_memory=0.05):
-        rows = PartitionedRows(cut(X, [100, 300, 100]))
-        assert_same(farthest_first_partitions(rows, 100, [0], np.ones(500)), expected)
+        assert_same(select(cut(X, [100, 300, 100]), 100, [0], np.ones(500)), expected)
 
 
 @pytest.mark.parametrize("is_sorted", [False, True])
@@ -286,13 +299,12 @@ def test_few_passes_also_if_one_partition_holds_the_farthest_rows(is_sorted, rng
     X = rng.standard_normal((6000, 6))
     if is_sorted:
         X = X[np.argsort(np.linalg.norm(X, axis=1))]
-    parts, rounds = cut(X, [200] * 30), []
-    rows = PartitionedRows(parts)
-    first, weight = rows.nearest_to_mean(np.ones(6000)), np.ones(6000)
+    parts, rounds, weight = cut(X, [200] * 30), [], np.ones(6000)
+    first = nearest_to_mean(parts, weight)
     assert parts.n_passes == 3
-    got = farthest_first_partitions(rows, 300, [first], weight, pool_size=500, report=rounds.append)
+    got = select(parts, 300, [first], weight, pool_size=500, report=rounds.append)
     assert rounds[-1] == 300
-    assert parts.n_passes == 3 + len(rounds)
+    assert parts.n_passes == 3 + 3 + len(rounds)  # 2 for the shift and 1 for the first pick
     assert len(rounds) <= (12 if is_sorted else 9)
     np.testing.assert_array_equal(got[0], in_memory(X, 300, [first], weight)[0])
 
@@ -301,29 +313,51 @@ def test_partitions_without_rows_of_the_group_are_not_read(rng):
     X = rng.standard_normal((90, 3))
     blocks = [X[:30].copy(), np.full((30, 3), np.nan), X[60:].copy()]
     group = np.r_[3:30, 60:80]
-    rows = PartitionedRows(Blocks(blocks), rows=group)
-    got = farthest_first_partitions(rows, 20, [0], np.ones(len(group)))
+    got = select(Blocks(blocks), 20, [0], np.ones(len(group)), rows=group)
     assert_same(got, in_memory(X, 20, [0], np.ones(len(group)), rows=group))
+
+
+def test_groups_share_the_passes(rng):
+    X, y = rng.standard_normal((900, 5)), rng.integers(0, 4, 900)
+    y[300:600] = 3  # the other groups have no row in the second partition
+    groups, weight = [np.flatnonzero(y == label) for label in range(4)], rng.random(900)
+    sizes, passes = [1, 60, 30, 90], []
+    parts = cut(X, [300, 300, 300])
+
+    def algorithms(parts):
+        for rows, size in zip(groups, sizes, strict=True):
+            mine = PartitionedRows(parts, rows=rows)
+            yield farthest_first_partitions(mine, size, [0], weight[rows], pool_size=20)
+
+    for algorithm, rows, size in zip(algorithms(parts), groups, sizes, strict=True):
+        before = parts.n_passes
+        expected = in_memory(X, size, [0], weight[rows], rows=rows)
+        assert_same(alone(parts, algorithm), expected)
+        passes.append(parts.n_passes - before)
+    before = parts.n_passes
+    together = in_lockstep(parts, list(algorithms(parts)))
+    assert parts.n_passes - before == max(passes)
+    for got, rows, size in zip(together, groups, sizes, strict=True):
+        assert_same(got, in_memory(X, size, [0], weight[rows], rows=rows))
 
 
 def test_errors_name_rows_of_the_whole_table():
     X = np.ones((3000, 2))
     X[2777] = 1e200
-    rows = PartitionedRows(cut(X, [1000, 1000, 1000]), rows=np.r_[:1000, 2000:3000])
+    rows = np.r_[:1000, 2000:3000]
     with pytest.raises(ValueError, match=r"squared norm of row 2777 of X exceeds"):
-        rows.whole()
+        nearest_to_mean(cut(X, [1000, 1000, 1000]), np.ones(2000), rows=rows)
     X = np.full((9, 2), 1e-160)
     X[5] = 2e-160
     with pytest.raises(ValueError, match=r"between rows 2 and 5\. Scale X"):
-        PartitionedRows(cut(X, [3, 3, 3]), rows=np.array([2, 3, 5])).whole()
+        nearest_to_mean(cut(X, [3, 3, 3]), np.ones(3), rows=np.array([2, 3, 5]))
     X = np.ones((9, 2))
     X[8] = [1e-170, 0]
     with pytest.raises(ValueError, match=r"squared norm of row 8 of X is below"):
-        PartitionedRows(cut(X, [3, 3, 3]), "cosine").whole()
+        nearest_to_mean(cut(X, [3, 3, 3]), np.ones(9), "cosine")
     X = np.zeros((9, 2))
     X[[0, 1, 2, 4], 0] = 1
-    rows = PartitionedRows(cut(X, [3, 3, 3]), "braycurtis")
     with pytest.raises(ValueError, match=r"is nan between rows 3 and 5 of X"):
-        farthest_first_partitions(rows, 3, [3], np.ones(9))
+        select(cut(X, [3, 3, 3]), 3, [3], np.ones(9), "braycurtis")
     with pytest.raises(ValueError, match=r"requires the matrix of all distances in memory"):
         PartitionedRows(cut(X, [3, 3, 3]), "precomputed")

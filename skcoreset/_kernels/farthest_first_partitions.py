@@ -1,11 +1,13 @@
 """Farthest-first traversal of a table in row partitions, which no process holds as a whole.
 
 The picks are those of :func:`skcoreset._kernels.farthest_first.farthest_first` on the whole table.
-A round is one call of ``parts.map``. Each partition updates the distances of its rows by the latest
+A round is one pass. Each partition updates the distances of its rows by the latest
 picks, and returns a pool of its farthest rows with bounds for the others. The calling process runs
 the plain loop on the union of the pools, as long as no row outside of it can be farther. All parts
 use the shift and the dtype that the whole table would have (`Whole`), so that their values and
 error bounds agree.
+
+All functions that need passes are generators for `in_lockstep`.
 """
 
 from dataclasses import dataclass, replace
@@ -63,32 +65,29 @@ def farthest_first_partitions(rows, size, first, weight, *, pool_size=None, repo
     picks to the workers and the pools back. A worker keeps 13 bytes for each of its rows, and the
     rows of all picks.
     """
-    whole = rows.whole()
+    whole = yield from rows.whole()
     if pool_size is None:
         row_bytes = rows.some.shape[1] * rows.some.dtype.itemsize
         pool_size = int(min(POOL_ROWS, max(64, POOL_BYTES // row_bytes)))
-    kept, most = rows.kept, _Shares(rows.counts, pool_size)
-    new = _Picks.at(rows, [int(position) for position in first])
+    most = _Shares(rows.counts, pool_size)
+    new = yield from rows.fetch([int(position) for position in first])
     picks, radii, one_by_one = list(new.positions), [], True
     while True:
         if report is not None:
             report(len(picks))
         if len(picks) == size:
             break
-        kept, pools = rows.parts.map(
-            *(_next_pool, kept, new.own, most.of_each()),
-            shared=(rows.metric, whole, new.rows, new.numbers, one_by_one),
-            keep="first",
-        )
+        shared = rows.metric, whole, new.rows, new.numbers, one_by_one
+        pools = yield from rows.each(_next_pool, new.own, most.of_each(), shared=shared)
         radii.extend(np.max([pool.radii for pool in pools], axis=0))
         most.adapt(pools)
         new, farthest = _picks_from(rows, pools, size - len(picks))
         radii.extend(farthest)  # a pick was as far away as the radius of those before it
         picks.extend(new.positions)
         one_by_one = False
-    tops, cells = _finished(rows, kept, new, weight, one_by_one)
+    tops, cells = yield from _finished(rows, new, weight, one_by_one)
     radii.extend(tops)
-    return np.array(picks), radii_of(rows.table(new.rows, new.numbers), radii), cells
+    return np.array(picks), radii_of(rows.table(new), radii), cells
 
 
 def cell_weights(rows, picks, weight):
@@ -102,7 +101,9 @@ def cell_weights(rows, picks, weight):
     weight : ndarray of shape (n,)
         Weight of each row.
     """
-    return _finished(rows, rows.kept, _Picks.at(rows, picks), weight, False)[1]
+    yield from rows.whole()
+    new = yield from rows.fetch(picks)
+    return (yield from _finished(rows, new, weight, False))[1]
 
 
 class PartitionedRows:
@@ -121,18 +122,16 @@ class PartitionedRows:
     ----------
     n : int
         Number of rows. Their positions are 0 to n - 1.
-    parts : Partitions
-        Those with rows of the group.
+    at : ndarray of int
+        Numbers of the partitions with rows of the group.
     counts, starts : ndarray of int
         Number of rows in each of them, and the position of the first.
-    kept : list
-        Handle of the `_Part` of each.
     some : array or csr
         The rows at `some_rows`.
 
     Notes
     -----
-    The partitions are read once here and once for `whole`, or twice for `nearest_to_mean`.
+    `whole` takes two passes if it comes first, and `nearest_to_mean` three.
     """
 
     def __init__(self, parts, metric="euclidean", rows=None):
@@ -142,25 +141,22 @@ class PartitionedRows:
                 "array of NumPy, or features and another metric."
             )
         self.metric, self.numbers = metric, rows
-        offsets, local = parts.offsets, [None] * len(parts)
-        self.counts = np.asarray(parts.lengths)
+        local = [None] * len(parts)
+        counts = np.asarray(parts.lengths)
         if rows is not None:
-            found = np.split(rows, np.searchsorted(rows, offsets[1:]))
-            local = [at - first for at, first in zip(found, offsets, strict=True)]
-            self.counts = np.array([len(at) for at in local])
-        full = self.counts > 0
-        if not full.all():
-            local = [at for at, is_full in zip(local, full, strict=True) if is_full]
-            parts, offsets, self.counts = parts.where(full), offsets[full], self.counts[full]
-        self.parts, self.n = parts, int(self.counts.sum())
+            found = np.split(rows, np.searchsorted(rows, parts.offsets[1:]))
+            local = [at - first for at, first in zip(found, parts.offsets, strict=True)]
+            counts = np.array([len(at) for at in local])
+        self.at = np.flatnonzero(counts)
+        self.local, self.offsets = [local[p] for p in self.at], parts.offsets[self.at].tolist()
+        self.counts, self.n = counts[self.at], int(counts.sum())
         self.starts = np.cumsum(self.counts) - self.counts
-        at = some_rows(self.n)
-        self.kept, some = parts.map(
-            *(_keep, local, offsets.tolist(), self.split(at)[0]), keep="first"
-        )
-        self.some, self.some_numbers = stacked([rows for rows, _ in some]), self.numbers_of(at)
-        self.may_be_single = all(is_single for _, is_single in some)
-        self._whole, self._fetched = None, None
+        self.some = self._whole = self._fetched = None
+
+    def each(self, function, *each, shared=()):
+        """The results of ``function(X, part, *each, *shared)`` for each of the partitions."""
+        values = zip(*each, strict=True) if each else [()] * len(self.at)
+        return (yield function, dict(zip(self.at.tolist(), values, strict=True)), shared)
 
     def split(self, positions):
         """The positions within each partition, and where in `positions` they are."""
@@ -179,57 +175,63 @@ class PartitionedRows:
         positions = np.asarray(positions, dtype=np.int64)
         return positions if self.numbers is None else self.numbers[positions]
 
-    def table(self, rows, numbers):
+    def table(self, picks):
         """`Distances` of some rows."""
-        return pairs(rows, self.metric, whole=self.whole(), numbers=numbers)
+        return pairs(picks.rows, self.metric, whole=self._whole, numbers=picks.numbers)
+
+    def picks(self, positions, fetched):
+        """`_Picks` of positions and their rows."""
+        own = list(zip(*self.split(positions), strict=True))
+        return _Picks(list(positions), self.numbers_of(positions), fetched, own)
 
     def fetch(self, positions):
-        """The rows at `positions`, in that order."""
-        if self._fetched is not None and list(positions) == [self._fetched[0]]:
-            return self._fetched[1]
+        """`_Picks` of `positions`."""
+        if self._fetched is not None and list(positions) == self._fetched.positions:
+            return self._fetched
         local, which = self.split(positions)
-        rows = stacked(self.parts.map(_take, self.kept, local))
-        return rows[np.argsort(np.concatenate(which))]
+        fetched = stacked((yield from self.each(_take, local)))
+        return self.picks(positions, fetched[np.argsort(np.concatenate(which))])
 
     def whole(self):
         """The `Whole`, of which each partition is a part."""
         if self._whole is None:
-            self._survey([None] * len(self.counts))
+            yield from self._survey([None] * len(self.counts))
         return self._whole
 
     def nearest_to_mean(self, weight):
         """Position of the row nearest to the weighted mean; the lowest position of a tie."""
-        seen = self._survey(self.cut(np.asarray(weight, dtype=np.float64) / np.max(weight)))
+        weight = np.asarray(weight, dtype=np.float64)
+        seen = yield from self._survey(self.cut(weight / weight.max()))
         total = sum(one.weight for one in seen)
         mean = sum(one.sum for one in seen) / total, sum(one.size for one in seen) / total
-        near = self.parts.map(_near, self.kept, shared=(self.metric, self._whole, *mean))
-        rows = stacked([rows for _, rows in near])
+        near = yield from self.each(_near, shared=(self.metric, self._whole, *mean))
         positions = [at + start for (at, _), start in zip(near, self.starts, strict=True)]
-        positions = np.concatenate(positions)
-        table = self.table(rows, self.numbers_of(positions))
-        at = int(table.nearest_to_vector(*mean)[0])
-        self._fetched = int(positions[at]), rows[at : at + 1]
-        return int(positions[at])
+        near = self.picks(np.concatenate(positions), stacked([rows for _, rows in near]))
+        at = int(self.table(near).nearest_to_vector(*mean)[0])
+        self._fetched = self.picks([int(near.positions[at])], near.rows[at : at + 1])
+        return self._fetched.positions[0]
 
     def _survey(self, weights):
         """Determine `whole`. Returns a `_Surveyed` of each partition.
 
         Takes one more pass if float32 rows turn out to need products in float64.
         """
-        for in_float64 in (not self.may_be_single, True):
-            reference = pairs(
-                *(self.some, self.metric), in_float64=in_float64, numbers=self.some_numbers
-            )
+        at = some_rows(self.n)
+        some = yield from self.each(_keep, self.local, self.offsets, self.split(at)[0])
+        self.some, numbers = stacked([rows for rows, _ in some]), self.numbers_of(at)
+        may_be_single = all(is_single for _, is_single in some)
+        for in_float64 in (not may_be_single, True):
+            reference = pairs(*(self.some, self.metric), in_float64=in_float64, numbers=numbers)
             center = None if np.ndim(reference.middle) == 0 else reference.middle
             self._whole = Whole(center, in_float64)
             shared = self.metric, self._whole
-            seen = self.parts.map(_survey, self.kept, weights, shared=shared)
+            seen = yield from self.each(_survey, weights, shared=shared)
             most_square = max(one.most_square for one in seen)
             if in_float64 or not reference.is_squared or fits_single(most_square):
                 break
         if reference.is_squared and most_square < LEAST_SQUARE:
-            first = self.some[:1], self.some_numbers[:1]
-            self.parts.map(_check_differences, self.kept, shared=(*shared, *first, most_square))
+            shared = *shared, self.some[:1], numbers[:1], most_square
+            yield from self.each(_check_differences, shared=shared)
         return seen
 
 
@@ -244,12 +246,6 @@ class _Picks:
     numbers: np.ndarray  # in the whole table
     rows: object  # array or csr
     own: list  # for each partition: positions within it, and which of the picks they are
-
-    @classmethod
-    def at(cls, rows, positions, fetched=None):
-        fetched = rows.fetch(positions) if fetched is None else fetched
-        own = list(zip(*rows.split(positions), strict=True))
-        return cls(list(positions), rows.numbers_of(positions), fetched, own)
 
 
 class _Shares:
@@ -273,7 +269,7 @@ def _picks_from(rows, pools, wanted):
     positions = [pool.positions + start for pool, start in zip(pools, rows.starts, strict=True)]
     positions, fetched = np.concatenate(positions), stacked([pool.rows for pool in pools])
     reach = np.concatenate([pool.reach for pool in pools])
-    table = rows.table(fetched, rows.numbers_of(positions))
+    table = rows.table(rows.picks(positions, fetched))
     among, tie = distances_in_pool(table, np.arange(table.n)), table.tie_tolerance
     wanted = min(wanted, table.most_columns())
     new, farthest = pool_loop(among, reach, tie, positions, _outside(rows, pools), wanted)
@@ -282,7 +278,7 @@ def _picks_from(rows, pools, wanted):
         farthest = [float(tops.max())]
         p = int(np.argmax(tops >= farthest[0] - 2 * (tie[0] * farthest[0] + tie[1])))
         new = [int(rows.starts[p]) + pools[p].farthest[0]]
-    return _Picks.at(rows, new, fetched[np.searchsorted(positions, new)]), farthest
+    return rows.picks(new, fetched[np.searchsorted(positions, new)]), farthest
 
 
 def _outside(rows, pools):
@@ -296,12 +292,10 @@ def _outside(rows, pools):
     return lower, upper, int(min(rivals))
 
 
-def _finished(rows, kept, new, weight, one_by_one):
+def _finished(rows, new, weight, one_by_one):
     """Add the last picks; the largest gaps, and the weights of the cells of all picks."""
-    done = rows.parts.map(
-        *(_finish, kept, new.own, rows.cut(np.asarray(weight))),
-        shared=(rows.metric, rows.whole(), new.rows, new.numbers, one_by_one),
-    )
+    shared = rows.metric, rows._whole, new.rows, new.numbers, one_by_one
+    done = yield from rows.each(_finish, new.own, rows.cut(np.asarray(weight)), shared=shared)
     return np.max([tops for tops, _ in done], axis=0), np.sum([cells for _, cells in done], axis=0)
 
 
@@ -377,7 +371,7 @@ class _Pool:
     radii: list  # the largest gap after each pick but the last, if they were added one by one
 
 
-def _keep(X, rows, offset, at):
+def _keep(X, _, rows, offset, at):
     part = _Part(rows, offset)
     return part, (part.take(X, at), X.dtype == np.float32 and not sparse.issparse(X))
 
@@ -386,23 +380,24 @@ def _survey(X, part, weight, metric, whole):
     distances = part.pairs(X, metric, whole)
     most_square = getattr(distances, "most_square", 0.0)
     if weight is None:
-        return _Surveyed(most_square)
-    return _Surveyed(most_square, weight.sum(), *distances.sums(weight))
+        return part, _Surveyed(most_square)
+    return part, _Surveyed(most_square, weight.sum(), *distances.sums(weight))
 
 
 def _check_differences(X, part, metric, whole, first, number, most_square):
     distances = part.pairs(X, metric, whole)
     distances.most_square = most_square
     distances.refuse_small_differences(pairs(first, metric, whole=whole, numbers=number))
+    return part, None
 
 
 def _near(X, part, metric, whole, vector, scale):
     at = part.pairs(X, metric, whole).nearest_to_vector(vector, scale)[:MOST_TIES]
-    return at, part.take(X, at)
+    return part, (at, part.take(X, at))
 
 
 def _take(X, part, at):
-    return part.take(X, at)
+    return part, part.take(X, at)
 
 
 def _next_pool(X, part, own, most, *shared):
@@ -428,4 +423,4 @@ def _finish(X, part, own, weight, *shared):
     _, state, tops = part.with_picks(X, own, *shared)
     tops.append(farthest_of_all(state)[1])
     state.settle_all()
-    return tops, np.bincount(state.nearest, weights=weight, minlength=len(state.picks))
+    return None, (tops, np.bincount(state.nearest, weights=weight, minlength=len(state.picks)))

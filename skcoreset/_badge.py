@@ -79,8 +79,7 @@ class D2Sampling(_D2Sampler, BaseMetricCoreset):
 
     {stratify}
 
-    random_state : int, RandomState instance or None, default=None
-        Seed of the draws. Pass an int for reproducible results.
+    {random_state_draws}
 
     Attributes
     ----------

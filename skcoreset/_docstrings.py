@@ -127,6 +127,10 @@ PARAGRAPHS = {
             Number of samples in each call of ``partial_fit``. It has no effect on classifiers that
             are trained without ``partial_fit``.
         """,
+    "random_state_draws": """
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draws. Pass an int for reproducible results.
+    """,
     "random_state_training": """
         random_state : int, RandomState instance or None, default=None
             Seed of the order of the samples in each epoch, and of each parameter ``random_state``

@@ -56,8 +56,7 @@ class RPCholesky(BaseCoreset):
         None selects landmarks for the kernel matrix of all samples; otherwise the kernel matrix of
         each class is decomposed.
 
-    random_state : int, RandomState instance or None, default=None
-        Seed of the draws. Pass an int for reproducible results.
+    {random_state_draws}
 
     Attributes
     ----------

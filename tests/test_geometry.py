@@ -176,7 +176,6 @@ def test_initial_rows_go_to_their_class(blobs):
         ([1, 1], "same sample index twice"),
         ([0.5], "array of sample indices"),
         ([[1]], "array of sample indices"),
-        ([], "array of sample indices"),
         ("middle", "init"),
         (list(range(12)), "only 10 are to be selected"),
     ],

@@ -112,6 +112,7 @@ class StoredRows:
         # No attribute, because an object that refers to itself is not freed at once.
         return self if self.other_columns is None else self.other_columns
 
+    @property
     def tables(self):
         """The tables of which a row consists."""
         return [self]

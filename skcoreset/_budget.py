@@ -15,6 +15,7 @@ __all__ = [
     "allocate",
     "count_candidates",
     "divide",
+    "fewer_in_words",
     "interleave",
     "largest_remainder",
     "of_the_group",
@@ -213,6 +214,14 @@ def _by_mean(weight):
 def samples_in_words(n):
     """ "1 sample", "2 samples" """
     return "1 sample" if n == 1 else f"{n} samples"
+
+
+def fewer_in_words(n, size, of_the_class, reason):
+    """A warning of a selection that has fewer samples than the budget `size`."""
+    return (
+        f"{samples_in_words(n)}{of_the_class} {'was' if n == 1 else 'were'} selected, fewer than "
+        f"the budget of {size}: {reason}."
+    )
 
 
 def _size(coreset_size, candidates):

@@ -200,9 +200,6 @@ class Herding(BaseCoreset):
     def _represent_partitions(self, table, groups):
         return self._represent(replace(table, X=checked_partitions(self, table.X)), groups)
 
-    def _most_candidates(self):
-        return largest_budget(self.n_candidates)
-
     def _check_params(self, table):
         if self.kernel is None and self.kernel_params:
             raise ValueError(
@@ -307,11 +304,6 @@ def n_candidates_of(group, n_candidates):
     if n_candidates is None:
         return group.n_samples
     return n_candidates_for(group.size) if isinstance(n_candidates, str) else n_candidates
-
-
-def largest_budget(n_candidates):
-    """The largest budget of a group with this parameter `n_candidates`, or None."""
-    return n_candidates if isinstance(n_candidates, Integral) else None
 
 
 def why_herding_differs(n_candidates, size, n_selected, n):

@@ -22,7 +22,14 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import _num_samples
 
 from skcoreset._backend import stacked, take
-from skcoreset._budget import allocate, count_candidates, divide, plain
+from skcoreset._budget import (
+    allocate,
+    count_candidates,
+    divide,
+    fewer_in_words,
+    of_the_group,
+    plain,
+)
 from skcoreset._config import get_config
 from skcoreset._estimator import without_fitted_attributes
 from skcoreset._validation import (
@@ -31,9 +38,9 @@ from skcoreset._validation import (
     continuous_target,
     encode,
 )
+from skcoreset._warnings import warn
 
 __all__ = [
-    "budget_of_union",
     "checked_partitions",
     "drawn_rows",
     "numbers_of",
@@ -43,6 +50,7 @@ __all__ = [
     "sample_of",
     "scores_by_sample",
     "seen",
+    "select_from_union",
     "split",
     "survey",
     "two_rounds",
@@ -353,13 +361,32 @@ def two_rounds(sampler, table, auxiliary, seed):
     everything = len(rows) == np.count_nonzero(table.sample_weight)
     weight = np.concatenate([one.weight for one in found])
     second = copy(second)
-    second.coreset_size = budget_of_union(sizes, table.classes)
     if initial[0] is not None:
         at = np.argsort(rows)
         second.init = at[np.searchsorted(rows[at], np.asarray(sampler.init))]
     given = None if everything and not table.weighted else weight
-    second.fit(X, y, given, **auxiliary)
+    select_from_union(second, sizes, table.classes, X, y, given, **auxiliary)
     publish_union(sampler, second, rows, candidates)
+
+
+def select_from_union(sampler, sizes, classes, X, y, sample_weight, **auxiliary):
+    """Fit `sampler` on the union of reduced parts, with the sizes of the classes of all samples."""
+    wanted = {None: int(sizes)} if isinstance(sizes, Integral) else _by_label(sizes, classes)
+    there = wanted
+    if sampler._stops_early is not None:  # it may have reduced a class to fewer samples
+        there = {None: _num_samples(X)}
+        if None not in wanted:
+            labels, counts = np.unique(np.asarray(y), return_counts=True)
+            there = _by_label(counts, labels)
+    budget = {label: min(size, there.get(label, 0)) for label, size in wanted.items()}
+    budget = {label: size for label, size in budget.items() if size}
+    sampler.coreset_size = budget.get(None) or {**budget, None: 0}
+    sampler._is_silent = True
+    sampler.fit(X, y, sample_weight, **auxiliary)
+    for label, size in wanted.items():
+        n = len(sampler.sample_indices_) if label is None else sampler.sampling_strategy_[label]
+        if n < size:
+            warn(fewer_in_words(n, size, of_the_group(label), sampler._stops_early))
 
 
 @dataclass(frozen=True)
@@ -392,16 +419,11 @@ def _budgets(sampler, table, sizes):
             budgets[p] = np.maximum(budgets[p], given)
     if not of_all:
         return [int(one) for one in budgets[:, 0]], initial
-    labels = [plain(label) for label in table.classes]
-    return [dict(zip(labels, one.tolist(), strict=True)) for one in budgets], initial
+    return [_by_label(one, table.classes) for one in budgets], initial
 
 
-def budget_of_union(sizes, classes):
-    """The parameter `coreset_size` for the second round."""
-    if isinstance(sizes, Integral):
-        return sizes
-    labels = [plain(label) for label in classes]
-    return dict(zip(labels, map(int, sizes), strict=True))
+def _by_label(sizes, classes):
+    return dict(zip(map(plain, classes), map(int, sizes), strict=True))
 
 
 def reduced(X, y, weight, budget, init, seed, sampler, auxiliary):
@@ -421,7 +443,7 @@ def reduced(X, y, weight, budget, init, seed, sampler, auxiliary):
     else:
         if isinstance(budget, dict):
             budget[None] = 0
-        sampler.coreset_size = budget
+        sampler.coreset_size, sampler._is_silent = budget, True
         if init is not None:
             sampler.init = init
         if sampler._is_random():

@@ -25,7 +25,7 @@ from skcoreset._backend import is_partitioned, stacked, take
 from skcoreset._budget import Candidates, divide, plain
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import replace_when_fitted
-from skcoreset._partitions import budget_of_union, publish_union, reduced, seen
+from skcoreset._partitions import publish_union, reduced, seen, select_from_union
 from skcoreset._validation import check_table
 
 __all__ = ["StreamMixin"]
@@ -303,10 +303,9 @@ class StreamMixin:
         second, candidates = copy(stream.fitted or stream.sampler), stream.candidates()
         # The proportions are those of all samples, not of their weights in the union.
         sizes = divide(size, self._stratification(), candidates)
-        second.coreset_size = budget_of_union(sizes, candidates.classes)
         everything = len(every.rows) == sum(count for count, _ in stream.totals.values())
         weight = None if everything and not stream.weighted else every.weight
-        second.fit(every.X, every.y, weight)
+        select_from_union(second, sizes, candidates.classes, every.X, every.y, weight)
         with replace_when_fitted(self) as fitted:
             publish_union(fitted, second, every.rows, candidates)
         order = np.argsort(every.rows)

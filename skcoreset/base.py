@@ -10,6 +10,7 @@ classifier in `_model_based.py`.
 """
 
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 
 import numpy as np
 from imblearn.base import BaseSampler
@@ -32,10 +33,10 @@ from skcoreset._budget import (
     allocate,
     count_candidates,
     divide,
+    fewer_in_words,
     interleave,
     plain,
     resized,
-    samples_in_words,
 )
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import EstimatorMixin, replace_when_fitted
@@ -178,6 +179,7 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
 
     # Whether a coreset of the union of coresets of the partitions is a coreset of all samples
     _is_composable = False
+    _is_silent = False  # whether the caller warns of a selection that stops early
     _gathers_targets = False  # whether it needs the values of a continuous target at once
 
     @property
@@ -207,6 +209,8 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
 
     def _most_candidates(self):
         """The largest budget that a group may have, or None."""
+        n_candidates = getattr(self, "n_candidates", None)
+        return n_candidates if isinstance(n_candidates, Integral) else None
 
     # Properties of the method ----------------------------------------------------------------
 
@@ -510,16 +514,12 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
         )
 
     def _warn_if_fewer(self, groups, picked):
-        if self._stops_early is None or self.coreset_size is None:
+        if self._stops_early is None or self.coreset_size is None or self._is_silent:
             return
         for group, picks in zip(groups, picked, strict=True):
             n = len(picks.positions)
             if n < group.size:
-                warn(
-                    f"{samples_in_words(n)}{group.of_the_class} "
-                    f"{'was' if n == 1 else 'were'} selected, fewer than the budget of "
-                    f"{group.size}: {self._stops_early}."
-                )
+                warn(fewer_in_words(n, group.size, group.of_the_class, self._stops_early))
 
     def _publish(self, table, groups, picked):
         """Set the fitted attributes that follow from the picks of all groups."""

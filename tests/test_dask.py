@@ -482,3 +482,18 @@ def test_cluster(digits, classifier, tmp_path):
             lost = dX.map_blocks(damaged, str(tmp_path / str(n)), dtype=X.dtype, meta=X[:0])
             assert_same_selection(Herding(40), X, y, None, (lost, y))
             assert (tmp_path / str(n)).exists()
+
+
+def test_a_method_that_stops_early_says_so_once(digits, monkeypatch):
+    monkeypatch.setattr(_partitions, "FEWEST", 200)
+    X, y = digits
+    X, y = X[:, :3], np.where(y > 4, "many", "few")
+    sampler = GradMatch(coreset_size=400)
+    with pytest.warns(UserWarning, match="selected, fewer than the budget of") as warned:
+        X_small, y_small = sampler.fit_resample(*lazy(X, y)[:2])
+    assert {str(one.message).split(" selected")[0].rsplit(" ", 2)[1] for one in warned} <= {
+        "few",
+        "many",
+    }
+    assert len(warned) <= 2
+    assert len(X_small) == len(y_small) == sum(sampler.sampling_strategy_.values()) < 400

@@ -33,8 +33,8 @@ print("labeled already:", first[:5], " to label:", first[5:])
 # %%
 # The rounds
 # ----------
-# In each round, the classifier is fitted on all labeled samples, and a method selects the samples to
-# label next. :class:`~skcoreset.Margin` selects the samples with the smallest margins. With
+# In each round, the classifier is fitted on all labeled samples, and a method selects the samples
+# to label next. :class:`~skcoreset.Margin` selects the samples with the smallest margins. With
 # ``exclude=labeled``, it selects none that is labeled already, and ``sample_indices_`` are indices
 # of ``X``. :class:`~skcoreset.UncertaintyHerding` selects samples that are similar to many samples
 # with small margins, and to no labeled sample. The labeled samples are its ``init``: they count

@@ -160,12 +160,6 @@ PARAGRAPHS = {
             is :math:`\\exp(-\\gamma \\|x - z\\|_2^2)`. With "precomputed", `X` is the matrix of the
             similarities: non-negative, symmetric, of shape (n_samples, n_samples), dense or sparse.
         """,
-    "metric_similarity_of_features": """
-        metric : str or callable, default="euclidean"
-            "rbf", or a metric of :func:`sklearn.metrics.pairwise_distances`, except "mahalanobis",
-            "seuclidean", "nan_euclidean" and "precomputed". The similarity of two samples is that
-            of :class:`FacilityLocation`.
-        """,
     "gamma_similarity": """
         gamma : float, default=None
             The positive factor :math:`\\gamma` of ``metric="rbf"``; any other metric requires

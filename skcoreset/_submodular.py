@@ -906,7 +906,10 @@ class UncertaintyHerding(_SetFunction, BaseModelCoreset):
         A callable takes the probabilities, of shape (n_samples, n_classes), and returns
         non-negative numbers of shape (n_samples,).
 
-    {metric_similarity_of_features}
+    metric : str or callable, default="euclidean"
+        "rbf", or a metric of :func:`sklearn.metrics.pairwise_distances`, except "mahalanobis",
+        "seuclidean", "nan_euclidean" and "precomputed". The similarity of two samples is that of
+        :class:`FacilityLocation`.
 
     {gamma_similarity}
 

@@ -241,6 +241,24 @@ def facility_location(S, k, weight=None, init=()):
     return np.array(picks), np.array(gains)
 
 
+def uncertainty_herding(S, k, uncertainty, weight=None, init=()):
+    """Bae et al. 2025: the gain of each candidate as the sum of the formula, after `init`."""
+    n = len(S)
+    weight = np.ones(n) if weight is None else weight
+    picks, gains = [], []
+    for _ in range(k):
+        gain = np.full(n, -np.inf)
+        for x in range(n):
+            if x not in picks:
+                gain[x] = 0.0
+                for i in range(n):
+                    reached = max((S[i, j] for j in picks), default=0.0)
+                    gain[x] += weight[i] * uncertainty[i] * max(0.0, S[i, x] - reached)
+        picks.append(init[len(picks)] if len(picks) < len(init) else _lowest_of_largest(gain))
+        gains.append(gain[picks[-1]])
+    return np.array(picks), np.array(gains)
+
+
 def graph_cut(S, k, redundancy, weight=None, init=()):
     """Naive greedy on ``sum_{V, S} s - redundancy sum_{S, S} s``."""
     weight = np.ones(len(S)) if weight is None else weight

@@ -76,6 +76,7 @@ from skcoreset import (
     Margin,
     Moderate,
     TrainingDynamics,
+    UncertaintyHerding,
     Uniform,
 )
 
@@ -860,6 +861,7 @@ LABELING = [
     Entropy(),
     LeastConfidence(),
     Margin(),
+    UncertaintyHerding(),
 ]
 CLEANING = [
     AreaUnderMargin(n_epochs=3, random_state=0),

@@ -482,6 +482,8 @@ def test_similarities_that_overflow(rng):
     [
         lambda: FacilityLocation(10),
         lambda: FacilityLocation(10, metric="cosine"),
+        lambda: FacilityLocation(10, metric="rbf"),
+        lambda: GraphCut(10, metric="rbf"),
         lambda: FacilityLocation(10, optimizer="stochastic", random_state=0),
         lambda: FacilityLocation(10, n_neighbors=5),
         lambda: GraphCut(10),

@@ -76,6 +76,7 @@ class _Stream:
         self.weighted = self.has_y = False
         self.waiting = []  # samples that fill no chunk yet
         self.levels = {}  # reduced chunks
+        self.complete = []  # chunks that are not reduced further
         self.totals = {}  # number and weight of the samples of each class, or of all (key None)
 
     def with_batch(self, X, y, weight, found):
@@ -84,7 +85,8 @@ class _Stream:
         This one does not change, so that it is still valid if the work is interrupted.
         """
         new = copy(self)
-        new.waiting, new.levels, new.totals = [*self.waiting], {**self.levels}, {**self.totals}
+        for name in ("waiting", "levels", "complete", "totals"):
+            setattr(new, name, copy(getattr(self, name)))
         new.rng = deepcopy(self.rng)
         new.n_batches += 1
         new._add(X, y, weight, found)
@@ -105,6 +107,8 @@ class _Stream:
             self.totals[label] = count + np.count_nonzero(own), total + own.sum()
         self.waiting.append(batch)
         if keys is not None:
+            if self._fraction() is not None:
+                return
             self.waiting = [self._largest_keys(_united(self.waiting))]
             return
         size = 2 * self._size()
@@ -115,7 +119,26 @@ class _Stream:
 
     def _size(self):
         """Number of samples of a reduced chunk."""
+        if self._fraction() is not None:
+            return FEWEST
         return max(FACTOR * sum(self._budgets().values()), FEWEST)
+
+    def _fraction(self):
+        """The largest fraction of the samples of a class that is selected; None if it is not known.
+
+        It is that of `coreset_size`, if this is a float or has one.
+        """
+        size = self.sampler.coreset_size
+        sizes = list(size.values()) if isinstance(size, dict) else [size]
+        fractions = [one for one in sizes if not isinstance(one, Integral)]
+        if not fractions:
+            return None
+        return 1.0 if self.sampler.stratify == "balanced" else max(fractions)
+
+    def _may_reduce(self, level):
+        """Whether a reduced chunk of this level still has enough samples for a fraction of all."""
+        fraction = self._fraction()
+        return fraction is None or 2.0 ** -(level + 1) >= FACTOR * fraction
 
     def _budgets(self):
         """The budget by class; that of all classes has the key None."""
@@ -123,6 +146,9 @@ class _Stream:
         return {None: size} if isinstance(size, Integral) else size
 
     def _add_chunk(self, chunk, level):
+        if not self._may_reduce(level):
+            self.complete.append(chunk)
+            return
         if self.fitted is None:
             self.fitted = self.sampler._for_stream(chunk.X, chunk.y, chunk.weight)
         chunk = self._reduced(chunk)
@@ -169,7 +195,7 @@ class _Stream:
 
     def union(self):
         """All samples that are stored, in the order of the stream, and their weights."""
-        every = _united([*self.levels.values(), *self.waiting])
+        every = _united([*self.complete, *self.levels.values(), *self.waiting])
         every = every.at(np.argsort(every.rows))
         if every.keys is None:
             return every
@@ -244,8 +270,10 @@ class StreamMixin:
         distributed). For the other methods, the samples are collected in chunks of 16 times the
         budget, but at least 8,000. The method reduces each chunk to half of its samples with
         weights, and again each two reduced chunks to one. So the memory and the number of passes
-        of a sample through the method grow with the logarithm of the number of samples. The result
-        does not depend on the sizes of the batches. Models and transformers that are not fitted
+        of a sample through the method grow with the logarithm of the number of samples. If
+        `coreset_size` is a fraction, the memory grows in proportion to the number of samples, and
+        of the methods that select by a score or at random, all samples are stored. The result does
+        not depend on the sizes of the batches. Models and transformers that are not fitted
         are fitted on the first chunk.
         """
         if is_partitioned(X):
@@ -291,15 +319,9 @@ class StreamMixin:
             raise ValueError(
                 f"This {type(self).__name__} has no samples. Pass batches to partial_fit first."
             )
-        stream, name = self._stream, type(self).__name__
+        stream = self._stream
         every = stream.union()
         size = stream.sampler.coreset_size
-        total = size if isinstance(size, Integral) else sum(size.values())
-        if total > stream.n_samples:
-            raise ValueError(
-                f"coreset_size={size!r} is larger than the number of samples that {name} was "
-                f"given in batches: {stream.n_samples}."
-            )
         second, candidates = copy(stream.fitted or stream.sampler), stream.candidates()
         # The proportions are those of all samples, not of their weights in the union.
         sizes = divide(size, self._stratification(), candidates)
@@ -314,16 +336,10 @@ class StreamMixin:
 
     def _check_stream(self):
         """Raise if the parameters do not fit a stream."""
-        name, size = type(self).__name__, self.coreset_size
+        name = type(self).__name__
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), name
         )
-        sizes = list(size.values()) if isinstance(size, dict) else [size]
-        if not all(isinstance(one, Integral) for one in sizes):
-            raise ValueError(
-                f"coreset_size={size!r} depends on the number of samples, which is not known in a "
-                f"stream. Give an int, or a dict of ints, to {name}.partial_fit."
-            )
         for parameter in ("init", "exclude"):
             value = getattr(self, parameter, None)
             if value is not None and not isinstance(value, str):

@@ -169,6 +169,30 @@ def test_uniform_is_a_reservoir():
     assert ((counts - 60) ** 2).mean() < 1.6 * 48
 
 
+@pytest.mark.usefixtures("small_chunks")
+def test_fractions_of_all_samples(digits, classifier):
+    X, y = digits
+    for sampler in (
+        Herding(0.03),
+        Herding({None: 0.02, 3: 30}),
+        FacilityLocation(0.12),
+        Margin(classifier, 0.05),
+        Uniform(0.05, random_state=0),
+    ):
+        expected = type(sampler)(**sampler.get_params()).fit(X, y)
+        fitted, (X_small, _) = streamed(sampler, X, y)
+        assert fitted.sampling_strategy_ == expected.sampling_strategy_
+        np.testing.assert_array_equal(X_small, X[fitted.sample_indices_])
+        if not isinstance(sampler, Herding | Uniform):  # no chunk was reduced
+            np.testing.assert_array_equal(fitted.sample_indices_, expected.sample_indices_)
+    stored = Herding(0.01)
+    for repeat in range(8):
+        stored.partial_fit(np.roll(X, repeat), y)
+    stream = stored._stream
+    every = [*stream.complete, *stream.levels.values(), *stream.waiting]
+    assert sum(len(one.rows) for one in every) < 8 * len(y) / 4
+
+
 def test_more_batches_after_finalize(digits):
     X, y = digits
     sampler = Herding(20)
@@ -210,8 +234,6 @@ def test_regression(digits):
 
 def test_errors(digits, classifier):
     X, y = digits
-    with pytest.raises(ValueError, match=r"coreset_size=0\.1 depends on the number of samples"):
-        Herding(0.1).partial_fit(X, y)
     with pytest.raises(ValueError, match=r"init=\[3\] holds indices"):
         Herding(10, init=[3]).partial_fit(X, y)
     with pytest.raises(ValueError, match="requires a classifier that is already fitted"):

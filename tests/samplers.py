@@ -1,5 +1,6 @@
 """One list of all public estimators, which every common test runs over."""
 
+import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
@@ -38,6 +39,26 @@ from skcoreset import (
     TransformedSampler,
     Uniform,
 )
+from skcoreset._backend import take
+
+
+# Two methods as the common tests can run them, under their own names.
+class FeatureBased(skcoreset.FeatureBased):
+    """On the absolute values, because the tables of the common tests have both signs."""
+
+    def _check_X(self, X):
+        return abs(super()._check_X(X))
+
+
+class KNNShapley(skcoreset.KNNShapley):
+    """On the samples themselves as validation samples, which `fit` otherwise requires."""
+
+    def _check_auxiliary(self, table, X_val, y_val):
+        if X_val is None and table.classes is not None:
+            present = np.flatnonzero(table.sample_weight)
+            X_val, y_val = take(table.X, present), table.classes[table.codes[present]]
+        return super()._check_auxiliary(table, X_val, y_val)
+
 
 # What a sampler does, as far as the common tests must know it.
 LABEL_FREE = [
@@ -49,6 +70,7 @@ LABEL_FREE = [
     Moderate(),
     ImportanceSampling(random_state=0),
     ProbCover(n_clusters=2, random_state=0),
+    FeatureBased(),
     # Sparse tables are not standardized: the same samples for all containers without "auto" only.
     Coreset(features=None, random_state=0),
 ]
@@ -70,7 +92,8 @@ DYNAMIC = [
     DataMap(n_epochs=3, random_state=0),
     CoverageCentric(Entropy(), cutoff=0.0, random_state=0),
 ]
-SAMPLERS = LABEL_FREE + WITH_MODEL + DYNAMIC
+WITH_VALIDATION = [KNNShapley()]
+SAMPLERS = LABEL_FREE + WITH_MODEL + DYNAMIC + WITH_VALIDATION
 
 VARIANTS = [
     Herding(kernel="rbf", random_state=0),
@@ -82,6 +105,8 @@ VARIANTS = [
     FacilityLocation(optimizer="stochastic", random_state=0),
     GraphCut(n_neighbors=10, redundancy=2.0),
     ProbCover(delta=1.0),
+    FeatureBased(concave="ratio"),
+    KNNShapley(n_neighbors=1, metric="cosine", keep="low"),
     Margin(cv=3),
     ContrastiveActiveLearning(metric="cosine", features="model"),
     DeepFool(SVC(random_state=0)),

@@ -56,7 +56,8 @@ class FeatureSums:
         row = np.repeat(np.arange(len(candidates)), length)
         at = np.arange(len(row)) + (start - (np.cumsum(length) - length))[row]
         terms = self.increase(self.sums[self.X.indices[at]], self.X.data[at].astype(np.float64))
-        return np.bincount(row, weights=terms, minlength=len(candidates))
+        sums = np.bincount(row, weights=terms, minlength=len(candidates))
+        return sums.astype(np.float64, copy=False)  # integers if there are no terms
 
     def add(self, candidate):
         if self.is_sparse:

@@ -153,8 +153,8 @@ def _check_not_negative(X, names):
             value = X[row, column]
         name = column if names is None else repr(str(names[column]))
         raise ValueError(
-            f"X has the negative value {value} in row {row} of column {name}. FeatureBased takes "
-            "features of at least 0, such as counts; scale others, as with "
+            f"Negative values in data passed to FeatureBased: X has {value} in row {row} of column "
+            f"{name}. Features must be at least 0, as counts are; scale others, for example with "
             "sklearn.preprocessing.MinMaxScaler."
         )
     if not np.isfinite(sums).all():

@@ -199,11 +199,12 @@ class KNNShapley(BaseScoreCoreset, BaseMetricCoreset):
         return True
 
     def _check_auxiliary(self, table, X_val, y_val):
+        if table.y is None:
+            raise ValueError("KNNShapley requires y to be passed, but the target y is None.")
         if table.classes is None:
             raise ValueError(
-                "KNNShapley requires y with class labels, but y is "
-                f"{'None' if table.y is None else 'continuous'}. Pass the class labels of the "
-                "samples as y."
+                "KNNShapley requires class labels, but y is continuous. Pass the class labels of "
+                "the samples as y."
             )
         missing = [name for name, of in (("X_val", X_val), ("y_val", y_val)) if of is None]
         if missing:

@@ -49,6 +49,11 @@ class FeatureBased(skcoreset.FeatureBased):
     def _check_X(self, X):
         return abs(super()._check_X(X))
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = False
+        return tags
+
 
 class KNNShapley(skcoreset.KNNShapley):
     """On the samples themselves as validation samples, which `fit` otherwise requires."""
@@ -56,7 +61,7 @@ class KNNShapley(skcoreset.KNNShapley):
     def _check_auxiliary(self, table, X_val, y_val):
         if X_val is None and table.classes is not None:
             present = np.flatnonzero(table.sample_weight)
-            X_val, y_val = take(table.X, present), table.classes[table.codes[present]]
+            return {"X_val": take(table.X, present), "y_val": table.codes[present]}
         return super()._check_auxiliary(table, X_val, y_val)
 
 

@@ -159,10 +159,10 @@ X4, Y4 = np.arange(8.0).reshape(4, 2), ["a", "b", "a", "b"]
         ({"X_val": X4, "y_val": Y4[:3]}, "inconsistent numbers of samples: [4, 3]"),
         ({"X_val": X4[:, :1], "y_val": Y4}, "X_val: X has 1 features, but KNNShapley is expecting"),
         ({"X_val": X4 * np.nan, "y_val": Y4}, "X_val: Input X contains NaN"),
-        ({"y": None, "X_val": X4, "y_val": Y4}, "requires y with class labels, but y is None"),
+        ({"y": None, "X_val": X4, "y_val": Y4}, "KNNShapley requires y to be passed"),
         (
             {"y": [0.1, 0.2, 0.3, 0.4], "X_val": X4, "y_val": Y4},
-            "requires y with class labels, but y is continuous",
+            "requires class labels, but y is continuous",
         ),
     ],
 )

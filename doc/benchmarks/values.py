@@ -105,7 +105,8 @@ def wrong_labels(write, folder):
     write(
         "Wrong labels that are found",
         "A tenth of the labels are replaced by another label at random. Each method selects as "
-        "many samples as there are wrong labels; the table shows how many of these have a wrong label. "
+        "many samples as there are wrong labels; the table shows how many of them have a wrong "
+        "label. "
         "Coreset.suspicious_ has a length of its own. KNNShapley has validation samples with "
         "correct labels, which the other methods do not use. Means of 3 splits, standardized "
         "features; 1,197 samples of digits and 4,000 of letter.",

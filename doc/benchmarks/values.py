@@ -49,9 +49,10 @@ def of_pydvl(X, y, X_val, y_val, n_neighbors):
     names = [f"x{j}" for j in range(X.shape[1])], ["y"]
     validation = Dataset(X_val, y_val, *names)
     valuation = KNNShapleyValuation(model, validation, progress=False).fit(Dataset(X, y, *names))
-    return np.asarray(valuation.result.values)[np.argsort(valuation.result.names)], (
-        process_time() - start
-    )
+    seconds = process_time() - start
+    values = np.empty(len(y))
+    values[valuation.result.indices] = valuation.result.values
+    return values, seconds
 
 
 def by_definition(X, y, X_val, y_val, n_neighbors):

@@ -80,9 +80,9 @@ class FeatureBased(BaseCoreset):
     Ties (gains equal up to rounding) are resolved in favor of the lowest index. Sums are computed
     in float64. A sparse `X` stays sparse, and the selected samples are those of the same dense `X`.
 
-    Time: O(s) for the gains of all samples, where s is the number of stored values of `X`, at the
-    first two picks; afterwards, only of the samples whose gain in an earlier step, which is an
-    upper bound, is among the largest. Memory: O(n + d) for n samples with d features, and the
+    Time: the gains of all samples are computed at the first two picks, in O(s) for s stored values
+    of `X`. Afterwards only those gains are computed again whose value in an earlier step, an upper
+    bound, is among the largest. Memory: O(n + d) for n samples with d features, and a copy of the
     samples of one class.
 
     References

@@ -108,7 +108,7 @@ def wrong_labels(write, folder):
         "A tenth of the labels are replaced by another label at random. Each method selects as "
         "many samples as there are wrong labels; the table shows how many of them have a wrong "
         "label. "
-        "Coreset.suspicious_ has a length of its own. KNNShapley has validation samples with "
+        "``Coreset.suspicious_`` has a length of its own. KNNShapley has validation samples with "
         "correct labels, which the other methods do not use. Means of 3 splits, standardized "
         "features; 1,197 samples of digits and 4,000 of letter.",
     )
@@ -145,7 +145,7 @@ def wrong_labels(write, folder):
                     AreaUnderMargin(network, **area).fit(X, y)
                 ),
                 "Margin": lambda X=X, y=y, low=low: Margin(**low).fit(X, y),
-                "Coreset.suspicious_": lambda X=X, y=y: Coreset(0.1, random_state=0).fit(X, y),
+                "``Coreset.suspicious_``": lambda X=X, y=y: Coreset(0.1, random_state=0).fit(X, y),
             }
             for method, fit in contestants.items():
                 start = process_time()

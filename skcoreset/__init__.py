@@ -12,6 +12,7 @@ from skcoreset._curve import coreset_curve
 from skcoreset._curve_display import CoresetCurveDisplay
 from skcoreset._duplicates import NearDuplicates
 from skcoreset._dynamics import EL2N, Forgetting, GraNd
+from skcoreset._feature_based import FeatureBased
 from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
 from skcoreset._importance import ImportanceSampling
@@ -26,6 +27,7 @@ from skcoreset._training_dynamics import TrainingDynamics
 from skcoreset._transformed import TransformedSampler
 from skcoreset._transformers import CoresetNystroem, GradientEmbedding
 from skcoreset._uncertainty import Entropy, LeastConfidence, Margin
+from skcoreset._values import KNNShapley
 
 __version__ = "0.1.0.dev0"
 
@@ -50,6 +52,7 @@ __all__ = [
     "DeepFool",
     "Entropy",
     "FacilityLocation",
+    "FeatureBased",
     "Forgetting",
     "GraNd",
     "GradMatch",
@@ -58,6 +61,7 @@ __all__ = [
     "Herding",
     "ImportanceSampling",
     "KCenterGreedy",
+    "KNNShapley",
     "LeastConfidence",
     "Margin",
     "Moderate",

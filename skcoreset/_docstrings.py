@@ -590,6 +590,18 @@ PARAGRAPHS = {
         y_val : array-like of shape (n_val,), default=None
             The class labels of `X_val`. `X_val` and `y_val` are given together.
         """,
+    "y_labels": """
+        y : array-like of shape (n_samples,)
+            The class labels.
+        """,
+    "X_val_required": """
+        X_val : {array-like, sparse matrix, dataframe} of shape (n_val, n_features)
+            The validation samples, which are not samples of `X`.
+        """,
+    "y_val_required": """
+        y_val : array-like of shape (n_val,)
+            The class labels of `X_val`: correct ones, of classes that `y` contains.
+        """,
     "X_transformed": """
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             The samples to transform.

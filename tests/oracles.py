@@ -2,7 +2,8 @@
 
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from itertools import pairwise
+from itertools import combinations, pairwise
+from math import comb
 
 import numpy as np
 from scipy.optimize import nnls
@@ -619,3 +620,61 @@ def target_cells(S, picks):
     for row in S[:, picks]:
         out[np.flatnonzero(np.isclose(row, row.max(), rtol=1e-10, atol=1e-10))[0]] += 1
     return np.where(out > 0, out, 1.0)
+
+
+def knn_utility(rows, D, y, y_val, n_neighbors):
+    """Mean fraction of the nearest neighbors among `rows` that have the label, out of K.
+
+    `D` are the distances of the validation samples to all rows.
+    """
+    total = 0
+    for distances, label in zip(D, y_val, strict=True):
+        near = sorted(rows, key=lambda i: (distances[i], i))[:n_neighbors]
+        total += Fraction(sum(y[i] == label for i in near), n_neighbors)
+    return total / len(y_val)
+
+
+def shapley(n, utility):
+    """The definition: mean marginal contribution over all subsets, by their sizes."""
+    values = []
+    for i in range(n):
+        others, value = [j for j in range(n) if j != i], Fraction(0)
+        for size in range(n):
+            for rows in combinations(others, size):
+                value += (utility((*rows, i)) - utility(rows)) / (n * comb(n - 1, size))
+        values.append(float(value))
+    return np.array(values)
+
+
+def knn_shapley(D, y, y_val, n_neighbors):
+    """The recursion of Jia et al. 2019, one validation sample after the other."""
+    n, total = len(y), np.zeros(len(y))
+    for distances, label in zip(D, y_val, strict=True):
+        order = sorted(range(n), key=lambda i: (distances[i], i))
+        m = [float(y[i] == label) for i in order]
+        s = m[-1] / max(n_neighbors, n)
+        total[order[-1]] += s
+        for i in range(n - 1, 0, -1):  # counted from 1, as in the paper
+            s += (m[i - 1] - m[i]) / max(n_neighbors, i)
+            total[order[i - 1]] += s
+    return total / len(y_val)
+
+
+CONCAVE = {"sqrt": np.sqrt, "log": np.log1p, "ratio": lambda z: z / (1 + z)}
+
+
+def feature_based(X, k, concave="sqrt", init=()):
+    """The sum over the features of g(sum of the picks), by its definition in each step."""
+    picks, gains = [], []
+
+    def value(rows):
+        return sum(CONCAVE[concave](X[rows, f].sum()) for f in range(X.shape[1]))
+
+    for step in range(k):
+        before = value(picks)
+        gain = np.array([value([*picks, i]) - before for i in range(len(X))])
+        gain[picks] = -1.0
+        best = init[step] if step < len(init) else _lowest_of_largest(gain)
+        picks.append(int(best))
+        gains.append(gain[best])
+    return np.array(picks), np.array(gains)

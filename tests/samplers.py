@@ -1,5 +1,6 @@
 """One list of all public estimators, which every common test runs over."""
 
+import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
@@ -43,6 +44,31 @@ from skcoreset import (
     UncertaintyHerding,
     Uniform,
 )
+from skcoreset._backend import take
+
+
+# Two methods as the common tests can run them, under their own names.
+class FeatureBased(skcoreset.FeatureBased):
+    """On the absolute values, because the tables of the common tests have both signs."""
+
+    def _check_X(self, X):
+        return abs(super()._check_X(X))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = False
+        return tags
+
+
+class KNNShapley(skcoreset.KNNShapley):
+    """On the samples themselves as validation samples, which `fit` otherwise requires."""
+
+    def _check_auxiliary(self, table, X_val, y_val):
+        if X_val is None and table.classes is not None:
+            present = np.flatnonzero(table.sample_weight)
+            return {"X_val": take(table.X, present), "y_val": table.codes[present]}
+        return super()._check_auxiliary(table, X_val, y_val)
+
 
 # What a sampler does, as far as the common tests must know it.
 LABEL_FREE = [
@@ -56,6 +82,7 @@ LABEL_FREE = [
     ImportanceSampling(random_state=0),
     ProbCover(n_clusters=2, random_state=0),
     RPCholesky(random_state=0),
+    FeatureBased(),
     # Sparse tables are not standardized: the same samples for all containers without "auto" only.
     Coreset(features=None, random_state=0),
 ]
@@ -79,7 +106,8 @@ DYNAMIC = [
     DataMap(n_epochs=3, random_state=0),
     CoverageCentric(Entropy(), cutoff=0.0, random_state=0),
 ]
-SAMPLERS = LABEL_FREE + WITH_MODEL + DYNAMIC
+WITH_VALIDATION = [KNNShapley()]
+SAMPLERS = LABEL_FREE + WITH_MODEL + DYNAMIC + WITH_VALIDATION
 
 VARIANTS = [
     Herding(kernel="rbf", random_state=0),
@@ -97,6 +125,8 @@ VARIANTS = [
     ProbCover(delta=1.0),
     RPCholesky(kernel="laplacian", random_state=0),
     UncertaintyHerding(uncertainty="entropy", metric="rbf", cv=3),
+    FeatureBased(concave="ratio"),
+    KNNShapley(n_neighbors=1, metric="cosine", keep="low"),
     Margin(cv=3),
     ContrastiveActiveLearning(metric="cosine", features="model"),
     DeepFool(SVC(random_state=0)),

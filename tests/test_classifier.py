@@ -14,7 +14,7 @@ from imblearn import FunctionSampler
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.pipeline import make_pipeline as resampling_pipeline
 from imblearn.under_sampling import ClusterCentroids, RandomUnderSampler
-from samplers import HONESTLY_FEWER, SAMPLERS, marked, name_of
+from samplers import HONESTLY_FEWER, SAMPLERS, WITH_VALIDATION, marked, name_of
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -871,6 +871,7 @@ CLEANING = [
     EL2N(n_epochs=3, random_state=0),
     Forgetting(n_epochs=3, random_state=0),
     GraNd(n_epochs=3, random_state=0),
+    *WITH_VALIDATION,
 ]
 
 

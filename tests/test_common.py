@@ -12,6 +12,7 @@ from samplers import (
     SAMPLERS,
     SHORT,
     TRANSFORMERS,
+    WITH_VALIDATION,
     name_of,
 )
 from sklearn.base import clone
@@ -22,12 +23,17 @@ from sklearn.utils.estimator_checks import estimator_checks_generator as sklearn
 CHECKED = [clone(s).set_params(coreset_size=0.5) for s in SAMPLERS]
 
 
+ONE_CLASS = "one class is one group to select from, no error"
+
+
 def expected_failures(estimator):
     """Checks that forbid what is supported on purpose, with the reason."""
     reasons = {}
     if name_of(estimator) in {name_of(s) for s in LABEL_FREE + META_SAMPLERS + OWN_SIZE}:
         reasons["check_target_type"] = "selects with a continuous y on purpose (regression)"
-        reasons["check_samplers_one_label"] = "one class is one group to select from, no error"
+        reasons["check_samplers_one_label"] = ONE_CLASS
+    if name_of(estimator) in {name_of(s) for s in WITH_VALIDATION}:
+        reasons["check_samplers_one_label"] = ONE_CLASS
     if name_of(estimator) in {name_of(s) for s in META_SAMPLERS}:
         reasons["check_samplers_sparse"] = "'auto' standardizes dense features, not sparse ones"
     if name_of(estimator) in ("CoresetClassifier", "CoresetRegressor"):

@@ -52,9 +52,13 @@ def urls():
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
 
 
-@pytest.mark.parametrize(
-    "estimator", SAMPLERS + META_SAMPLERS + OWN_SIZE + META + TRANSFORMERS, ids=name_of
-)
+ESTIMATORS = [
+    getattr(skcoreset, name_of(each))(**each.get_params(deep=False))
+    for each in SAMPLERS + META_SAMPLERS + OWN_SIZE + META + TRANSFORMERS
+]
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
 def test_html_representation_links_to_the_page_of_the_class(estimator):
     page = f"{urls()['Documentation']}/generated/skcoreset.{name_of(estimator)}.html"
     assert estimator._get_doc_link() == page

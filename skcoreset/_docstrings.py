@@ -469,7 +469,7 @@ PARAGRAPHS = {
     # Methods ---------------------------------------------------------------------------------
     "X": """
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            The samples.
+            The samples. Dask collections are also accepted, see :ref:`large_data`.
         """,
     "y_optional": """
         y : array-like of shape (n_samples,), default=None

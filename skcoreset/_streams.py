@@ -274,7 +274,19 @@ class StreamMixin:
         `coreset_size` is a fraction, the memory grows in proportion to the number of samples, and
         of the methods that select by a score or at random, all samples are stored. The result does
         not depend on the sizes of the batches. Models and transformers that are not fitted
-        are fitted on the first chunk.
+        are fitted on the first chunk. See :ref:`large_data`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skcoreset import Herding
+        >>> X, y = load_iris(return_X_y=True)
+        >>> sampler = Herding(6)
+        >>> for start in range(0, 150, 50):
+        ...     sampler = sampler.partial_fit(X[start : start + 50], y[start : start + 50])
+        >>> X_small, y_small = sampler.finalize()
+        >>> y_small.tolist()
+        [0, 1, 2, 0, 1, 2]
         """
         if is_partitioned(X):
             raise TypeError(

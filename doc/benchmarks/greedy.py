@@ -253,7 +253,7 @@ def main():
         "Facility location: 2,000 of 200,000 samples, by the number of candidates",
         "The samples are float32 with 50 features, in clusters. The time is the processor time of\n"
         "one thread, with that of the weights, which are computed from all samples. The distance\n"
-        "is the mean distance of all samples to the nearest selected sample. The default is 20,000.",
+        "is that to the nearest selected sample, averaged over all samples. The default is 20,000.",
         ["candidates", "mean distance", "seconds"],
         among_candidates([None, 40_000, 30_000, 20_000, 10_000, 5000]),
     )

@@ -39,8 +39,10 @@ from skcoreset import (
     Margin,
     Moderate,
     ProbCover,
+    RPCholesky,
     SelectionDisplay,
     TrainingDynamics,
+    UncertaintyHerding,
     Uniform,
 )
 
@@ -70,6 +72,7 @@ families = {
     "Coverage": {
         "KCenterGreedy": KCenterGreedy(),
         "D2Sampling": D2Sampling(random_state=0),
+        "RPCholesky": RPCholesky(random_state=0),
         "FacilityLocation": FacilityLocation(),
         "GraphCut": GraphCut(),
         "ProbCover": ProbCover(n_clusters=3, random_state=0),
@@ -79,6 +82,7 @@ families = {
         "Entropy": Entropy(classifier),
         "Margin": Margin(classifier),
         "BADGE": BADGE(classifier, random_state=0),
+        "UncertaintyHerding": UncertaintyHerding(classifier),
         "DeepFool": DeepFool(classifier),
         "Contrastive\nActiveLearning": ContrastiveActiveLearning(classifier),
     },

@@ -229,7 +229,12 @@ def _seed(sampler):
 
 
 def _streams(sampler):
-    return sampler._is_composable or sampler._has_stream_keys
+    if sampler._is_composable or sampler._has_stream_keys:
+        return True
+    raise AttributeError(
+        f"{type(sampler).__name__} cannot select from batches: it needs all samples at once or, if "
+        "it selects by a score, a classifier that is already fitted."
+    )
 
 
 class StreamMixin:

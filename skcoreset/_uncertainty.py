@@ -60,15 +60,14 @@ class _Uncertainty(BaseScoreCoreset, BaseModelCoreset):
         self.exclude = exclude
         self.stratify = stratify
 
-    _scores_each = _has_stream_keys = True
+    _scores_each = True
+
+    @property
+    def _has_stream_keys(self):
+        return _models.is_fitted(self._classifier())
 
     def _stream_keys(self, X, rng):
         classifier = self._classifier()
-        if not _models.is_fitted(classifier):
-            raise ValueError(
-                f"{type(self).__name__}.partial_fit requires a classifier that is already fitted, "
-                f"because it scores all batches; {classifier!r} is not."
-            )
         X = check_table(copy(self), X)
         return self._score(_models.response_values(classifier, X, self._method(classifier)))
 

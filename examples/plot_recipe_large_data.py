@@ -87,6 +87,7 @@ ax.set_xticks(sizes, sizes)
 ax.minorticks_off()
 ax.legend()
 plt.show()
+folder.cleanup()
 
 # %%
 # With 50 and 100 samples, ``Coreset`` has a higher accuracy than four times as many random samples,

@@ -255,7 +255,7 @@ class StreamMixin:
         >>> X, y = load_iris(return_X_y=True)
         >>> sampler = Herding(6)
         >>> for start in range(0, 150, 50):
-        ...     sampler = sampler.partial_fit(X[start:start + 50], y[start:start + 50])
+        ...     sampler = sampler.partial_fit(X[start : start + 50], y[start : start + 50])
         >>> X_small, y_small = sampler.finalize()
         >>> y_small.tolist()
         [0, 1, 2, 0, 1, 2]

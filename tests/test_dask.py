@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_digits, load_iris
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
@@ -312,10 +313,29 @@ def counted(X, chunks=500):
     ("sampler", "passes"),
     [
         (Uniform(10, random_state=0), 1),
+        (Margin(DummyClassifier().fit(np.eye(10, 64), np.arange(10)), 10), 2),
+        (Margin(GaussianNB(), 10), 3),
+        (DeepFool(coreset_size=10), 4),
+        (ContrastiveActiveLearning(coreset_size=10), 4),
         (ImportanceSampling(10, random_state=0), 5),
+        (ImportanceSampling(10, sensitivity="leverage", random_state=0), 4),
+        (ImportanceSampling(10, sensitivity="logistic", random_state=0), 4),
+        (ImportanceSampling(10, sensitivity="loss", random_state=0), 3),
+        (ImportanceSampling(10, sensitivity=np.ones(1797), random_state=0), 1),
         (Herding(10), 2),
+        (Herding(10, kernel="laplacian", n_candidates=50, random_state=0), 6),
+        (Herding(10, kernel="rbf", n_candidates=50, random_state=0), 5),
         (Coreset(10, random_state=0), 7),
-        (Moderate(10, stratify=None), 5),
+        (Coreset(10, n_candidates=50, random_state=0), 9),
+        (Moderate(10, stratify=None), 1 + 4),
+        (Moderate(10), 1 + 4 * 10),
+        (Moderate(10, metric="cosine", stratify=None), 1 + 6),
+        (KCenterGreedy(10, stratify=None), 1 + 4 + 1),
+        (KCenterGreedy(10), 1 + 4 * 10),
+        (FacilityLocation(10), 2),
+        (CRAIG(coreset_size=10), 3),
+        (CoverageCentric(Margin(GaussianNB()), 10, random_state=0), 4),
+        (TransformedSampler(StandardScaler(), Uniform(10, random_state=0)), 3),
     ],
 )
 def test_passes_over_the_table(digits, sampler, passes):

@@ -459,7 +459,9 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
         try:
             return encode(y)
         except (TypeError, ValueError):
-            if self._uses_classes() or self._stratification() is not None or is_lazy(y):
+            if self._uses_classes() or self._stratification() is not None:
+                raise
+            if is_lazy(y) or is_partitioned(y):
                 raise
             return None, None
 

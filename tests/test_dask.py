@@ -539,6 +539,14 @@ def failed_once(block, marker):
     raise OSError("the network was away")
 
 
+def killed_later(block, folder):
+    """The block; a call in the third pass over six blocks kills its worker."""
+    reads = os.path.join(folder, "reads")
+    with open(reads, "a") as file:
+        file.write(".")
+    return killed_once(block, os.path.join(folder, "3")) if os.path.getsize(reads) > 14 else block
+
+
 @pytest.mark.filterwarnings("ignore")  # of distributed, about the worker that is killed
 def test_cluster(digits, classifier, tmp_path):
     distributed = pytest.importorskip("distributed")
@@ -557,3 +565,12 @@ def test_cluster(digits, classifier, tmp_path):
             lost = dX.map_blocks(damaged, str(tmp_path / str(n)), dtype=X.dtype, meta=X[:0])
             assert_same_selection(Herding(40), X, y, None, (lost, y))
             assert (tmp_path / str(n)).exists()
+        for sampler in (
+            KCenterGreedy(5, stratify=None),
+            Coreset(30, n_candidates=100, stratify=None, random_state=0),
+        ):
+            folder = tmp_path / type(sampler).__name__
+            folder.mkdir()
+            lost = dX.map_blocks(killed_later, str(folder), dtype=X.dtype, meta=X[:0])
+            assert_same_selection(sampler, X, y, None, (lost, y))
+            assert (folder / "3").exists()

@@ -253,7 +253,7 @@ def test_whole_numbers_before_a_continuous_target(digits):
         fitted, _ = streamed(sampler, X, y, size=97)
         assert fitted.sampling_strategy_ == {None: 40}
         assert fitted.sample_weight_.sum() == pytest.approx(len(y))
-    with pytest.raises(ValueError, match="batch 1 is continuous.* Set target_type='continuous'"):
+    with pytest.raises(ValueError, match=r"batch 1 is continuous.* Set target_type='continuous'"):
         Coreset(40).partial_fit(X[:100], y[:100]).partial_fit(X[500:], y[500:])
     with pytest.raises(ValueError, match="y of batch 1 is continuous"):
         Uniform({None: 3}).partial_fit(X[:100], y[:100]).partial_fit(X[500:], y[500:])

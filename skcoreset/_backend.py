@@ -43,6 +43,7 @@ __all__ = [
     "namespace",
     "on_device",
     "put",
+    "refuse_partitions",
     "row_products",
     "stacked",
     "take",
@@ -201,6 +202,16 @@ def is_partitioned(X):
     return _library_name(X) == "dask" or hasattr(X, "is_partitioned")
 
 
+def refuse_partitions(container, name):
+    """Raise if `container` is a collection of dask where only a table in memory will do."""
+    if is_partitioned(container):
+        raise TypeError(
+            f"{name} is a collection of dask, but a table in memory is required here. Give "
+            f"{name}.compute() if it fits in memory. The methods of a fitted estimator can be "
+            f"applied to each partition by {name}.map_blocks or {name}.map_partitions."
+        )
+
+
 def canonical(X):
     """`X` in a canonical form; the object of the user does not change.
 
@@ -210,6 +221,7 @@ def canonical(X):
     a Table, its one-dimensional arrays to lists, those of pandas, and its indexes, to arrays of
     NumPy.
     """
+    refuse_partitions(X, "X")
     if _library_name(X) == "pyarrow":
         import pyarrow
 

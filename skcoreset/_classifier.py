@@ -20,7 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skcoreset import _models
-from skcoreset._backend import to_numpy
+from skcoreset._backend import is_partitioned, to_numpy
 from skcoreset._coreset import Coreset
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import EstimatorMixin, replace_when_fitted
@@ -99,8 +99,14 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         sampler = self._prepared_sampler()
-        X = check_table(self, X)
-        self._check_y(check_finite_target(y))
+        in_memory = not is_partitioned(X)
+        if in_memory:
+            X = check_table(self, X)
+            self._check_y(check_finite_target(y))
+        elif not all(hasattr(s, "_represent_partitions") for s in resampling_steps(sampler)):
+            raise TypeError(
+                f"{sampler!r} does not support Dask collections. Use a sampler of skcoreset."
+            )
         estimator = clone(self._estimator())
         if self._is_other_kind(estimator):
             raise TypeError(
@@ -134,8 +140,14 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
                 f"The fit method of {estimator!r} does not support sample_weight, so the weights "
                 "of the coreset are not used. Set use_weights=False to silence this warning."
             )
-        self._check_kept(y, y_small, sample_weight)
-        self._check_purpose(sampler, y, y_small)
+        if in_memory:
+            self._check_kept(y, y_small, sample_weight)
+            self._check_purpose(sampler, _num_samples(y), y_small)
+        else:  # what the sampler has found in all partitions
+            check_table(self, X_small)
+            self._check_y(check_finite_target(y_small))
+            self._check_kept(getattr(sampler, "classes_", y_small), y_small, None)
+            self._check_purpose(sampler, sampler.n_samples_in_, y_small)
         if keyword is None:
             weight = None
         elif weight is not None:
@@ -158,12 +170,12 @@ class _CoresetEstimator(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
         weight = weight / np.mean(weight)
         return np.ones_like(weight) if not _differ(weight) else weight
 
-    def _check_purpose(self, sampler, y, y_small):
+    def _check_purpose(self, sampler, n_samples, y_small):
         """Warn if a small coreset was selected by a method that is not for training."""
         found = purposes(sampler)
         if found is None or "training" in found:
             return
-        if 10 * _num_samples(y_small) >= 7 * _num_samples(y):
+        if 10 * _num_samples(y_small) >= 7 * n_samples:
             return  # the samples that are left out are few, whichever they are
         warn(
             f"{type(self).__name__} fits its estimator on the coreset of {sampler!r}, which "

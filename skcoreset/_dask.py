@@ -179,8 +179,6 @@ def _aligned(values, name, blocks, lengths):
             return parts  # their lengths are compared when they are read
         if own is None:
             own = _counted(parts)
-        if lengths is None and len(parts) == len(blocks):
-            return parts
     else:
         parts, own = None, np.array([len(values)])
     lengths = _counted(blocks) if lengths is None else lengths

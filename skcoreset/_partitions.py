@@ -13,7 +13,7 @@ Nothing here knows dask: a table is an object with the methods of `skcoreset._da
 
 from copy import copy
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Number
 
 import numpy as np
 from scipy import sparse
@@ -37,12 +37,15 @@ from skcoreset._validation import (
     check_sample_weight,
     continuous_target,
     encode,
+    naming_columns,
 )
 from skcoreset._warnings import warn
 
 __all__ = [
     "checked_partitions",
     "drawn_rows",
+    "label_kind",
+    "labels_of",
     "numbers_of",
     "publish_union",
     "reduced",
@@ -133,6 +136,11 @@ def _check_possible(sampler):
             f"metric='precomputed' is a matrix of all pairs of samples, but {name} computes on one "
             "partition at a time for Dask collections. Give the features and another metric."
         )
+    if sampler._selects_in_two_rounds and sampler._stratification() == "quantile":
+        raise ValueError(
+            f"stratify='quantile' requires all values of y at once, but {name} selects from each "
+            "partition of a Dask collection first. Give stratify=None, or use Coreset or Uniform."
+        )
     if sampler._selects_in_two_rounds and sampler.coreset_size is None:
         raise ValueError(
             f"coreset_size=None lets {name} find the size, which needs all samples at once. Give a "
@@ -155,7 +163,7 @@ def seen(X, y, weight, sampler, labeled, quantile):
             weight = check_sample_weight(weight, n) if np.any(weight) else np.zeros(n)
         labels = target = None
         if y is not None:
-            labels = _labels(y) if labeled else checked._encode(y)[0]
+            labels = labels_of(y) if labeled else checked._encode(y)[0]
             # Other partitions may show that whole numbers are no labels.
             if quantile and (labels is None or labels[0].dtype.kind == "f"):
                 target = continuous_target(y)
@@ -181,7 +189,7 @@ def _check_same_features(found):
                 )
 
 
-def _labels(y):
+def labels_of(y):
     """The distinct values of `y` and the position of each among them; None if continuous."""
     y = check_finite_target(y)
     if sparse.issparse(y) or np.ndim(y) != 1:
@@ -199,18 +207,25 @@ def _labels(y):
     return classes, codes.astype(np.min_scalar_type(len(classes)))
 
 
+def label_kind(values):
+    """The type of class labels, in words; labels of one type can be sorted together."""
+    kind = values.dtype.kind
+    if kind == "O":
+        return "number" if isinstance(values[0], Number) else type(values[0]).__name__
+    return {"U": "str", "T": "str", "M": "datetime", "m": "timedelta"}.get(kind, "number")
+
+
 def _merged_labels(sampler, labels, numbers):
     """Codes of all samples and classes, from those of the partitions; None, None if continuous."""
     if any(one is None for one in labels):
         codes, classes = sampler._encode(np.array([0.5, 1.5]))
         return codes, classes
-    kinds = ["text" if v.dtype.kind in "OUT" else v.dtype.kind for v, _ in labels]
-    kinds = ["number" if kind in "biuf" else kind for kind in kinds]
+    kinds = [label_kind(values) for values, _ in labels]
     for number, kind in zip(numbers, kinds, strict=True):
         if kind != kinds[0]:
             raise TypeError(
-                f"y holds labels of the dtype {labels[0][0].dtype} in partition {numbers[0]}, but "
-                f"others in partition {number}. All labels must be of one type."
+                f"y holds labels of the type {kinds[0]} in partition {numbers[0]}, but of the type "
+                f"{kind} in partition {number}. All labels must be of one type."
             )
     # Each value twice, as scikit-learn warns of labels most of which occur once.
     values = np.unique(np.concatenate([v for v, _ in labels]))
@@ -326,12 +341,13 @@ def _represent_one(X, y, weight, sampler, table_type, classes, auxiliary, weight
         X = sampler._check_X(X)
     codes = None
     if y is not None and classes is not None:
-        values, at = _labels(y)
+        values, at = labels_of(y)
         codes = np.searchsorted(classes, values)[at]
     weight = np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
     classes = None if codes is None else classes
     table = table_type(X, y, codes, classes, weight, weighted, numbers, auxiliary)
-    return sampler._represent(table, [])
+    with naming_columns(X, sampler):
+        return sampler._represent(table, [])
 
 
 # Two rounds ------------------------------------------------------------------------------------
@@ -430,12 +446,16 @@ def reduced(X, y, weight, budget, init, seed, sampler, auxiliary):
     """A weighted coreset of one partition, in a worker, or of a chunk of a stream."""
     n = _num_samples(X)
     own = check_sample_weight(weight, n) if weight is None or np.any(weight) else np.zeros(n)
-    sampler, present = copy(sampler), np.flatnonzero(own)
+    sampler, wanted = copy(sampler), budget
     if isinstance(budget, dict):
         budget = {label: size for label, size in budget.items() if size}
         wanted = sum(budget.values())
-    else:
-        wanted = budget
+        labels, codes = labels_of(y)
+        left_out = np.array([plain(label) not in budget for label in labels])
+        if left_out.any():
+            # The weights of the selected samples do not represent these classes.
+            own = weight = np.where(left_out[codes], 0.0, own)
+    present = np.flatnonzero(own)
     if wanted == len(present):
         rows, coreset_weight = present, own[present]
     elif not wanted:
@@ -458,19 +478,32 @@ def publish_union(sampler, second, rows, candidates):
     """Set the fitted attributes of `sampler` from those of the selection from the union."""
     n_union = len(rows)
     selected = second._selected
-    of_picks = {"sample_weight_", *selected.parts[0].picks.per_pick}
+    others = {"classes_", "sample_weight_", *_OF_FEATURES, *selected.parts[0].picks.per_pick}
     parts = [
         replace(part, picks=replace(part.picks, positions=rows[part.picks.positions]))
         for part in selected.parts
     ]
+    if candidates.classes is not None and len(candidates.classes) > len(second.classes_):
+        # The union has no samples of the classes that are left out.
+        code = np.searchsorted(candidates.classes, second.classes_)
+        parts = [
+            replace(
+                part,
+                code=None if part.code is None else int(code[part.code]),
+                codes=code[part.codes],
+            )
+            for part in parts
+        ]
     for name, value in vars(second).items():
         if not name.endswith("_") or name.startswith("_"):
             continue
         # Attributes with one value for each sample of the union describe no sample of X.
         shape = getattr(value, "shape", ())
-        if len(shape) and shape[0] == n_union and name not in of_picks:
+        if len(shape) and shape[0] == n_union and name not in others:
             continue
         setattr(sampler, name, value)
     sampler._selected = replace(selected, parts=parts, candidates=candidates)
-    sampler.sample_indices_ = rows[second.sample_indices_]
+    if candidates.classes is not None and len(candidates.classes) > len(second.classes_):
+        sampler.classes_ = candidates.classes
+    sampler._publish_parts(parts)
     sampler.n_samples_in_ = candidates.n_samples

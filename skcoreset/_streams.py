@@ -25,7 +25,14 @@ from skcoreset._backend import is_partitioned, stacked, take
 from skcoreset._budget import Candidates, divide, plain
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import replace_when_fitted
-from skcoreset._partitions import publish_union, reduced, seen, select_from_union
+from skcoreset._partitions import (
+    label_kind,
+    labels_of,
+    publish_union,
+    reduced,
+    seen,
+    select_from_union,
+)
 from skcoreset._validation import check_table
 
 __all__ = ["StreamMixin"]
@@ -74,6 +81,7 @@ class _Stream:
         self.n_batches = self.n_samples = 0
         self.first = None  # the first batch, as `seen` describes it
         self.weighted = self.has_y = False
+        self.containers = None  # the types of X and y
         self.waiting = []  # samples that fill no chunk yet
         self.levels = {}  # reduced chunks
         self.complete = []  # chunks that are not reduced further
@@ -97,10 +105,15 @@ class _Stream:
         weight = np.ones(n) if weight is None else found.weight
         rows = self.n_samples + np.arange(n)
         self.n_samples += n
+        if found.labels is None and self.first.labels is not None:
+            # The values are whole numbers in the batches so far, but a continuous target.
+            self.first = replace(self.first, labels=None)
+            self.totals = {None: tuple(map(sum, zip(*self.totals.values(), strict=True)))}
         keys = self.sampler._stream_keys(X, self.rng)
         batch = _Samples(X, y, weight, rows, keys).at(np.flatnonzero(weight))
-        labels = [None] if found.labels is None else found.labels[0].tolist()
-        codes = np.zeros(n, dtype=int) if found.labels is None else found.labels[1]
+        labels, codes = [None], np.zeros(n, dtype=int)
+        if self.first.labels is not None:
+            labels, codes = [plain(label) for label in found.labels[0]], found.labels[1]
         for code, label in enumerate(labels):
             own = weight[codes == code]
             count, total = self.totals.get(label, (0, 0.0))
@@ -162,12 +175,17 @@ class _Stream:
         sampler, half = self.fitted, -(-len(chunk.rows) // 2)
         budget = half
         if self.first.labels is not None and sampler._stratification() is not None:
-            labels, counts = np.unique(np.asarray(chunk.y), return_counts=True)
+            labels, codes = labels_of(chunk.y)
+            counts = np.bincount(codes, minlength=len(labels))
             least = {label: FACTOR * size for label, size in self._of_classes(len(labels)).items()}
             budget = {
                 plain(label): int(max(-(-n // 2), min(n, least.get(plain(label), least[None]))))
                 for label, n in zip(labels, counts, strict=True)
+                if n
             }
+        if sampler._most_candidates() is not None:  # fewer than are to be selected of a chunk
+            sampler = copy(sampler)
+            sampler.n_candidates = None
         seed = self.rng.randint(2**31 - 1)
         found = reduced(chunk.X, chunk.y, chunk.weight, budget, None, seed, sampler, {})
         return _Samples(found.X, found.y, found.weight, chunk.rows[found.rows])
@@ -182,13 +200,15 @@ class _Stream:
     def _largest_keys(self, some):
         """As many samples of each class as the budget may require, those with the largest keys."""
         budgets, order = self._budgets(), np.lexsort((some.rows, -some.keys))
+        if not len(order):
+            return some
         if self.first.labels is None or self.sampler._stratification() is None:
             kept = order[: budgets[None]]
         else:
-            labels = np.asarray(some.y)[order]
+            labels, codes = labels_of(some.y)
             found = [
-                order[labels == label][: budgets.get(plain(label), budgets.get(None, 0))]
-                for label in np.unique(labels)
+                order[codes[order] == code][: budgets.get(plain(label), budgets.get(None, 0))]
+                for code, label in enumerate(labels)
             ]
             kept = np.concatenate(found)
         return some.at(np.sort(kept))
@@ -202,13 +222,14 @@ class _Stream:
         weight, labels = every.weight.copy(), [None]
         of = np.zeros(len(weight), dtype=int)
         if self.first.labels is not None:
-            labels, of = np.unique(np.asarray(every.y), return_inverse=True)
+            labels, of = labels_of(every.y)
         if self.sampler._stratification() is None:
             weight *= sum(total for _, total in self.totals.values()) / weight.sum()
         else:
             for code, label in enumerate(labels):
                 own = of == code
-                weight[own] *= self.totals[plain(label)][1] / weight[own].sum()
+                if own.any():
+                    weight[own] *= self.totals[plain(label)][1] / weight[own].sum()
         return replace(every, weight=weight)
 
     def candidates(self):
@@ -226,6 +247,11 @@ def _seed(sampler):
     if isinstance(state, np.random.RandomState):
         return state.randint(2**31 - 1)
     return state
+
+
+def _container(values):
+    """The type of a container; those of NumPy can be concatenated."""
+    return np.ndarray if isinstance(values, np.ndarray) else type(values)
 
 
 def _streams(sampler):
@@ -312,6 +338,7 @@ class StreamMixin:
             self._check_same_kind(stream, found, X, y, sample_weight)
         else:
             stream.first, stream.has_y = found, y is not None
+            stream.containers = _container(X), _container(y)
             stream.weighted = sample_weight is not None
             vars(self).update(found.features)
         self._stream = stream.with_batch(X, y, sample_weight, found)
@@ -337,6 +364,11 @@ class StreamMixin:
                 f"This {type(self).__name__} has no samples. Pass batches to partial_fit first."
             )
         stream = self._stream
+        if not sum(count for count, _ in stream.totals.values()):
+            raise ValueError(
+                "sample_weight is zero for every sample of the batches; at least one must be "
+                "positive."
+            )
         every = stream.union()
         size = stream.sampler.coreset_size
         second, candidates = copy(stream.fitted or stream.sampler), stream.candidates()
@@ -384,10 +416,28 @@ class StreamMixin:
                 f"Batch {number} has {'no y' if y is None else 'a y'}, unlike the batches before "
                 "it. Give y for all batches or for none."
             )
-        if (found.labels is None) != (first.labels is None):
+        given = zip(("X", "y"), stream.containers, map(_container, (X, y)), strict=True)
+        for of, before, now in given:
+            if before is not now:
+                raise TypeError(
+                    f"{of} of batch {number} is a {now.__name__}, but a {before.__name__} in the "
+                    "batches before it. Give containers of the same type."
+                )
+        kinds = [
+            "number" if one.labels is None else label_kind(one.labels[0]) for one in (first, found)
+        ]
+        if stream.has_y and kinds[0] != kinds[1]:
+            raise TypeError(
+                f"y of batch {number} has labels of the type {kinds[1]}, but the batches before it "
+                f"of the type {kinds[0]}. All labels must be of one type."
+            )
+        needs_classes = self._uses_classes() or isinstance(stream.sampler.coreset_size, dict)
+        if found.labels is None and first.labels is not None and needs_classes:
             raise ValueError(
-                f"y of batch {number} has {'no class labels' if found.labels is None else 'labels'}"
-                ", unlike the batches before it."
+                f"y of batch {number} is continuous, but {type(self).__name__} has used the whole "
+                "numbers in the batches before it as class labels."
+                + " Set target_type='continuous'."
+                * hasattr(self, "target_type")
             )
         if (sample_weight is None) == stream.weighted:
             raise ValueError(

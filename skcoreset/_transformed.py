@@ -192,6 +192,7 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
     def _select_from_partitions(self, table):
         """The transformer is fitted on a sample of all partitions."""
         sampler, parts = clone(self._sampler()), table.X
+        self.n_samples_in_ = len(table.sample_weight)
         if not isinstance(sampler, BaseCoreset):
             raise TypeError(f"{sampler!r} does not support Dask collections.")
         sample = sample_of(table, check_random_state(0))

@@ -24,6 +24,7 @@ from skcoreset._backend import (
     is_lazy,
     missing_values,
     namespace,
+    refuse_partitions,
     to_numpy,
 )
 
@@ -112,6 +113,7 @@ def _refuse_lazy(container, name):
             f"{name} is a {type(container).__name__}, which holds no samples yet. Give "
             f"{name}.collect()."
         )
+    refuse_partitions(container, name)
 
 
 # y and sample_weight --------------------------------------------------------------------------
@@ -203,6 +205,7 @@ def check_sample_weight(sample_weight, n_samples):
     """Check the sample weights; return them as float64, ones if there are none."""
     if sample_weight is None:
         return np.ones(n_samples)
+    _refuse_lazy(sample_weight, "sample_weight")
     weight = check_array(
         to_numpy(sample_weight), ensure_2d=False, dtype=np.float64, input_name="sample_weight"
     )

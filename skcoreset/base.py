@@ -463,7 +463,9 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
         try:
             return encode(y)
         except (TypeError, ValueError):
-            if self._uses_classes() or self._stratification() is not None or is_lazy(y):
+            if self._uses_classes() or self._stratification() is not None:
+                raise
+            if is_lazy(y) or is_partitioned(y):
                 raise
             return None, None
 
@@ -475,6 +477,8 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
         """The `Strata` of stratify="quantile", else None."""
         if self._stratification() != "quantile":
             return None
+        if is_partitioned(table.X) and self._selects_in_two_rounds:
+            return None  # each partition and the union of their coresets have strata of their own
         check_for_quantiles(table.y, type(self).__name__, self._uses_classes())
         _, _, weight, which = table.candidates
         size = divide(self.coreset_size, None, count_candidates(None, None, weight, which))

@@ -9,6 +9,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+from imblearn.under_sampling import RandomUnderSampler
 from scipy import sparse
 from sklearn.datasets import load_digits, load_iris
 from sklearn.dummy import DummyClassifier
@@ -26,6 +27,9 @@ from skcoreset import (
     ContrastiveActiveLearning,
     Coreset,
     CoresetClassifier,
+    CoresetNystroem,
+    CoresetReport,
+    CoresetSearchCV,
     CoverageCentric,
     DeepFool,
     Entropy,
@@ -39,10 +43,12 @@ from skcoreset import (
     Margin,
     Moderate,
     ProbCover,
+    SelectionDisplay,
     TrainingDynamics,
     TransformedSampler,
     Uniform,
     _partitions,
+    coreset_curve,
 )
 
 CHUNKS = (300, 1, 0, 700, 500, 296)  # of 1797 rows
@@ -289,6 +295,58 @@ def test_meta_estimators(digits):
     np.testing.assert_array_equal(model.predict(X), expected.predict(X))
 
 
+def test_predictions_for_dask_collections(digits):
+    """They are computed for each partition, and never for a whole table by chance."""
+    X, y = digits
+    dX, dy = da.from_array(X, chunks=(400, -1)), da.from_array(y, chunks=400)
+    model = CoresetClassifier(SVC(), Coreset(60, random_state=0)).fit(dX, dy)
+    assert model.n_features_in_ == 64
+    np.testing.assert_array_equal(
+        dX.map_blocks(model.predict, drop_axis=1, dtype=y.dtype).compute(), model.predict(X)
+    )
+    sampler = Coreset(60, random_state=0).fit(dX, dy)
+    linear = LogisticRegression()
+    for call in (
+        lambda: model.predict(dX),
+        lambda: model.score(dX, dy),
+        lambda: Margin(model, 10).fit(dX, dy).score_samples(dX),
+        lambda: CoresetSearchCV(linear, sampler).fit(dX, dy),
+        lambda: CoresetReport(sampler, dX, dy),
+        lambda: SelectionDisplay.from_sampler(sampler, dX, dy),
+        lambda: coreset_curve(linear, dX, dy, samplers=sampler),
+        lambda: CoresetNystroem(sampler).fit(dX, dy),
+        lambda: Uniform(10, stratify=None).fit(X, dy),
+        lambda: Uniform(10).fit(X, y, dy),
+    ):
+        with pytest.raises(TypeError, match=r"is a collection of dask, but .* Give \w+\.compute"):
+            call()
+    with pytest.raises(TypeError, match="does not support Dask collections"):
+        CoresetClassifier(SVC(), RandomUnderSampler()).fit(dX, dy)
+    with pytest.warns(UserWarning, match=r"no sample of the classes \[0\]"):
+        CoresetClassifier(SVC(), Uniform({0: 0, None: 5}, random_state=0)).fit(dX, dy)
+    with pytest.warns(UserWarning, match="selects samples for labeling"):
+        CoresetClassifier(SVC(), Margin(model, 50)).fit(dX, dy)
+
+
+def test_a_class_that_is_left_out(digits, monkeypatch):
+    X, y = digits
+    weight = np.random.RandomState(0).randint(0, 4, len(y)).astype(float)
+    for sampler in (Herding({3: 0, None: 4}), GraphCut({3: 0, None: 4})):
+        for given in (None, weight):
+            assert_same_selection(sampler, X, y, given, lazy(X, y, given))
+    monkeypatch.setattr(_partitions, "FEWEST", 200)
+    sampler = Herding({3: 0, None: 4}).fit(*lazy(X, y)[:2])
+    assert sampler.sampling_strategy_ == {**dict.fromkeys(range(10), 4), 3: 0}
+    assert sampler.sample_weight_.sum() == pytest.approx(len(y))
+    assert sampler.truncate({3: 0, None: 2}).sampling_strategy_[3] == 0
+
+
+def test_transformed_sampler_knows_the_number_of_samples(digits):
+    X, y = digits
+    sampler = TransformedSampler(StandardScaler(), Herding(20)).fit(*lazy(X, y)[:2])
+    assert sampler.get_support().shape == (len(y),)
+
+
 # How often the table is read, and where --------------------------------------------------------
 
 
@@ -372,8 +430,25 @@ def test_errors_name_the_partition_and_the_sample(digits):
     series = dd.from_delayed(
         [dask.delayed(part) for part in mixed], meta=mixed[0], verify_meta=False
     )
-    with pytest.raises(TypeError, match="partition 0, but others in partition 1"):
+    with pytest.raises(
+        TypeError, match="type str in partition 0, but of the type number in partition 1"
+    ):
         Uniform(10).fit(da.from_array(X, chunks=(900, -1)), series)
+
+
+def test_errors_of_objects_and_models(digits, classifier):
+    X, y = digits
+    mixed = y.astype(object)
+    mixed[1501:] = "z"
+    with pytest.raises(TypeError, match="type number in partition 0, but of the type str in parti"):
+        Uniform(10).fit(*lazy(X, mixed)[:2])
+    bad = X.copy()
+    bad[1600, 7] = np.nan
+    with pytest.raises(ValueError, match="column 7, row 99") as error:
+        Margin(classifier, 10).fit(*lazy(bad, y)[:2])
+    assert "partition 5 of X" in error.value.__notes__[0]
+    with pytest.raises(ValueError, match="Herding selects from each partition"):
+        Herding(10, stratify="quantile").fit(*lazy(X, y)[:2])
 
 
 def test_other_errors(digits):
@@ -484,6 +559,14 @@ def failed_once(block, marker):
     raise OSError("the network was away")
 
 
+def killed_later(block, folder):
+    """The block; a call in the third pass over six blocks kills its worker."""
+    reads = os.path.join(folder, "reads")
+    with open(reads, "a") as file:
+        file.write(".")
+    return killed_once(block, os.path.join(folder, "3")) if os.path.getsize(reads) > 14 else block
+
+
 @pytest.mark.filterwarnings("ignore")  # of distributed, about the worker that is killed
 def test_cluster(digits, classifier, tmp_path):
     distributed = pytest.importorskip("distributed")
@@ -502,6 +585,15 @@ def test_cluster(digits, classifier, tmp_path):
             lost = dX.map_blocks(damaged, str(tmp_path / str(n)), dtype=X.dtype, meta=X[:0])
             assert_same_selection(Herding(40), X, y, None, (lost, y))
             assert (tmp_path / str(n)).exists()
+        for sampler in (
+            KCenterGreedy(5, stratify=None),
+            Coreset(30, n_candidates=100, stratify=None, random_state=0),
+        ):
+            folder = tmp_path / type(sampler).__name__
+            folder.mkdir()
+            lost = dX.map_blocks(killed_later, str(folder), dtype=X.dtype, meta=X[:0])
+            assert_same_selection(sampler, X, y, None, (lost, y))
+            assert (folder / "3").exists()
 
 
 def test_a_method_that_stops_early_says_so_once(digits, monkeypatch):

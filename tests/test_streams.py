@@ -232,6 +232,83 @@ def test_regression(digits):
     np.testing.assert_array_equal(y_small, y[sampler.sample_indices_])
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        lambda y: y[:, None],
+        lambda y: np.eye(10, dtype=int)[y],
+        lambda y: pd.DataFrame({"digit": y}),
+        lambda y: pd.Series(np.datetime64("2020-01-01", "ns") + y.astype("m8[D]")),
+        lambda y: np.datetime64("2020-01-01") + y,
+        lambda y: pd.Series(y.astype(str), dtype="category"),
+    ],
+)
+@pytest.mark.usefixtures("small_chunks")
+def test_targets(digits, target):
+    X, y = digits
+    y_given = target(y)
+    expected = Uniform(40).fit(X, y_given)
+    for sampler in (Uniform(40, random_state=0), Herding(40)):
+        _, (_, y_small) = streamed(sampler, X, y_given)
+        assert type(y_small) is type(y_given)
+        assert sampler.sampling_strategy_ == expected.sampling_strategy_
+        np.testing.assert_array_equal(sampler.classes_, expected.classes_)
+
+
+def test_batches_of_weight_0(digits, classifier):
+    X, y = digits
+    weight = np.where(np.arange(len(y)) < 300, 0, 2)
+    for sampler in (Uniform(40, random_state=0), Margin(classifier, 40), Herding(40)):
+        fitted, _ = streamed(sampler, X, y, weight)
+        expected = type(sampler)(**sampler.get_params(deep=False)).fit(X, y, weight)
+        assert fitted.sampling_strategy_ == expected.sampling_strategy_
+        assert fitted.sample_indices_.min() >= 300
+        sampler = type(sampler)(**sampler.get_params(deep=False))
+        with pytest.raises(ValueError, match="zero for every sample of the batches"):
+            sampler.partial_fit(X[:300], y[:300], weight[:300]).finalize()
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_whole_numbers_before_a_continuous_target(digits):
+    X, y = digits
+    y = np.where(np.arange(len(y)) < 500, y, y + 0.5)
+    continuous = Coreset(40, target_type="continuous", random_state=0)
+    for sampler in (Uniform(40, random_state=0), Herding(40), continuous):
+        fitted, _ = streamed(sampler, X, y, size=97)
+        assert fitted.sampling_strategy_ == {None: 40}
+        assert fitted.sample_weight_.sum() == pytest.approx(len(y))
+    with pytest.raises(ValueError, match=r"batch 1 is continuous.* Set target_type='continuous'"):
+        Coreset(40).partial_fit(X[:100], y[:100]).partial_fit(X[500:], y[500:])
+    with pytest.raises(ValueError, match="y of batch 1 is continuous"):
+        Uniform({None: 3}).partial_fit(X[:100], y[:100]).partial_fit(X[500:], y[500:])
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_fewer_candidates_than_samples_of_a_reduced_chunk(digits):
+    X, y = digits
+    sampler = Herding(20, kernel="laplacian", n_candidates=30, stratify=None, random_state=0)
+    _, (X_small, _) = streamed(sampler, X, y)
+    assert len(X_small) == 20
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_class_that_is_left_out(digits, classifier):
+    X, y = digits
+    size = {0: 0, None: 4}
+    for sampler in (Uniform(size, random_state=0), Herding(size), Margin(classifier, size)):
+        fitted, _ = streamed(sampler, X, y)
+        expected = type(sampler)(**sampler.get_params(deep=False)).fit(X, y)
+        assert fitted.sampling_strategy_ == expected.sampling_strategy_
+        assert fitted.sample_weight_.sum() == pytest.approx(len(y))
+
+
+def test_as_many_samples_as_classes():
+    """Attributes about classes and features are published whatever the number of samples."""
+    sampler = Herding(4).partial_fit(np.eye(4), [0, 1, 2, 3])
+    sampler.finalize()
+    assert sampler.classes_.tolist() == [0, 1, 2, 3]
+
+
 def test_errors(digits, classifier):
     X, y = digits
     with pytest.raises(ValueError, match=r"init=\[3\] holds indices"):
@@ -251,6 +328,12 @@ def test_errors(digits, classifier):
         sampler.partial_fit(X[:100])
     with pytest.raises(ValueError, match="Batch 1 has a sample_weight"):
         sampler.partial_fit(X[:100], y[:100], np.ones(100))
+    with pytest.raises(TypeError, match="X of batch 1 is a DataFrame, but a ndarray in the"):
+        sampler.partial_fit(pd.DataFrame(X[:100]), y[:100])
+    with pytest.raises(TypeError, match="y of batch 1 is a list, but a ndarray in the"):
+        sampler.partial_fit(X[:100], y[:100].tolist())
+    with pytest.raises(TypeError, match="labels of the type str, but the batches before it"):
+        sampler.partial_fit(X[:100], y[:100].astype(str))
     bad = X[:100].copy()
     bad[7, 5] = np.nan
     with pytest.raises(ValueError, match=r"NaN.*column 5, row 7"):

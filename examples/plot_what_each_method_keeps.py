@@ -155,8 +155,8 @@ plot_family("Distribution")
 # Coverage
 # --------
 # ``KCenterGreedy`` covers everything, outliers first, and gives them small weights. ``D2Sampling``
-# draws distant samples at random instead of selecting the farthest one. ``RPCholesky`` draws samples
-# that are far from the span of the selected ones, in the feature space of a kernel.
+# draws distant samples at random instead of selecting the farthest one. ``RPCholesky`` draws
+# samples that are far from the span of the selected ones, in the feature space of a kernel.
 # ``FacilityLocation`` and ``GraphCut`` select typical samples, and ``ProbCover`` covers dense
 # regions first.
 
@@ -167,8 +167,8 @@ plot_family("Coverage")
 # -------------------------------------
 # These methods use the predictions of a classifier and select samples near its decision boundary.
 # They are for samples to label. The entropy is the largest where the three classes meet. ``BADGE``
-# draws uncertain samples whose gradients differ, and ``UncertaintyHerding`` selects samples that are
-# similar to many uncertain ones.
+# draws uncertain samples whose gradients differ, and ``UncertaintyHerding`` selects samples that
+# are similar to many uncertain ones.
 
 plot_family("Uncertainty")
 

@@ -136,11 +136,6 @@ def _check_possible(sampler):
             f"metric='precomputed' is a matrix of all pairs of samples, but {name} computes on one "
             "partition at a time for Dask collections. Give the features and another metric."
         )
-    if sampler._selects_in_two_rounds and sampler._stratification() == "quantile":
-        raise ValueError(
-            f"stratify='quantile' requires all values of y at once, but {name} selects from each "
-            "partition of a Dask collection first. Give stratify=None, or use Coreset or Uniform."
-        )
     if sampler._selects_in_two_rounds and sampler.coreset_size is None:
         raise ValueError(
             f"coreset_size=None lets {name} find the size, which needs all samples at once. Give a "
@@ -400,7 +395,8 @@ def select_from_union(sampler, sizes, classes, X, y, sample_weight, **auxiliary)
     sampler._is_silent = True
     sampler.fit(X, y, sample_weight, **auxiliary)
     for label, size in wanted.items():
-        n = len(sampler.sample_indices_) if label is None else sampler.sampling_strategy_[label]
+        by_label = sampler.sampling_strategy_
+        n = len(sampler.sample_indices_) if label is None else by_label.get(label, 0)
         if n < size:
             warn(fewer_in_words(n, size, of_the_group(label), sampler._stops_early))
 

@@ -13,7 +13,7 @@ from imblearn.under_sampling import RandomUnderSampler
 from scipy import sparse
 from sklearn.datasets import load_digits, load_iris
 from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
@@ -447,8 +447,6 @@ def test_errors_of_objects_and_models(digits, classifier):
     with pytest.raises(ValueError, match="column 7, row 99") as error:
         Margin(classifier, 10).fit(*lazy(bad, y)[:2])
     assert "partition 5 of X" in error.value.__notes__[0]
-    with pytest.raises(ValueError, match="Herding selects from each partition"):
-        Herding(10, stratify="quantile").fit(*lazy(X, y)[:2])
 
 
 def test_other_errors(digits):
@@ -594,6 +592,18 @@ def test_cluster(digits, classifier, tmp_path):
             lost = dX.map_blocks(killed_later, str(folder), dtype=X.dtype, meta=X[:0])
             assert_same_selection(sampler, X, y, None, (lost, y))
             assert (folder / "3").exists()
+
+
+def test_strata_of_quantiles_in_two_rounds(digits, monkeypatch):
+    """Each partition has strata of its own, and so does the union."""
+    monkeypatch.setattr(_partitions, "FEWEST", 200)
+    X, y = digits
+    y = y + X[:, 20] / 7
+    for sampler in (Herding(50, stratify="quantile"), GradMatch(Ridge(), 50)):
+        _, y_small = sampler.fit_resample(*lazy(X, y)[:2])
+        assert len(y_small) == 50
+        fifths = np.searchsorted(np.quantile(y, [0.2, 0.4, 0.6, 0.8]), y_small)
+        assert (np.bincount(fifths) >= 7).all()
 
 
 def test_a_method_that_stops_early_says_so_once(digits, monkeypatch):

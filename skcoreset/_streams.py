@@ -232,6 +232,20 @@ def _streams(sampler):
     return sampler._is_composable or sampler._has_stream_keys
 
 
+def _takes_batches(sampler):
+    """As `_streams`; the error of scikit-learn about a missing method has the one here as cause."""
+    if not _streams(sampler):
+        return False
+    size = sampler.coreset_size
+    sizes = size.values() if isinstance(size, dict) else [size]
+    if not all(isinstance(one, Integral) for one in sizes):
+        raise AttributeError(
+            f"coreset_size={size!r} depends on the number of samples, which is not known in a "
+            f"stream. Give an int, or a dict of ints, to {type(sampler).__name__}.partial_fit."
+        )
+    return True
+
+
 class StreamMixin:
     """The part of `BaseCoreset` that selects from batches."""
 
@@ -245,7 +259,7 @@ class StreamMixin:
         """This sampler with its models fitted on the samples of the first chunk."""
         return copy(self)
 
-    @available_if(_streams)
+    @available_if(_takes_batches)
     @fill_docstring
     def partial_fit(self, X, y=None, sample_weight=None):
         """Add a batch of samples to the selection.
@@ -347,16 +361,10 @@ class StreamMixin:
 
     def _check_stream(self):
         """Raise if the parameters do not fit a stream."""
-        name, size = type(self).__name__, self.coreset_size
+        name = type(self).__name__
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), name
         )
-        sizes = list(size.values()) if isinstance(size, dict) else [size]
-        if not all(isinstance(one, Integral) for one in sizes):
-            raise ValueError(
-                f"coreset_size={size!r} depends on the number of samples, which is not known in a "
-                f"stream. Give an int, or a dict of ints, to {name}.partial_fit."
-            )
         for parameter in ("init", "exclude"):
             value = getattr(self, parameter, None)
             if value is not None and not isinstance(value, str):

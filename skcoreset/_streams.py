@@ -157,7 +157,9 @@ class _Stream:
                 for label, n in zip(labels, counts, strict=True)
                 if n
             }
-        if sampler._most_candidates() is not None:  # fewer than are to be selected of a chunk
+        if isinstance(
+            getattr(sampler, "n_candidates", None), Integral
+        ):  # maybe fewer than are to be selected of a chunk
             sampler = copy(sampler)
             sampler.n_candidates = None
         seed = self.rng.randint(2**31 - 1)

@@ -183,7 +183,9 @@ class _Stream:
                 for label, n in zip(labels, counts, strict=True)
                 if n
             }
-        if sampler._most_candidates() is not None:  # fewer than are to be selected of a chunk
+        if isinstance(
+            getattr(sampler, "n_candidates", None), Integral
+        ):  # maybe fewer than are to be selected of a chunk
             sampler = copy(sampler)
             sampler.n_candidates = None
         seed = self.rng.randint(2**31 - 1)
@@ -389,6 +391,11 @@ class StreamMixin:
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), name
         )
+        if self.coreset_size is None:
+            raise ValueError(
+                f"coreset_size=None lets {name} find the size, which needs all samples at once. "
+                "Give a coreset_size to partial_fit."
+            )
         for parameter in ("init", "exclude"):
             value = getattr(self, parameter, None)
             if value is not None and not isinstance(value, str):

@@ -286,9 +286,10 @@ def test_whole_numbers_before_a_continuous_target(digits):
 @pytest.mark.usefixtures("small_chunks")
 def test_fewer_candidates_than_samples_of_a_reduced_chunk(digits):
     X, y = digits
-    sampler = Herding(20, kernel="laplacian", n_candidates=30, stratify=None, random_state=0)
-    _, (X_small, _) = streamed(sampler, X, y)
-    assert len(X_small) == 20
+    for method in (Herding(kernel="laplacian"), Coreset()):
+        params = {"coreset_size": 20, "n_candidates": 30, "stratify": None, "random_state": 0}
+        _, (X_small, _) = streamed(method.set_params(**params), X, y)
+        assert len(X_small) == 20
 
 
 @pytest.mark.usefixtures("small_chunks")

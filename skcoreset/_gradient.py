@@ -19,6 +19,7 @@ from skcoreset._kernels.outer_products import OuterProducts
 from skcoreset._kernels.set_functions import FacilityLocation
 from skcoreset._kernels.similarities import near_similarities, precise_enough
 from skcoreset._submodular import (
+    draws_candidates,
     n_candidates_of,
     rows_at,
     stochastic_is_not_nested,
@@ -268,6 +269,9 @@ class CRAIG(_GradientCoreset):
     def _is_random(self):
         draws = self.n_candidates is not None and self.epsilon is None
         return draws or self.optimizer == "stochastic"
+
+    def _draws(self, groups):
+        return self._is_random() and draws_candidates(self, groups)
 
     def _differs_from(self, size, n_selected, n):
         return why_candidates_differ(self, size, n_selected, n) if self.epsilon is None else None

@@ -90,6 +90,9 @@ class _SetFunction(BaseMetricCoreset):
         draws = self.n_candidates is not None and self._takes_candidates()
         return draws or self.optimizer == "stochastic"
 
+    def _draws(self, groups):
+        return self._is_random() and draws_candidates(self, groups)
+
     _is_composable = True
 
     @property
@@ -215,6 +218,12 @@ def n_candidates_of(sampler, group):
     wanted = sampler.n_candidates
     wanted = n_candidates_for(group.size) if isinstance(wanted, str) else wanted
     return min(wanted, group.n_samples)
+
+
+def draws_candidates(sampler, groups):
+    """Whether a group has more samples than candidates, or gains are those of random samples."""
+    few = any(n_candidates_of(sampler, group) < group.n_samples for group in groups)
+    return few or sampler.optimizer == "stochastic"
 
 
 def why_candidates_differ(sampler, size, n_selected, n):

@@ -244,6 +244,10 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
         """Whether the selection depends on `random_state`."""
         return hasattr(self, "random_state")
 
+    def _draws(self, groups):
+        """As `_is_random`, for these groups."""
+        return self._is_random()
+
     def _uses_classes(self):
         """Whether the method itself needs the classes, with any value of `stratify`."""
         return False
@@ -380,7 +384,7 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
         table = self._checked(X, y, sample_weight, auxiliary)
         groups = allocate(self.coreset_size, self._stratification(), *table.candidates)
         self._check_groups(table, groups)
-        random_state = check_random_state(self.random_state if self._is_random() else 0)
+        random_state = check_random_state(self.random_state if self._draws(groups) else 0)
         progress = Progress(self, sum(group.size for group in groups))
         self.device_ = "cpu"
         if partitioned:

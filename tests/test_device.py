@@ -145,27 +145,27 @@ def _put_back():
 
 @pytest.mark.usefixtures("_put_back")
 def test_what_is_set_holds_for_the_process_or_the_context():
-    assert get_config() == {"device": "auto"}
+    assert get_config() == {"device": "auto", "max_fit_rows": 100_000}
     seen = []
     set_config(device="cpu")
     with config_context(device="cuda:3"):
-        assert get_config() == {"device": "cuda:3"}
+        assert get_config()["device"] == "cuda:3"
         with config_context():
-            assert get_config() == {"device": "cuda:3"}
+            assert get_config()["device"] == "cuda:3"
         with config_context(device="cuda"):
             set_config(device="auto")
-            assert get_config() == {"device": "cuda"}
+            assert get_config()["device"] == "cuda"
         thread = threading.Thread(target=lambda: seen.append(get_config()["device"]))
         thread.start()
         thread.join()
     assert seen == ["auto"]  # not the context, but what was set for the process
-    assert get_config() == {"device": "auto"}
+    assert get_config() == {"device": "auto", "max_fit_rows": 100_000}
     with pytest.raises(ZeroDivisionError), config_context(device="cpu"):
         _ = 1 / 0
-    assert get_config() == {"device": "auto"}
+    assert get_config() == {"device": "auto", "max_fit_rows": 100_000}
     set_config()
     get_config()["device"] = "cpu"  # a copy
-    assert get_config() == {"device": "auto"}
+    assert get_config() == {"device": "auto", "max_fit_rows": 100_000}
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:-1", "CPU", " cpu", "cuda:1x", 0, b"cpu"])
@@ -174,7 +174,7 @@ def test_wrong_devices_are_refused_at_once(device):
         with pytest.raises(ValueError, match=r"'auto', 'cpu', 'cuda' or 'cuda:<n>'") as error:
             change(device=device)
         assert repr(device) in str(error.value)
-    assert get_config() == {"device": "auto"}
+    assert get_config() == {"device": "auto", "max_fit_rows": 100_000}
 
 
 # moving ------------------------------------------------------------------------------------

@@ -374,7 +374,11 @@ class Measured(Distances):
         values = self._values(self.columns_of.fetch(columns), self.fetch(rows))
         if not np.isfinite(values).all():
             # A row is at distance 0 from itself, even if the metric divides 0 by 0.
-            itself = self.columns_of.numbers_of(columns)[:, None] == self.numbers_of(rows)[None, :]
+            if self.other_columns is None:  # `numbers` may be those of two tables of the user
+                left, right = self.positions(columns), self.positions(rows)
+            else:
+                left, right = self.columns_of.numbers_of(columns), self.numbers_of(rows)
+            itself = left[:, None] == right[None, :]
             values = np.where(itself & np.isnan(values), 0.0, values)
         return self._finite(values, columns, rows, f"metric={self.metric!r}")
 

@@ -445,6 +445,9 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
 
     def _checked_partitions(self, parts, auxiliary):
         """The `Table` of a table in partitions, after one pass over it."""
+        supported = type(self)._represent_partitions is not BaseCoreset._represent_partitions
+        if not (supported or self._selects_in_two_rounds):
+            self._represent_partitions(None, None)  # the error
         parts, known = survey(self, parts)
         self._lengths = parts.lengths_of_all
         return self._checked_params(Table(X=parts, **known), auxiliary)

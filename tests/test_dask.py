@@ -34,6 +34,7 @@ from skcoreset import (
     DeepFool,
     Entropy,
     FacilityLocation,
+    FeatureBased,
     GradMatch,
     GraphCut,
     Herding,
@@ -454,6 +455,8 @@ def test_other_errors(digits):
     dX, dy, _ = lazy(X, y)
     with pytest.raises(TypeError, match="BlackBoxTeaching does not support Dask collections"):
         BlackBoxTeaching(coreset_size=10).fit(dX, dy)
+    with pytest.raises(TypeError, match="FeatureBased does not support Dask collections"):
+        FeatureBased(10).fit(dX, dy)
     with pytest.raises(TypeError, match="record the training in a TrainingDynamics"):
         EL2N(coreset_size=10).fit(dX, dy)
     with pytest.raises(TypeError, match="sensitivity='kmeans' needs all samples at once"):

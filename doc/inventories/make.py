@@ -38,6 +38,8 @@ write(
         """
         sklearn.calibration.CalibratedClassifierCV
         sklearn.cluster.KMeans
+        sklearn.model_selection.GroupKFold
+        sklearn.preprocessing.Normalizer
         sklearn.compose.ColumnTransformer
         sklearn.compose.TransformedTargetRegressor
         sklearn.decomposition.PCA
@@ -81,6 +83,7 @@ write(
         "function",
         "modules/generated/{}.html",
         """
+        sklearn.cluster.kmeans_plusplus
         sklearn.base.clone
         sklearn.compose.make_column_transformer
         sklearn.config_context

@@ -189,6 +189,9 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
     def _stratification(self):
         """For the survey of partitions: the sampler inside stratifies."""
 
+    def _represent_partitions(self, table, groups):
+        """Not used: the sampler inside selects from the partitions."""
+
     def _select_from_partitions(self, table):
         """The transformer is fitted on a sample of all partitions."""
         sampler, parts = clone(self._sampler()), table.X

@@ -86,7 +86,7 @@ def test_craig_among_candidates(gradient, rng):
     np.testing.assert_allclose(sampler.losses_, losses)
     np.testing.assert_allclose(sampler.sample_weight_, oracles.cells(-D, picks))
     exact = CRAIG(model, 10, gradient=gradient, stratify=None).fit(X, y[:400])
-    assert exact.loss_ < sampler.loss_ < 1.1 * exact.loss_
+    assert exact.loss_ < sampler.loss_ < 1.2 * exact.loss_
 
 
 def test_all_candidates_are_the_exact_selection(rng):

@@ -84,7 +84,9 @@ class Partitions:
             lazily(block, *(values[p] for values in each), *shared)
             for p, block in enumerate(self.blocks)
         ]
-        return Partitions(blocks, self.targets, self.weights, self.lengths, self.numbers)
+        others = Partitions(blocks, self.targets, self.weights, self.lengths, self.numbers)
+        others.report = self.report
+        return others
 
     def map(self, function, *each, shared=(), keep=False, all_columns=False):
         """``function(X, *each of this partition, *shared)`` for every partition.

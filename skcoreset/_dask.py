@@ -4,6 +4,7 @@ import operator
 
 import dask
 import numpy as np
+import sklearn
 from dask.base import is_dask_collection
 from dask.callbacks import Callback
 
@@ -109,8 +110,16 @@ class Partitions:
         each = [*([None] * len(self) if values is None else values for values in columns), *each]
         shared = [_sent(value) for value in shared]
         call = dask.delayed(_called, pure=False, traverse=False)
+        memory = sklearn.get_config()["working_memory"]  # of this thread; workers have others
         tasks = [
-            call(function, int(self.numbers[p]), block, *(values[p] for values in each), *shared)
+            call(
+                function,
+                memory,
+                int(self.numbers[p]),
+                block,
+                *(values[p] for values in each),
+                *shared,
+            )
             for p, block in enumerate(self.blocks)
         ]
         if keep != "first":
@@ -217,10 +226,11 @@ def _taken(X, y, weight, at):
     return take(X, at), None if y is None else take(y, at)
 
 
-def _called(function, number, X, *args):
+def _called(function, memory, number, X, *args):
     """Run in a worker: an error says in which partition it happened."""
     try:
-        return function(X, *args)
+        with sklearn.config_context(working_memory=memory):
+            return function(X, *args)
     except Exception as error:
         error.add_note(f"This happened in partition {number} of X.")
         raise

@@ -9,6 +9,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from imblearn.under_sampling import RandomUnderSampler
 from scipy import sparse
 from sklearn.datasets import load_digits, load_iris
@@ -51,6 +52,7 @@ from skcoreset import (
     _partitions,
     coreset_curve,
 )
+from skcoreset._dask import partitions
 
 CHUNKS = (300, 1, 0, 700, 500, 296)  # of 1797 rows
 
@@ -622,3 +624,13 @@ def test_a_method_that_stops_early_says_so_once(digits, monkeypatch):
     }
     assert len(warned) <= 2
     assert len(X_small) == len(y_small) == sum(sampler.sampling_strategy_.values()) < 400
+
+
+def memory_of_worker(X):
+    return sklearn.get_config()["working_memory"]
+
+
+def test_workers_use_the_working_memory_of_the_caller():
+    parts = partitions(da.from_array(np.ones((6, 2)), chunks=(2, 2)), None, None)
+    with sklearn.config_context(working_memory=7):
+        assert parts.map(memory_of_worker) == [7, 7, 7]

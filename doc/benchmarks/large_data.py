@@ -18,6 +18,7 @@ import time
 import dask
 import dask.array as da
 import numpy as np
+import sklearn
 from sklearn.linear_model import LogisticRegression
 
 import skcoreset
@@ -92,7 +93,8 @@ def one(path, n, name, workers, limit):
     if limit:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     start, cpu = time.perf_counter(), time.process_time()
-    with dask.config.set(scheduler="threads", num_workers=workers):
+    threads = dask.config.set(scheduler="threads", num_workers=workers)
+    with threads, sklearn.config_context(working_memory=64):
         X_small, _ = sampler.fit_resample(X, y)
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -118,14 +120,14 @@ def table(header, rows):
 
 
 def out_of_core(options):
-    """A limit of 2 GiB on the address space of the process, which includes all libraries."""
+    """With a limit on the address space of the process, which includes all libraries."""
     path = path_of(options.folder, options.rows)
     names = "Uniform", "Margin", "ImportanceSampling", "Coreset", "KCenterGreedy, 1,000"
     rows = [
-        [name, *in_process(path, options.rows, name, limit=2**31)]
+        [name, options.gib, *in_process(path, options.rows, name, limit=options.gib * 2**30)]
         for name in options.methods or names
     ]
-    table(["method", "seconds", "CPU seconds", "peak memory, MiB"], rows)
+    table(["method", "limit, GiB", "seconds", "CPU seconds", "peak memory, MiB"], rows)
 
 
 def sizes(options):
@@ -316,6 +318,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []])
     parser.add_argument("--rows", type=int, default=20_000_000)
+    parser.add_argument("--gib", type=int, default=2)
     parser.add_argument("--folder", default=tempfile.gettempdir())
     parser.add_argument("--methods", nargs="*")
     parser.add_argument("--one", nargs=5)

@@ -12,7 +12,7 @@ from skcoreset._backend import canonical, check_device, is_foreign, on_device, t
 from skcoreset._docstrings import fill_docstring
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.neighbors import nearest_neighbors
-from skcoreset._metrics import METRICS, metric_on_host, search_work
+from skcoreset._metrics import METRICS, metric_on_host, search_work, stacked_tables
 from skcoreset._validation import check_numbers, check_table
 from skcoreset.base import BaseModelCoreset, BaseScoreCoreset
 
@@ -317,7 +317,7 @@ class ContrastiveActiveLearning(BaseScoreCoreset, BaseModelCoreset):
     def _search_around(self, space, around):
         """The same among the rows of `around`; neighbors are positions in `around`."""
         n, numbers = around.shape[0], [*range(around.shape[0]), *range(space.shape[0])]
-        stacked = _stacked(to_numpy(around), to_numpy(space))
+        stacked = stacked_tables(to_numpy(around), to_numpy(space))
         return self._search(stacked, slice(n, None), slice(n), numbers)
 
     def __sklearn_tags__(self):
@@ -346,12 +346,6 @@ def _in_range(X):
     if largest == 0 or 2.0**-300 < largest < 2.0**300:
         return X
     return X * 2.0 ** -max(-1000, int(np.frexp(largest)[1]))
-
-
-def _stacked(above, below):
-    if sparse.issparse(above) or sparse.issparse(below):
-        return sparse.vstack([sparse.csr_array(above), sparse.csr_array(below)], format="csr")
-    return np.concatenate([above, below])
 
 
 def _mean_divergence(theirs, neighbors, proba):

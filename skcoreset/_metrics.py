@@ -11,7 +11,14 @@ from skcoreset._kernels.neighbors import TREE_COLUMNS
 from skcoreset._validation import check_numbers
 from skcoreset.base import BaseCoreset
 
-__all__ = ["METRICS", "BaseMetricCoreset", "metric_on_host", "product_work", "search_work"]
+__all__ = [
+    "METRICS",
+    "BaseMetricCoreset",
+    "metric_on_host",
+    "product_work",
+    "search_work",
+    "stacked_tables",
+]
 
 # These are scaled by the samples they are computed for, which are never all samples at once.
 _NOT_IN_BLOCKS = {"mahalanobis", "seuclidean", "nan_euclidean"}
@@ -84,6 +91,13 @@ def metric_on_host(metric):
     if isinstance(metric, str) and metric in _ON_DEVICE:
         return None
     return f"metric={metric!r} is computed by the host only; 'euclidean' and 'cosine' run on a GPU"
+
+
+def stacked_tables(above, below):
+    """The rows of two tables, of which one may be sparse, one after the other."""
+    if sparse.issparse(above) or sparse.issparse(below):
+        return sparse.vstack([sparse.csr_array(above), sparse.csr_array(below)], format="csr")
+    return np.concatenate([above, below])
 
 
 def _check_square(X, what):

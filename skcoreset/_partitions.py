@@ -387,8 +387,8 @@ def select_from_union(sampler, sizes, classes, X, y, sample_weight, **auxiliary)
     if sampler._stops_early is not None:  # it may have reduced a class to fewer samples
         there = {None: _num_samples(X)}
         if None not in wanted:
-            labels, counts = np.unique(np.asarray(y), return_counts=True)
-            there = _by_label(counts, labels)
+            labels, codes = labels_of(y)
+            there = _by_label(np.bincount(codes, minlength=len(labels)), labels)
     budget = {label: min(size, there.get(label, 0)) for label, size in wanted.items()}
     budget = {label: size for label, size in budget.items() if size}
     sampler.coreset_size = budget.get(None) or {**budget, None: 0}

@@ -3,7 +3,6 @@
 from numbers import Integral
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -11,7 +10,7 @@ from skcoreset._backend import take, to_numpy
 from skcoreset._docstrings import fill_docstring
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.knn_shapley import knn_shapley
-from skcoreset._metrics import BaseMetricCoreset
+from skcoreset._metrics import BaseMetricCoreset, stacked_tables
 from skcoreset._validation import check_numbers, encode
 from skcoreset.base import BaseScoreCoreset
 
@@ -230,7 +229,7 @@ class KNNShapley(BaseScoreCoreset, BaseMetricCoreset):
         present = np.flatnonzero(table.sample_weight)
         X, X_val = to_numpy(table.X), to_numpy(table.auxiliary["X_val"])
         X = X if len(present) == X.shape[0] else take(X, present)
-        distances = pairs(_stacked(X, X_val), self.metric, in_float64=True)
+        distances = pairs(stacked_tables(X, X_val), self.metric, in_float64=True)
         distances.numbers = [*present, *range(X_val.shape[0])]
         scores = np.full(len(table.sample_weight), np.nan)
         scores[present] = knn_shapley(
@@ -246,9 +245,3 @@ class KNNShapley(BaseScoreCoreset, BaseMetricCoreset):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
-
-
-def _stacked(above, below):
-    if sparse.issparse(above) or sparse.issparse(below):
-        return sparse.vstack([sparse.csr_array(above), sparse.csr_array(below)], format="csr")
-    return np.concatenate([above, below])

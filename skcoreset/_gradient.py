@@ -13,10 +13,10 @@ from skcoreset._geometry import check_n_candidates
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.candidates import among_all, candidates_of
 from skcoreset._kernels.distances import pairs
+from skcoreset._kernels.facility_location import FacilityLocation
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.outer_products import OuterProducts
-from skcoreset._kernels.set_functions import FacilityLocation
 from skcoreset._kernels.similarities import near_similarities, precise_enough
 from skcoreset._submodular import (
     draws_candidates,

@@ -14,10 +14,11 @@ from skcoreset._backend import device_of, is_foreign, namespace, to_numpy
 from skcoreset._docstrings import fill_docstring
 from skcoreset._geometry import check_n_candidates
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
-from skcoreset._kernels import set_functions, similarities
+from skcoreset._kernels import graph_cut, similarities
 from skcoreset._kernels.balls import ball_graph, cluster_labels, pure_radius
 from skcoreset._kernels.candidates import among_all, candidates_of, n_candidates_for
 from skcoreset._kernels.distances import pairs
+from skcoreset._kernels.facility_location import WithValues, facility_location
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._kernels.neighbors import nearest_neighbors
@@ -48,7 +49,7 @@ class _SetFunction(BaseMetricCoreset):
     }
 
     def _objective(self, similar, weight):
-        """The set function: an objective of :mod:`skcoreset._kernels.set_functions`."""
+        """The set function: an objective of :mod:`skcoreset._kernels.greedy`."""
         raise NotImplementedError
 
     def _is_rbf(self):
@@ -516,11 +517,11 @@ class FacilityLocation(_SetFunction):
         else:
             of = similarities.precise_enough(pairs(X, self.metric, rows=rows))
         similar = similarities.target_similarities(of, group.n_samples, self._is_rbf())
-        cover = set_functions.FacilityLocation(similar, np.ones(similar.n_rows))
+        cover = facility_location(similar, np.ones(similar.n_rows))
         objective = cover
         if self.eta > 0:
             relevance = similar.nearest() - similar.lowest()
-            objective = set_functions.WithValues(cover, self.eta * relevance)
+            objective = WithValues(cover, self.eta * relevance)
         picks, gains = greedy(
             objective,
             group.size,
@@ -534,7 +535,7 @@ class FacilityLocation(_SetFunction):
         return Picks(picks, cells(len(picks)), per_pick={"gains_": gains}, prefix=cells)
 
     def _objective(self, similar, weight):
-        return set_functions.facility_location(similar, weight)
+        return facility_location(similar, weight)
 
     def _gains_among(self, among, most, total):
         return -np.diff(among.losses, prepend=most * total)
@@ -668,7 +669,7 @@ class GraphCut(_SetFunction):
         self.random_state = random_state
 
     def _objective(self, similar, weight):
-        return set_functions.GraphCut(similar, weight, self.redundancy)
+        return graph_cut.GraphCut(similar, weight, self.redundancy)
 
     def _gains_among(self, among, most, total):
         t = np.arange(len(among.picks))
@@ -870,9 +871,7 @@ class ProbCover(BaseMetricCoreset):
 
     def _pick(self, X, group):
         graph = ball_graph(pairs(X, self.metric, rows=group.rows, in_float64=True), self.delta_)
-        covered = set_functions.facility_location(
-            similarities.GraphSimilarities(graph), group.sample_weight
-        )
+        covered = facility_location(similarities.GraphSimilarities(graph), group.sample_weight)
         start = () if self.init is None else initial_positions(self.init, group)
         picks, gains = greedy(covered, group.size, start=start, report=group.report)
         fraction = np.minimum(np.cumsum(gains) / group.sample_weight.sum(), 1.0)
@@ -1086,7 +1085,7 @@ class UncertaintyHerding(_SetFunction, BaseModelCoreset):
         return self._maximize(X, group, weight, group.mean_weight * unit)
 
     def _objective(self, similar, weight):
-        return set_functions.facility_location(similar, weight)
+        return facility_location(similar, weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -21,17 +21,14 @@ import skcoreset
 from skcoreset import _backend
 from skcoreset._kernels import herding, neighbors, sampling
 from skcoreset._kernels.distances import pairs
+from skcoreset._kernels.facility_location import FacilityLocation, facility_location
 from skcoreset._kernels.farthest_first import farthest_first
+from skcoreset._kernels.graph_cut import GraphCut
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.kernels import gram
 from skcoreset._kernels.neighbors import nearest_neighbors
 from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.outer_products import OuterProducts
-from skcoreset._kernels.set_functions import (
-    FacilityLocation,
-    GraphCut,
-    facility_location,
-)
 from skcoreset._kernels.similarities import given_similarities, near_similarities
 from skcoreset._kernels.top_k import top_k
 

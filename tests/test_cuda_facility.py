@@ -9,14 +9,12 @@ from cuda_on_host import COMPILER, HostLauncher
 from sklearn.linear_model import LogisticRegression
 
 import skcoreset
-from skcoreset._kernels import set_functions, similarities
+from skcoreset._kernels import facility_location, similarities
 from skcoreset._kernels.cuda import facility_location as cuda
 from skcoreset._kernels.distances import pairs
+from skcoreset._kernels.facility_location import FacilityLocation
+from skcoreset._kernels.graph_cut import GraphCut
 from skcoreset._kernels.greedy import greedy
-from skcoreset._kernels.set_functions import (
-    FacilityLocation,
-    GraphCut,
-)
 from skcoreset._kernels.similarities import Similarities, given_similarities, near_similarities
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
@@ -381,7 +379,7 @@ def test_gains_of_a_block(parts, dtype, on_host, monkeypatch):
 
 def test_all_gains_of_halves_of_the_matrix(both, on_host, monkeypatch):
     """Tiles that stand for their transpose too; then gains of a few."""
-    for module in (set_functions, similarities):
+    for module in (facility_location, similarities):
         monkeypatch.setattr(
             module,
             "block_slices",

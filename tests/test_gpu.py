@@ -29,15 +29,15 @@ from skcoreset import (
 )
 from skcoreset._kernels.cuda import launch
 from skcoreset._kernels.distances import pairs
+from skcoreset._kernels.facility_location import facility_location
 from skcoreset._kernels.farthest_first import farthest_first
+from skcoreset._kernels.graph_cut import GraphCut as GraphCutFunction
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.herding import herd
 from skcoreset._kernels.kernels import gram
 from skcoreset._kernels.neighbors import nearest_neighbors
 from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.outer_products import OuterProducts
-from skcoreset._kernels.set_functions import GraphCut as GraphCutFunction
-from skcoreset._kernels.set_functions import facility_location
 from skcoreset._kernels.similarities import near_similarities
 
 BENCHMARK = Path(__file__).parents[1] / "doc" / "benchmarks" / "gpu.py"

@@ -16,7 +16,7 @@ from sklearn.neighbors import kneighbors_graph
 from sklearn.preprocessing import StandardScaler
 
 from skcoreset import CRAIG, FacilityLocation, GraphCut
-from skcoreset._kernels import set_functions, similarities
+from skcoreset._kernels import facility_location, similarities
 from skcoreset._kernels.distances import pairs
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.neighbors import nearest_neighbors
@@ -181,7 +181,7 @@ def test_on_demand_equals_whole(rng, megabytes):
 
     def picks():
         similar = similarities.near_similarities(pairs(X))
-        cover = set_functions.FacilityLocation(similar, w)
+        cover = facility_location.FacilityLocation(similar, w)
         return similar.whole, *greedy(cover, 60), cover.cells(w)
 
     whole, expected, gains, cells = picks()

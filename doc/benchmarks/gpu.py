@@ -18,6 +18,7 @@ import sklearn
 from threadpoolctl import threadpool_info
 
 from skcoreset._kernels.distances import pairs
+from skcoreset._kernels.facility_location import FacilityLocation
 from skcoreset._kernels.farthest_first import farthest_first
 from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.herding import herd
@@ -25,7 +26,6 @@ from skcoreset._kernels.kernels import gram
 from skcoreset._kernels.neighbors import nearest_neighbors
 from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.outer_products import OuterProducts
-from skcoreset._kernels.set_functions import FacilityLocation
 from skcoreset._kernels.similarities import near_similarities
 
 RUNS = 3

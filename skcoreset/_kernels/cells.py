@@ -2,7 +2,21 @@
 
 import numpy as np
 
-__all__ = ["PrefixCells", "TargetCells"]
+from skcoreset._backend import to_numpy
+
+__all__ = ["PrefixCells", "TargetCells", "cells_of"]
+
+
+def cells_of(nearest, weight, picks):
+    """Total weight of the cell of each pick, (n_picks,).
+
+    `nearest` is the number of the pick to whose cell each row belongs, or -1. Each pick belongs to
+    its own cell.
+    """
+    nearest, weight = np.array(to_numpy(nearest)), to_numpy(weight)
+    nearest[picks] = np.arange(len(picks))
+    known = nearest >= 0
+    return np.bincount(nearest[known], weights=weight[known], minlength=len(picks))
 
 
 class PrefixCells:

@@ -18,7 +18,7 @@ CONCAVE = {
 class FeatureSums:
     """The set function ``sum_f g(sum_{i in S} x_if)`` of the rows S of a table.
 
-    :mod:`skcoreset._kernels.set_functions` describes the members of an objective. A gain is a sum
+    :mod:`skcoreset._kernels.greedy` describes the members of an objective. A gain is a sum
     over the stored values of one row; no pair of rows is ever compared.
 
     Parameters

@@ -1,4 +1,25 @@
-"""Greedy maximization of set functions: lazy, stochastic or naive."""
+"""Greedy maximization of set functions: lazy, stochastic or naive.
+
+An objective has these members:
+
+``n``, ``xp``, ``device``
+    The number of candidates, and the namespace and device of its arrays.
+``all_gains()``
+    The marginal gain of each candidate, (n,), float64.
+``gains(candidates)``
+    The marginal gains of some candidates, float64.
+``add(candidate)``
+    Add a candidate to the selected set.
+``maintained_gains``
+    The marginal gains of all candidates if the objective updates them with each pick, else None.
+``relative_tolerance``, ``absolute_tolerance``
+    Two gains tie if they differ by less than the relative error and the absolute error together.
+    The absolute error is that of the sums from which gains are differences.
+``on_demand``
+    Whether similarities are computed anew at each use, which makes gains expensive.
+``on_gpu()``
+    A lazy greedy loop that selects on the GPU, or None.
+"""
 
 import numpy as np
 from array_api_extra import argpartition
@@ -36,7 +57,7 @@ def greedy(
 
     Parameters
     ----------
-    objective : object as described in :mod:`skcoreset._kernels.set_functions`
+    objective : object with the members that are listed at the top of this file
     size : int
         Number of picks, including those of `start`.
     start : sequence of int

@@ -21,7 +21,7 @@ from skcoreset._margins import AreaUnderMargin, DataMap
 from skcoreset._report import CoresetReport
 from skcoreset._search import CoresetSearchCV, smallest_coreset
 from skcoreset._selection_display import DataMapDisplay, SelectionDisplay
-from skcoreset._submodular import FacilityLocation, GraphCut, ProbCover, UncertaintyHerding
+from skcoreset._facility_location import FacilityLocation, GraphCut, ProbCover, UncertaintyHerding
 from skcoreset._teaching import BlackBoxTeaching
 from skcoreset._training_dynamics import TrainingDynamics
 from skcoreset._transformed import TransformedSampler

@@ -18,7 +18,7 @@ from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.outer_products import OuterProducts
 from skcoreset._kernels.similarities import near_similarities, precise_enough
-from skcoreset._submodular import (
+from skcoreset._facility_location import (
     draws_candidates,
     n_candidates_of,
     rows_at,

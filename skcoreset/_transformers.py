@@ -20,7 +20,7 @@ from skcoreset._backend import take, to_numpy
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import EstimatorMixin, replace_when_fitted
 from skcoreset._nested import select
-from skcoreset._submodular import FacilityLocation
+from skcoreset._facility_location import FacilityLocation
 from skcoreset._validation import check_numbers, check_table, encode
 
 __all__ = ["CoresetNystroem", "GradientEmbedding"]

@@ -12,21 +12,24 @@ from skcoreset._curve import coreset_curve
 from skcoreset._curve_display import CoresetCurveDisplay
 from skcoreset._duplicates import NearDuplicates
 from skcoreset._dynamics import EL2N, Forgetting, GraNd
+from skcoreset._facility_location import FacilityLocation
 from skcoreset._feature_based import FeatureBased
 from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._gradient import CRAIG, GradMatch
+from skcoreset._graph_cut import GraphCut
 from skcoreset._importance import ImportanceSampling
 from skcoreset._landmarks import RPCholesky
 from skcoreset._margins import AreaUnderMargin, DataMap
+from skcoreset._prob_cover import ProbCover
 from skcoreset._report import CoresetReport
 from skcoreset._search import CoresetSearchCV, smallest_coreset
 from skcoreset._selection_display import DataMapDisplay, SelectionDisplay
-from skcoreset._facility_location import FacilityLocation, GraphCut, ProbCover, UncertaintyHerding
 from skcoreset._teaching import BlackBoxTeaching
 from skcoreset._training_dynamics import TrainingDynamics
 from skcoreset._transformed import TransformedSampler
 from skcoreset._transformers import CoresetNystroem, GradientEmbedding
 from skcoreset._uncertainty import Entropy, LeastConfidence, Margin
+from skcoreset._uncertainty_herding import UncertaintyHerding
 from skcoreset._values import KNNShapley
 
 __version__ = "0.1.0.dev0"

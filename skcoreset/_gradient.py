@@ -8,6 +8,13 @@ from sklearn.utils.validation import check_consistent_length
 
 from skcoreset import _models
 from skcoreset._backend import to_numpy
+from skcoreset._candidates import (
+    draws_candidates,
+    n_candidates_of,
+    rows_at,
+    stochastic_is_not_nested,
+    why_candidates_differ,
+)
 from skcoreset._docstrings import fill_docstring
 from skcoreset._geometry import check_n_candidates
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
@@ -18,13 +25,6 @@ from skcoreset._kernels.greedy import greedy
 from skcoreset._kernels.omp import matching_pursuit
 from skcoreset._kernels.outer_products import OuterProducts
 from skcoreset._kernels.similarities import near_similarities, precise_enough
-from skcoreset._facility_location import (
-    draws_candidates,
-    n_candidates_of,
-    rows_at,
-    stochastic_is_not_nested,
-    why_candidates_differ,
-)
 from skcoreset._validation import check_table, continuous_target, encode
 from skcoreset.base import BaseCoreset, BaseModelCoreset, Picks
 

@@ -19,8 +19,8 @@ from skcoreset import _models
 from skcoreset._backend import take, to_numpy
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import EstimatorMixin, replace_when_fitted
-from skcoreset._nested import select
 from skcoreset._facility_location import FacilityLocation
+from skcoreset._nested import select
 from skcoreset._validation import check_numbers, check_table, encode
 
 __all__ = ["CoresetNystroem", "GradientEmbedding"]

@@ -15,7 +15,7 @@ from skcoreset._dynamics import EL2N, Forgetting, GraNd
 from skcoreset._facility_location import FacilityLocation
 from skcoreset._feature_based import FeatureBased
 from skcoreset._geometry import Herding, KCenterGreedy
-from skcoreset._gradient import CRAIG, GradMatch
+from skcoreset._grad_match import CRAIG, GradMatch
 from skcoreset._graph_cut import GraphCut
 from skcoreset._importance import ImportanceSampling
 from skcoreset._landmarks import RPCholesky

@@ -8,6 +8,7 @@ from skcoreset._config import config_context, get_config, set_config
 from skcoreset._contrastive import ContrastiveActiveLearning
 from skcoreset._coreset import Coreset
 from skcoreset._coverage import CoverageCentric, Moderate
+from skcoreset._craig import CRAIG
 from skcoreset._curve import coreset_curve
 from skcoreset._curve_display import CoresetCurveDisplay
 from skcoreset._duplicates import NearDuplicates
@@ -15,7 +16,7 @@ from skcoreset._dynamics import EL2N, Forgetting, GraNd
 from skcoreset._facility_location import FacilityLocation
 from skcoreset._feature_based import FeatureBased
 from skcoreset._geometry import Herding, KCenterGreedy
-from skcoreset._grad_match import CRAIG, GradMatch
+from skcoreset._grad_match import GradMatch
 from skcoreset._graph_cut import GraphCut
 from skcoreset._importance import ImportanceSampling
 from skcoreset._landmarks import RPCholesky

@@ -3,7 +3,8 @@
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from skcoreset._curve import ALL_SAMPLES, PerScorer, coreset_curve
+from skcoreset._curve import coreset_curve
+from skcoreset._curve_results import ALL_SAMPLES, PerScorer
 from skcoreset._docstrings import fill_docstring
 
 __all__ = ["CoresetCurveDisplay"]

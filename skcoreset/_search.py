@@ -29,7 +29,9 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from skcoreset import _models
 from skcoreset._classifier import CoresetClassifier, CoresetRegressor
 from skcoreset._coreset import Coreset
-from skcoreset._curve import PerScorer, coreset_curve, size_parameter
+from skcoreset._curve import coreset_curve
+from skcoreset._curve_results import PerScorer
+from skcoreset._curve_run import size_parameter
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import EstimatorMixin, replace_when_fitted, seeded
 from skcoreset._validation import check_finite_target, check_table, encode

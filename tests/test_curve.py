@@ -24,7 +24,6 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC, SVR
 
-import skcoreset._curve
 from skcoreset import (
     Coreset,
     CoresetClassifier,
@@ -35,6 +34,8 @@ from skcoreset import (
     KCenterGreedy,
     Margin,
     Uniform,
+    _curve_results,
+    _curve_run,
     coreset_curve,
     smallest_coreset,
 )
@@ -288,7 +289,7 @@ class SlowSampler(KCenterGreedy):
 
 
 def test_times(monkeypatch, blobs):
-    monkeypatch.setattr(skcoreset._curve, "time", Clock)
+    monkeypatch.setattr(_curve_run, "time", Clock)
     SlowScaler.fits = 0
     model = make_pipeline(SlowScaler(), SlowKNeighbors(1))
     got = curve(*blobs, model, SlowSampler(), use_weights=False, n_uniform=3)
@@ -472,7 +473,7 @@ def test_errors_before_any_work(given, error, match, blobs, monkeypatch):
     def work(*args, **kwargs):
         raise AssertionError("some work was done")
 
-    monkeypatch.setattr(skcoreset._curve._Run, "evaluate", work)
+    monkeypatch.setattr(_curve_run.CurveRun, "evaluate", work)
     with pytest.raises(error, match=match):
         curve(*blobs, **given)
 
@@ -621,7 +622,7 @@ def test_verbose(blobs, capsys):
 def results(scores, full=(0.9, 0.8, 0.7), rows=None):
     scores = np.array(scores, dtype=float)  # [sampler][size]
     rows = np.tile([10, 20, 40], (len(scores), 1)) if rows is None else np.array(rows)
-    return skcoreset._curve.CurveResults(
+    return _curve_results.CurveResults(
         sampler_names=["A", "B"][: len(scores)],
         coreset_sizes=np.array([0.1, 0.2, 0.4]),
         n_rows=np.repeat(rows[:, :, None], 3, axis=2),

@@ -1,11 +1,5 @@
 """The record of a training: statistics of the outputs of a classifier for each sample."""
 
-import io
-import json
-import os
-import zipfile
-import zlib
-from contextlib import nullcontext
 from numbers import Integral
 
 import numpy as np
@@ -18,23 +12,20 @@ from skcoreset import _models
 from skcoreset._backend import to_numpy
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import seeded
+from skcoreset._training_files import load_dynamics, save_dynamics
+from skcoreset._training_statistics import KINDS, TrainingStatistics, check_epoch
 from skcoreset._validation import encode
 
 __all__ = ["TrainingDynamics"]
 
-LEAST_PROBABILITY = 2.0**-52
 SUM_TOLERANCE = 1e-3  # of the probabilities of a sample, also those of half precision
-
-FORMAT, VERSION = "skcoreset.TrainingDynamics", 1
-KINDS = ("proba", "logits", "decision")
-BOTH = "decision and proba"  # recorded by `from_estimator` if the classifier has both
 
 
 def _at_least(least):
     return [Interval(Integral, least, None, closed="left")]
 
 
-class TrainingDynamics:
+class TrainingDynamics(TrainingStatistics):
     r"""Statistics of the outputs of a classifier for each sample during its training.
 
     An instance is the record of one or more trainings on the same samples. It can be passed, as the
@@ -135,10 +126,6 @@ class TrainingDynamics:
     array([3, 1])
     """
 
-    _COUNTS = ("_seen", "_forgot", "_right", "_total", "_events", "_error_runs")
-    _SUMS = ("_learned", "_margin", "_mean", "_square", "_error", "_gradient")
-    _NOW = ("_first", "_error_now", "_gradient_now")
-
     def __init__(self, y=None, *, classes=None, early_epoch=None):
         codes, found = encode(y)
         if codes is None:
@@ -147,35 +134,21 @@ class TrainingDynamics:
                 + ("None." if y is None else "continuous.")
             )
         if early_epoch is not None:
-            early_epoch = _epoch(early_epoch, "early_epoch")
-        self.classes_ = found if classes is None else _check_classes(classes)
-        if len(self.classes_) < 2:
+            early_epoch = check_epoch(early_epoch, "early_epoch")
+        classes = found if classes is None else _check_classes(classes)
+        if len(classes) < 2:
             raise ValueError(
-                f"The classes are {self.classes_.tolist()!r}, but a classifier needs at least 2. "
+                f"The classes are {classes.tolist()!r}, but a classifier needs at least 2. "
                 "If all samples are of one class, pass all class labels as `classes`."
             )
-        position = {label: c for c, label in enumerate(self.classes_.tolist())}
+        position = {label: c for c, label in enumerate(classes.tolist())}
         unknown = [label for label in found.tolist() if label not in position]
         if unknown:
             raise ValueError(
                 f"y has the labels {unknown}, which are not in `classes`. Add them to it."
             )
-        self._codes = np.array([position[label] for label in found.tolist()])[codes]
-        self.early_epoch = early_epoch
-        self._closed_runs, self._kind, self._last_epoch = 0, None, -1
-        n = len(self._codes)
-        for name in self._COUNTS:
-            setattr(self, name, np.zeros(n, dtype=np.int64))
-        for name in self._SUMS:
-            setattr(self, name, np.zeros(n))
-        self._start_run()
-
-    def _start_run(self):
-        n = len(self._codes)
-        self._seen[:], self._forgot[:] = 0, 0
-        self._was_right = np.zeros(n, dtype=bool)
-        for name in self._NOW:
-            setattr(self, name, np.full(n, np.nan))
+        codes = np.array([position[label] for label in found.tolist()])[codes]
+        super().__init__(codes, classes, early_epoch)
 
     def __len__(self):
         """Number of samples."""
@@ -360,7 +333,7 @@ class TrainingDynamics:
                 "recorded at most once per call."
             )
         if epoch is not None:
-            epoch = _epoch(epoch, "epoch")
+            epoch = check_epoch(epoch, "epoch")
         outputs = self._check_outputs(outputs, rows)
         kind = self._kind_of(outputs, kind)
         squared_norms = None
@@ -424,167 +397,6 @@ class TrainingDynamics:
             )
         return kind
 
-    def _take_in(self, rows, response, epoch, squared_norms):
-        """Add valid outputs of some samples to the statistics; `squared_norms` may be unknown."""
-        at, codes = np.arange(len(rows)), self._codes[rows]
-        correct = response.is_correct(codes, self.classes_)
-        values = response.logits
-        if values is None:
-            values = np.log(np.maximum(response.proba, LEAST_PROBABILITY))
-        others = values.copy()
-        others[at, codes] = -np.inf
-        margin = values[at, codes] - others.max(axis=1)
-        epochs = self._seen[rows] if epoch is None else np.full(len(rows), epoch)
-        if len(rows):
-            self._kind = response.kind
-        self._count(rows, correct, epochs)
-        self._margin[rows] += margin
-        if response.proba is None:
-            return
-        error = response.proba.copy()
-        own = error[at, codes]
-        step = own - self._mean[rows]  # Welford: no cancellation
-        self._mean[rows] += step / self._total[rows]
-        self._square[rows] += step * (own - self._mean[rows])
-        error[at, codes] -= 1
-        early = slice(None) if self.early_epoch is None else epochs <= self.early_epoch
-        error = np.linalg.norm(error, axis=1)
-        gradient = error * (np.nan if squared_norms is None else np.sqrt(squared_norms))
-        self._error_now[rows[early]] = error[early]
-        self._gradient_now[rows[early]] = gradient[early]
-
-    def _count(self, rows, right, epochs):
-        self._forgot[rows] += self._was_right[rows] & ~right
-        self._was_right[rows] = right
-        self._right[rows] += right
-        new = right & np.isnan(self._first[rows])
-        self._first[rows[new]] = epochs[new]
-        self._seen[rows] += 1
-        self._total[rows] += 1
-        self._last_epoch = max(self._last_epoch, int(epochs.max(initial=-1)))
-
-    def new_run(self):
-        """Start another training on the same samples.
-
-        If nothing has been recorded since the last start, the call has no effect.
-        """
-        if not self._seen.any():
-            return
-        events, first, error, gradient = self._of_this_run()
-        self._events += events
-        self._learned += first
-        self._error += np.nan_to_num(error)
-        self._gradient += gradient
-        self._error_runs += ~np.isnan(error)
-        self._closed_runs += 1
-        self._start_run()
-
-    def _of_this_run(self):
-        """Events, epochs of first learning, errors and gradients of the current training."""
-        never = np.isnan(self._first)
-        return (
-            np.where(never, self._seen, self._forgot),
-            np.where(never, self._last_epoch + 1, self._first),
-            self._error_now,
-            self._gradient_now,
-        )
-
-    @property
-    def n_runs_(self):
-        return self._closed_runs + int(self._seen.any())
-
-    @property
-    def n_recorded_(self):
-        return self._total.copy()
-
-    @property
-    def n_forgotten_(self):
-        return self._events + self._of_this_run()[0]
-
-    @property
-    def never_learned_(self):
-        return self._right == 0
-
-    @property
-    def first_learned_(self):
-        self._recorded()
-        now = self._of_this_run()[1] if self._seen.any() else 0
-        return (self._learned + now) / self.n_runs_
-
-    @property
-    def correctness_(self):
-        return self._right / self._recorded()
-
-    @property
-    def margin_(self):
-        return self._margin / self._recorded()
-
-    @property
-    def confidence_(self):
-        self._need_probabilities("confidence_")
-        return self._mean.copy()
-
-    @property
-    def variability_(self):
-        self._need_probabilities("variability_")
-        return np.sqrt(self._square / self._recorded())
-
-    @property
-    def error_norm_(self):
-        self._need_probabilities("error_norm_")
-        now = self._error_now
-        runs = self._error_runs + ~np.isnan(now)
-        missing = np.flatnonzero(runs == 0)
-        if len(missing):
-            raise ValueError(
-                f"{len(missing)} samples (the first is sample {missing[0]}) have no record up to "
-                f"early_epoch={self.early_epoch}. Use a larger early_epoch."
-            )
-        return (self._error + np.nan_to_num(now)) / runs
-
-    @property
-    def gradient_norm_(self):
-        self._need_probabilities("gradient_norm_")
-        now = self._gradient_now if self._seen.any() else 0
-        out = (self._gradient + now) / self.n_runs_
-        missing = np.flatnonzero(np.isnan(out))
-        if len(missing):
-            raise ValueError(
-                "gradient_norm_ needs the features of each sample at its last record of each "
-                f"training up to early_epoch. {len(missing)} samples (the first is sample "
-                f"{missing[0]}) have none. Pass features to record."
-            )
-        return out
-
-    def _recorded(self):
-        missing = np.flatnonzero(self._total == 0)
-        if len(missing):
-            raise ValueError(
-                f"{len(missing)} samples (the first is sample {missing[0]}) have no record. Record "
-                "all samples before using the statistics."
-            )
-        return self._total
-
-    def _need_probabilities(self, what):
-        self._recorded()
-        if self._kind == "decision":
-            raise ValueError(
-                f"{what} needs probabilities, but decision values were recorded. Use a "
-                "classifier with predict_proba, or a method that needs no probabilities: "
-                "AreaUnderMargin or Forgetting."
-            )
-
-    def _rows(self, rows):
-        """The record of a subset of the samples."""
-        some = TrainingDynamics.__new__(TrainingDynamics)
-        vars(some).update(vars(self))
-        for name in self._per_row():
-            setattr(some, name, getattr(self, name)[rows])
-        return some
-
-    def _per_row(self):
-        return [*self._COUNTS, *self._SUMS, *self._NOW, "_was_right", "_codes"]
-
     def save(self, file):
         """Save the record to a file, in the .npz format without pickled objects.
 
@@ -593,20 +405,7 @@ class TrainingDynamics:
         file : path or binary file object
             The file to write. No suffix is appended to a path.
         """
-        labels, labels_are = _plain_labels(self.classes_)
-        header = {
-            "format": FORMAT,
-            "version": VERSION,
-            "labels": labels_are,
-            "kind": self._kind,
-            "early_epoch": self.early_epoch,
-            "closed_runs": self._closed_runs,
-            "last_epoch": self._last_epoch,
-        }
-        arrays = {name: getattr(self, name) for name in self._per_row()}
-        # NumPy would add ".npz" to a path that has no suffix.
-        with nullcontext(file) if hasattr(file, "write") else open(file, "wb") as opened:
-            np.savez_compressed(opened, header=json.dumps(header), classes=labels, **arrays)
+        save_dynamics(self, file)
 
     @classmethod
     def load(cls, file):
@@ -622,53 +421,7 @@ class TrainingDynamics:
         dynamics : TrainingDynamics
             The record, without `estimator_`.
         """
-        header, arrays = _read(file)
-        if header["version"] != VERSION:
-            raise ValueError(
-                f"{_name(file)} holds a record in version {header['version']!r} of the format, but "
-                f"this version of skcoreset reads version {VERSION}. Use the version that saved it."
-            )
-        try:
-            return cls._restored(header, arrays)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{_name(file)} holds a damaged record: {error}") from error
-
-    @classmethod
-    def _restored(cls, header, arrays):
-        labels = arrays["classes"]
-        if header["labels"] == "object":
-            labels = labels.astype(object)
-        codes = arrays["_codes"]
-        _need(codes.ndim == 1 and codes.dtype.kind == "i" and len(codes), "class codes are missing")
-        _need(((codes >= 0) & (codes < len(labels))).all(), "class codes and classes do not match")
-        dynamics = cls(labels[codes], classes=labels, early_epoch=header["early_epoch"])
-        for name in dynamics._per_row():
-            now, then = getattr(dynamics, name), arrays[name]
-            _need(then.shape == now.shape, f"{name} has the shape {then.shape}, not {now.shape}")
-            _need(then.dtype.kind == now.dtype.kind, f"{name} has the dtype {then.dtype}")
-            setattr(dynamics, name, then.astype(now.dtype))
-        kind, total = header["kind"], dynamics._total
-        _need(kind in (None, BOTH, *KINDS), f"the kind is {kind!r}")
-        _need((kind is None) == (not total.any()), f"the kind is {kind!r}")
-        dynamics._kind = kind
-        dynamics._closed_runs = _epoch(header["closed_runs"], "closed_runs")
-        dynamics._last_epoch = _epoch(header["last_epoch"] + 1, "last_epoch") - 1
-        for name in cls._COUNTS:
-            values = getattr(dynamics, name)
-            most = dynamics._closed_runs if name == "_error_runs" else total
-            _need(((values >= 0) & (values <= most)).all(), f"{name} exceeds the number of records")
-        for name in (*cls._SUMS, *cls._NOW):
-            # NaN means that nothing was recorded.
-            values, gaps = getattr(dynamics, name), name in (*cls._NOW, "_gradient")
-            _need((np.isfinite(values) | (gaps & np.isnan(values))).all(), f"{name} is not finite")
-        _need((dynamics._square >= 0).all(), "_square is negative")
-        return dynamics
-
-
-def _epoch(value, name):
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral) or value < 0:
-        raise ValueError(f"{name} must be an int of at least 0 or None, got {value!r}.")
-    return int(value)
+        return load_dynamics(cls, file)
 
 
 def _check_classes(classes):
@@ -700,58 +453,3 @@ def _to_train(estimator, random_state):
     if "random_state" in model.get_params(deep=False) and model.random_state is None:
         model.set_params(random_state=seed)
     return seeded(estimator, np.random.RandomState(seed))
-
-
-def _plain_labels(classes):
-    """Class labels as an array that needs no pickle, and the name of the original dtype."""
-    if classes.dtype != object:
-        return classes, classes.dtype.name
-    kinds = {type(label) for label in classes.tolist()}
-    plain = np.array(classes.tolist()) if len(kinds) == 1 else classes
-    if plain.dtype == object or plain.tolist() != classes.tolist():
-        raise ValueError(
-            f"These class labels cannot be saved without pickle: {classes.tolist()}. Use labels "
-            "that are all strings, all numbers or all bool, or pickle the whole record."
-        )
-    return plain, "object"
-
-
-def _name(file):
-    return repr(os.fspath(file)) if isinstance(file, (str, os.PathLike)) else repr(file)
-
-
-def _need(condition, message):
-    if not condition:
-        raise ValueError(message)
-
-
-def _read(file):
-    """Header and arrays of a file; an error is raised if the file is not a complete record."""
-    if hasattr(file, "read"):
-        content = file.read()
-    else:
-        with open(file, "rb") as opened:
-            content = opened.read()
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as found:
-            arrays = {name: found[name] for name in found.files}
-        header = json.loads(str(arrays.pop("header")))
-        if header["format"] != FORMAT:
-            raise ValueError(f"the format is {header['format']!r}")
-        header["version"]
-    except (
-        AttributeError,
-        EOFError,
-        KeyError,
-        NotImplementedError,
-        OSError,
-        TypeError,
-        ValueError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise ValueError(
-            f"{_name(file)} is not a complete file of TrainingDynamics.save "
-            f"({type(error).__name__}: {error})."
-        ) from error
-    return header, arrays

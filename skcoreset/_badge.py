@@ -29,16 +29,14 @@ class _D2Sampler:
 
     def _check_params(self, table):
         super()._check_params(table)
-        if self.init is not None:
-            check_initial(self.init, table.sample_weight, "None")
+        check_initial(self.init, table.sample_weight, "None")
 
     def _check_groups(self, table, groups):
-        if self.init is not None:
-            check_initial_groups(self.init, groups)
+        check_initial_groups(self.init, groups)
 
     def _draw(self, distances, group, otherwise=()):
         """Picks, and the nearest pick of each sample. `otherwise` is first without `init`."""
-        given = [] if self.init is None else initial_positions(self.init, group)
+        given = initial_positions(self.init, group)
         picks, nearest, _ = d2_sample(
             distances,
             group.size,

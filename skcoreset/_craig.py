@@ -231,12 +231,10 @@ class CRAIG(BaseGradientCoreset):
                 "samples are candidates. Set n_candidates='auto'."
             )
         super()._check_params(table)
-        if self.init is not None:
-            check_initial(self.init, table.sample_weight, "None")
+        check_initial(self.init, table.sample_weight, "None")
 
     def _check_groups(self, table, groups):
-        if self.init is not None:
-            check_initial_groups(self.init, groups)
+        check_initial_groups(self.init, groups)
         if self.epsilon is None:
             check_n_candidates(self.n_candidates, groups)
 
@@ -268,7 +266,7 @@ class CRAIG(BaseGradientCoreset):
 
     def _pick(self, factors, group):
         gradients, weight = self._gradients(factors, group.rows), group.sample_weight
-        start, at = () if self.init is None else initial_positions(self.init, group), None
+        start, at = initial_positions(self.init, group), None
         if self._n_candidates(group) < group.n_samples:
             every, seed = gradients, group.random_state.randint(2**31 - 1)
             size = self._n_candidates(group)

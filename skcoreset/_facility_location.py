@@ -277,7 +277,7 @@ class FacilityLocation(BaseSetFunctionCoreset):
         if self.eta > 0:
             relevance = similar.nearest() - similar.lowest()
             objective = WithValues(cover, self.eta * relevance)
-        start = () if self.init is None else initial_positions(self.init, group)
+        start = initial_positions(self.init, group)
         picks, gains = self._greedy(objective, group, start)
         cells = cover.target_cells()
         return Picks(picks, cells(len(picks)), per_pick={"gains_": gains}, prefix=cells)

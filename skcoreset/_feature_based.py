@@ -117,19 +117,17 @@ class FeatureBased(BaseCoreset):
 
     def _check_params(self, table):
         _check_not_negative(to_numpy(table.X), getattr(self, "feature_names_in_", None))
-        if self.init is not None:
-            check_initial(self.init, table.sample_weight, "None")
+        check_initial(self.init, table.sample_weight, "None")
 
     def _check_groups(self, table, groups):
-        if self.init is not None:
-            check_initial_groups(self.init, groups)
+        check_initial_groups(self.init, groups)
 
     def _represent(self, table, groups):
         return to_numpy(table.X)
 
     def _pick(self, X, group):
         objective = FeatureSums(X if group.rows is None else take(X, group.rows), self.concave)
-        start = () if self.init is None else initial_positions(self.init, group)
+        start = initial_positions(self.init, group)
         picks, gains = greedy(objective, group.size, start=start, report=group.report)
         return Picks(picks, per_pick={"gains_": gains})
 

@@ -15,10 +15,12 @@ __all__ = [
 
 
 def check_initial(init, sample_weight, otherwise):
-    """Raise unless `init` holds distinct indices of samples of positive weight, or nothing.
+    """Raise unless `init` is None or holds distinct indices of samples of positive weight.
 
     `otherwise` names the other values that the method accepts, for the error.
     """
+    if init is None:
+        return
     at, n_samples = np.asarray(to_numpy(init)), len(sample_weight)
     if at.ndim != 1 or not (np.issubdtype(at.dtype, np.integer) or not len(at)):
         raise ValueError(f"init={init!r} must be {otherwise}, or an array of sample indices.")
@@ -36,6 +38,8 @@ def check_initial(init, sample_weight, otherwise):
 
 def check_initial_groups(init, groups):
     """Raise unless the budget of each group has a place for all its samples in `init`."""
+    if init is None:
+        return
     placed = 0
     for group in groups:
         given = len(initial_positions(init, group))
@@ -67,8 +71,8 @@ def _check_places(given, size, of_the_class):
 
 
 def initial_positions(init, group):
-    """Positions in the group of the samples of `init` that belong to it."""
-    given = np.asarray(to_numpy(init), dtype=int)
+    """Positions in the group of the samples of `init` that belong to it; of None there are none."""
+    given = np.asarray(() if init is None else to_numpy(init), dtype=int)
     if group.rows is not None and len(given):
         at = np.minimum(np.searchsorted(group.rows, given), len(group.rows) - 1)
         given = at[group.rows[at] == given]

@@ -171,12 +171,10 @@ class ProbCover(BaseMetricCoreset):
         return isinstance(self.delta, str) and self.n_clusters is None
 
     def _check_groups(self, table, groups):
-        if self.init is not None:
-            check_initial_groups(self.init, groups)
+        check_initial_groups(self.init, groups)
 
     def _check_params(self, table):
-        if self.init is not None:
-            check_initial(self.init, table.sample_weight, "None")
+        check_initial(self.init, table.sample_weight, "None")
         if not isinstance(self.delta, str):
             return
         present = np.flatnonzero(table.sample_weight)
@@ -215,7 +213,7 @@ class ProbCover(BaseMetricCoreset):
     def _pick(self, X, group):
         graph = ball_graph(pairs(X, self.metric, rows=group.rows, in_float64=True), self.delta_)
         covered = GraphFacilityLocation(GraphSimilarities(graph), group.sample_weight)
-        start = () if self.init is None else initial_positions(self.init, group)
+        start = initial_positions(self.init, group)
         picks, gains = greedy(covered, group.size, start=start, report=group.report)
         fraction = np.minimum(np.cumsum(gains) / group.sample_weight.sum(), 1.0)
         weight, prefix = (of(group.sample_weight) for of in (covered.cells, covered.prefix_cells))

@@ -74,15 +74,13 @@ class BaseSetFunctionCoreset(BaseMetricCoreset):
                 "metrics 'rbf' and 'precomputed', where all samples are candidates. Set "
                 "n_candidates='auto'."
             )
-        if self.init is not None:
-            check_initial(self.init, table.sample_weight, "None")
+        check_initial(self.init, table.sample_weight, "None")
 
     def _takes_candidates(self):
         return not (self.n_neighbors or self._is_precomputed() or self._is_rbf())
 
     def _check_groups(self, table, groups):
-        if self.init is not None:
-            check_initial_groups(self.init, groups)
+        check_initial_groups(self.init, groups)
         check_n_candidates(self.n_candidates, groups)
 
     def _is_random(self):
@@ -129,7 +127,7 @@ class BaseSetFunctionCoreset(BaseMetricCoreset):
         """`Picks` of the objective with the `weight` of each sample, in which gains have a unit."""
         similar = self._similarities(X, group.rows)
         objective = self._objective(similar, weight)
-        start = () if self.init is None else initial_positions(self.init, group)
+        start = initial_positions(self.init, group)
         picks, gains = self._greedy(objective, group, start)
         return Picks(
             picks,
@@ -141,7 +139,7 @@ class BaseSetFunctionCoreset(BaseMetricCoreset):
     def _pick_among_candidates(self, X, group):
         every = pairs(X, self.metric, rows=group.rows)
         seed = group.random_state.randint(2**31 - 1)
-        start = () if self.init is None else initial_positions(self.init, group)
+        start = initial_positions(self.init, group)
         size = n_candidates_of(self, group)
         at, share, start = candidates_of(every.tables, group.sample_weight, size, seed, start)
         near = similarities.precise_enough(pairs(X, self.metric, rows=rows_at(group, at)))

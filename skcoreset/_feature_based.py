@@ -108,6 +108,8 @@ class FeatureBased(BaseCoreset):
 
     _needs_numbers = True
     _not_nested = None
+    _is_composable = True
+    _weights_are_own = True
 
     def __init__(self, coreset_size=0.1, *, concave="sqrt", init=None, stratify="proportional"):
         self.coreset_size = coreset_size
@@ -115,8 +117,12 @@ class FeatureBased(BaseCoreset):
         self.init = init
         self.stratify = stratify
 
+    def _check_X(self, X):
+        X = super()._check_X(X)
+        _check_not_negative(to_numpy(X), getattr(self, "feature_names_in_", None))
+        return X
+
     def _check_params(self, table):
-        _check_not_negative(to_numpy(table.X), getattr(self, "feature_names_in_", None))
         check_initial(self.init, table.sample_weight, "None")
 
     def _check_groups(self, table, groups):

@@ -371,6 +371,8 @@ def two_rounds(sampler, table, auxiliary, seed):
     y = None if parts.targets is None else stacked([one.y for one in found])
     everything = len(rows) == np.count_nonzero(table.sample_weight)
     weight = np.concatenate([one.weight for one in found])
+    if sampler._weights_are_own:
+        weight = _own_weights(table, sizes, rows)
     second = copy(second)
     if initial[0] is not None:
         at = np.argsort(rows)
@@ -378,6 +380,14 @@ def two_rounds(sampler, table, auxiliary, seed):
     given = None if everything and not table.weighted else weight
     select_from_union(second, sizes, table.classes, X, y, given, **auxiliary)
     publish_union(sampler, second, rows, candidates)
+
+
+def _own_weights(table, sizes, rows):
+    """Sample weights of `rows`, times a factor such that those of a class sum to its total."""
+    weight = table.sample_weight
+    codes = np.zeros(len(weight), dtype=int) if isinstance(sizes, Integral) else table.codes
+    total, own = (np.bincount(codes[at], weights=weight[at]) for at in (slice(None), rows))
+    return weight[rows] * (total[codes[rows]] / own[codes[rows]])
 
 
 def select_from_union(sampler, sizes, classes, X, y, sample_weight, **auxiliary):

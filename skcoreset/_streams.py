@@ -190,7 +190,8 @@ class _Stream:
             sampler.n_candidates = None
         seed = self.rng.randint(2**31 - 1)
         found = reduced(chunk.X, chunk.y, chunk.weight, budget, None, seed, sampler, {})
-        return _Samples(found.X, found.y, found.weight, chunk.rows[found.rows])
+        weight = chunk.weight[found.rows] if sampler._weights_are_own else found.weight
+        return _Samples(found.X, found.y, weight, chunk.rows[found.rows])
 
     def _of_classes(self, n_classes):
         """The least budget of each class if it does not depend on the class proportions."""
@@ -219,7 +220,7 @@ class _Stream:
         """All samples that are stored, in the order of the stream, and their weights."""
         every = _united([*self.complete, *self.levels.values(), *self.waiting])
         every = every.at(np.argsort(every.rows))
-        if every.keys is None:
+        if every.keys is None and not self.sampler._weights_are_own:
             return every
         weight, labels = every.weight.copy(), [None]
         of = np.zeros(len(weight), dtype=int)

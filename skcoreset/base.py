@@ -179,6 +179,8 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
 
     # Whether a coreset of the union of coresets of the partitions is a coreset of all samples
     _is_composable = False
+    # Whether a selected sample represents no others: its weight is its own, times a factor
+    _weights_are_own = False
     _is_silent = False  # whether the caller warns of a selection that stops early
     _gathers_targets = False  # whether it needs the values of a continuous target at once
 

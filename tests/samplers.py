@@ -44,7 +44,9 @@ from skcoreset import (
     UncertaintyHerding,
     Uniform,
 )
-from skcoreset._backend import take
+from skcoreset._backend import take, to_numpy
+from skcoreset._feature_based import _check_not_negative
+from skcoreset.base import BaseCoreset
 
 
 # Two methods as the common tests can run them, under their own names.
@@ -52,7 +54,9 @@ class FeatureBased(skcoreset.FeatureBased):
     """On the absolute values, because the tables of the common tests have both signs."""
 
     def _check_X(self, X):
-        return abs(super()._check_X(X))
+        X = abs(BaseCoreset._check_X(self, X))
+        _check_not_negative(to_numpy(X), None)
+        return X
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -125,6 +125,8 @@ def composable_samplers(classifier):
         CRAIG(classifier, 50),
         CRAIG(coreset_size=50),
         GradMatch(classifier, 50),
+        FeatureBased(50),
+        FeatureBased(50, concave="ratio", stratify=None),
         TransformedSampler(),
     ]
 
@@ -211,6 +213,29 @@ def test_two_rounds_with_little_loss(digits, classifier, monkeypatch):
     random, _ = Uniform(100, stratify=None, random_state=0).fit_resample(X, y)
     error, of_random = (np.linalg.norm(rows.mean(axis=0) - mean) for rows in (X_small, random))
     assert error < of_random / 5
+
+
+@pytest.mark.parametrize("stratify", ["proportional", None])
+@pytest.mark.parametrize("of", [np.asarray, sparse.csr_array])
+def test_feature_based_in_two_rounds(digits, monkeypatch, stratify, of):
+    """Little loss, and the weights of random samples: no partition has a factor of its own."""
+    monkeypatch.setattr(_partitions, "FEWEST", 200)
+    X, y = digits
+    weight = np.random.RandomState(0).randint(0, 4, len(y)).astype(float)
+    dX, dy, dweight = lazy(X, y, weight)
+    dX = dX.map_blocks(of)
+
+    def value(sampler):
+        return np.sqrt(X[sampler.sample_indices_].sum(axis=0)).sum()
+
+    there = value(FeatureBased(50, stratify=stratify).fit(X, y))
+    for given, own in ((None, np.ones(len(y))), (dweight, weight)):
+        sampler = FeatureBased(50, stratify=stratify).fit(dX, dy, given)
+        assert value(sampler) > 0.99 * there
+        at = sampler.sample_indices_
+        label = y if stratify else np.zeros(len(y), dtype=int)
+        factor = np.bincount(label, own) / np.bincount(label[at], own[at])
+        np.testing.assert_allclose(sampler.sample_weight_, own[at] * factor[label[at]])
 
 
 @pytest.mark.parametrize("y_chunks", [450, (100, 1697)])
@@ -394,6 +419,7 @@ def counted(X, chunks=500):
         (KCenterGreedy(10, stratify=None), 1 + 4 + 1),
         (KCenterGreedy(10), 1 + 4),  # its classes share the passes
         (FacilityLocation(10), 2),
+        (FeatureBased(10), 2),
         (CRAIG(coreset_size=10), 3),
         (CoverageCentric(Margin(GaussianNB()), 10, random_state=0), 4),
         (TransformedSampler(StandardScaler(), Uniform(10, random_state=0)), 3),
@@ -423,6 +449,10 @@ def test_errors_name_the_partition_and_the_sample(digits):
     where = r"partition 5 of X, whose first sample is sample 1501: .*NaN.*column 7, row 99"
     with pytest.raises(ValueError, match=where):
         Herding(10).fit(*lazy(bad, y)[:2])
+    bad[1600, 7] = -3
+    where = r"partition 5 of X, whose first sample is sample 1501: .* -3.0 in row 99 of column 7"
+    with pytest.raises(ValueError, match=where):
+        FeatureBased(10).fit(*lazy(bad, y)[:2])
     missing = y.astype(object)
     missing[306] = None
     with pytest.raises(ValueError, match=r"partition 3 .*row 5 has no label"):
@@ -457,8 +487,6 @@ def test_other_errors(digits):
     dX, dy, _ = lazy(X, y)
     with pytest.raises(TypeError, match="BlackBoxTeaching does not support Dask collections"):
         BlackBoxTeaching(coreset_size=10).fit(dX, dy)
-    with pytest.raises(TypeError, match="FeatureBased does not support Dask collections"):
-        FeatureBased(10).fit(dX, dy)
     with pytest.raises(TypeError, match="record the training in a TrainingDynamics"):
         EL2N(coreset_size=10).fit(dX, dy)
     with pytest.raises(TypeError, match="sensitivity='kmeans' needs all samples at once"):

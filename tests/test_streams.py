@@ -17,6 +17,7 @@ from skcoreset import (
     Coreset,
     Entropy,
     FacilityLocation,
+    FeatureBased,
     GradMatch,
     GraphCut,
     Herding,
@@ -67,6 +68,7 @@ def composable(classifier):
         CRAIG(classifier, 40),
         CRAIG(coreset_size=40),
         GradMatch(classifier, 40),
+        FeatureBased(40),
     ]
 
 
@@ -115,10 +117,29 @@ def test_the_loss_of_long_streams(digits):
 
     fitted, _ = streamed(FacilityLocation(40, stratify=None), X)
     assert covered(fitted) > 0.99 * covered(FacilityLocation(40, stratify=None).fit(X))
+
+    def amounts(sampler):
+        return np.sqrt(X[sampler.sample_indices_].sum(axis=0)).sum()
+
+    fitted, _ = streamed(FeatureBased(40, stratify=None), X)
+    assert amounts(fitted) > 0.99 * amounts(FeatureBased(40, stratify=None).fit(X))
     fitted, (X_small, _) = streamed(Herding(40, stratify=None), X)
     random = Uniform(40, stratify=None, random_state=0).fit_resample(X, y)[0]
     error, of_random = (np.linalg.norm(some.mean(0) - X.mean(0)) for some in (X_small, random))
     assert error < of_random / 5
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("stratify", ["proportional", None])
+def test_the_weights_of_feature_based(digits, stratify):
+    """Those of random samples: they do not depend on how often a chunk is reduced."""
+    X, y = digits
+    weight = np.random.RandomState(0).randint(0, 3, len(y)).astype(float)
+    for given, own in ((None, np.ones(len(y))), (weight, weight)):
+        fitted, _ = streamed(FeatureBased(40, stratify=stratify), X, y, given)
+        at, label = fitted.sample_indices_, y if stratify else np.zeros(len(y), dtype=int)
+        factor = np.bincount(label, own) / np.bincount(label[at], own[at])
+        np.testing.assert_allclose(fitted.sample_weight_, own[at] * factor[label[at]])
 
 
 @pytest.mark.usefixtures("small_chunks")

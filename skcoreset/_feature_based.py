@@ -75,7 +75,8 @@ class FeatureBased(BaseCoreset):
 
     `sample_weight` does not change which samples are selected, except that samples of weight 0 are
     ignored: the function contains no sum over all samples. No sample is assigned to a selected one,
-    so that the weights of the selected samples are those of random samples of the same number.
+    so that the weights of the selected samples are those of random samples of the same number, also
+    if they are selected from a Dask collection or a stream (see :ref:`large_data`).
 
     Ties (gains equal up to rounding) are resolved in favor of the lowest index. Sums are computed
     in float64. A sparse `X` stays sparse, and the selected samples are those of the same dense `X`.

@@ -144,8 +144,8 @@ def sizes(options):
 def loss(options):
     """The objective of two rounds, and of a stream, relative to the selection in memory."""
     n, k = 40_000, 400
-    X, y = generated(0, n, d=20)
-    classifier = LogisticRegression().fit(X, y)
+    every, y = generated(0, n, d=20)
+    classifier = LogisticRegression().fit(every, y)
     methods = {
         "FacilityLocation": (skcoreset.FacilityLocation(k, stratify=None), covered),
         "GraphCut": (skcoreset.GraphCut(k, stratify=None), graph_cut),
@@ -153,11 +153,14 @@ def loss(options):
         "CRAIG": (skcoreset.CRAIG(classifier, k), gradient_error),
         "GradMatch": (skcoreset.GradMatch(classifier, k), gradient_error),
         "ProbCover": (skcoreset.ProbCover(k, n_clusters=20, random_state=0), within_radius),
+        "FeatureBased": (skcoreset.FeatureBased(k, stratify=None), feature_sums),
         "Coreset, stream only": (skcoreset.Coreset(k, features=None, random_state=0), squared_mmd),
     }
     _partitions.FEWEST = _streams.FEWEST = 4000  # so that 40,000 rows are reduced
     rows = []
-    for name, (sampler, objective) in methods.items():
+    for name in options.methods or methods:
+        sampler, objective = methods[name]
+        X = np.maximum(every, 0) if name == "FeatureBased" else every
         there = objective(sampler.fit(X, y), X, y, classifier)
         uniform = skcoreset.Uniform(k, stratify=sampler.stratify, random_state=0).fit(X, y)
         cells = [f"{there:.5g}", f"{objective(uniform, X, y, classifier) / there:.3f}"]
@@ -214,6 +217,10 @@ def gradient_error(sampler, X, y, classifier):
     return np.linalg.norm(weight @ G[at] - G.sum(axis=0)) / np.linalg.norm(G, axis=1).sum()
 
 
+def feature_sums(sampler, X, y, classifier):
+    return np.sqrt(X[sampler.sample_indices_].sum(axis=0, dtype=float)).sum()
+
+
 def within_radius(sampler, X, y, classifier):
     P = X[sampler.sample_indices_].astype(float)
     radius = 5.0
@@ -237,6 +244,7 @@ def squared_mmd(sampler, X, y, classifier):
 LABELS = {
     covered: "value, larger is better",
     graph_cut: "value, larger is better",
+    feature_sums: "value, larger is better",
     distance_of_means: "distance of the means",
     gradient_error: "error of the total gradient",
     within_radius: "samples within 5.0 of a selected one",

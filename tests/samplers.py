@@ -103,11 +103,11 @@ WITH_MODEL = [
     UncertaintyHerding(),
 ]
 DYNAMIC = [
-    Forgetting(n_epochs=3, random_state=0),
-    EL2N(n_epochs=3, random_state=0),
-    GraNd(n_epochs=3, random_state=0),
-    AreaUnderMargin(n_epochs=3, random_state=0),
-    DataMap(n_epochs=3, random_state=0),
+    Forgetting(n_epochs=3, batch_size=200, random_state=0),
+    EL2N(n_epochs=3, batch_size=200, random_state=0),
+    GraNd(n_epochs=3, batch_size=200, random_state=0),
+    AreaUnderMargin(n_epochs=3, batch_size=200, random_state=0),
+    DataMap(n_epochs=3, batch_size=200, random_state=0),
     CoverageCentric(Entropy(), cutoff=0.0, random_state=0),
 ]
 WITH_VALIDATION = [KNNShapley()]

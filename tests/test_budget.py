@@ -61,7 +61,15 @@ def test_interleaved_prefixes_are_nearly_stratified():
 
 @pytest.mark.parametrize(
     ("coreset_size", "n", "expected"),
-    [(7, 100, 7), (0.1, 100, 10), (0.001, 100, 1), (1.0, 13, 13), (0.25, 10, 2), (0.35, 10, 4)],
+    [
+        (7, 100, 7),
+        (0.1, 100, 10),
+        (0.001, 100, 1),
+        (1.0, 13, 13),
+        (0.999, 200, 200),
+        (0.25, 10, 2),
+        (0.35, 10, 4),
+    ],
 )
 def test_size(coreset_size, n, expected):
     sampler = Uniform(coreset_size, random_state=0).fit(np.zeros((n, 1)))

@@ -448,13 +448,19 @@ def far_tables(rng):
 FAR = list(far_tables(np.random.default_rng(0)))
 
 
+def few_rows(X):
+    """Working memory (MiB) of blocks of about 16 rows."""
+    return 1e-3 * max(1, X.shape[1] / 8)
+
+
 @pytest.mark.parametrize("name", FAR)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
-@pytest.mark.parametrize("memory", [1024, 1e-3])
+@pytest.mark.parametrize("memory", ["ample", "scarce"])
 def test_neighbours_far_from_zero(name, dtype, container, memory, rng):
     """Those of the differences in float64, whatever holds the table."""
     X = far_tables(rng)[name].astype(dtype)
+    memory = 1024 if memory == "ample" else few_rows(X)
     D = cdist(X.astype(float), X.astype(float), "sqeuclidean")
     np.fill_diagonal(D, np.inf)
     with sklearn.config_context(working_memory=memory):
@@ -479,7 +485,7 @@ def test_neighbours_by_angle_far_from_zero(name, rng):
     near = np.sort(np.take_along_axis(D, expected, 1), axis=1)
     np.testing.assert_allclose(near, np.sort(D, axis=1)[:, :5], rtol=1e-8, atol=1e-30)
     for Z in (X.astype(float), sparse.csr_array(X), sparse.csr_array(X.astype(float))):
-        for memory in (1024, 1e-3):
+        for memory in (1024, few_rows(X)):
             with sklearn.config_context(working_memory=memory):
                 got, _ = nearest_neighbors(pairs(Z, "cosine"), 5)
             np.testing.assert_array_equal(got, expected)

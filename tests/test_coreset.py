@@ -523,10 +523,11 @@ def test_row_order_does_not_matter_with_a_fitted_proxy(blobs, rng):
 
 @pytest.mark.parametrize("params", [{}, UNCERTAIN])
 def test_threads_memory_and_container_do_not_matter(params):
-    X, y = make_classification(3000, 30, n_informative=8, n_classes=3, flip_y=0.1, random_state=0)
-    sampler = Coreset(200, random_state=0, features=None, **params)
+    X, y = make_classification(1500, 30, n_informative=8, n_classes=3, flip_y=0.1, random_state=0)
+    sampler = Coreset(100, random_state=0, features=None, **params)
     expected = clone(sampler).fit(X, y).sample_indices_
-    for threads, megabytes, table in ((2, 1024, X), (1, 1, X), (1, 64, sparse.csr_array(X))):
+    # The kernel values of all pairs of a class take 2 MB.
+    for threads, megabytes, table in ((2, 1024, X), (1, 0.25, X), (1, 16, sparse.csr_array(X))):
         with sklearn.config_context(working_memory=megabytes), threadpool_limits(threads):
             got = clone(sampler).fit(table, y)
         np.testing.assert_array_equal(got.sample_indices_, expected)

@@ -1,7 +1,9 @@
 """Dask collections: the same samples as in memory, or two rounds, on every scheduler."""
 
+import multiprocessing
 import os
 import signal
+from contextlib import contextmanager
 
 import dask
 import dask.array as da
@@ -598,6 +600,18 @@ def killed_later(block, folder):
     return killed_once(block, os.path.join(folder, "3")) if os.path.getsize(reads) > 14 else block
 
 
+@contextmanager
+def forked_workers():
+    """Workers are forks of a process that has imported what they need, where there is fork."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        yield
+        return
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        context = pytest.importorskip("distributed.utils").get_mp_context()
+        context.set_forkserver_preload(["distributed.nanny", "dask.dataframe", "skcoreset"])
+        yield
+
+
 @pytest.mark.filterwarnings("ignore")  # of distributed, about the worker that is killed
 def test_cluster(digits, classifier, tmp_path):
     distributed = pytest.importorskip("distributed")
@@ -605,6 +619,7 @@ def test_cluster(digits, classifier, tmp_path):
     dX = da.from_array(X, chunks=(300, -1))
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "10s"}),
+        forked_workers(),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
         ) as cluster,

@@ -8,6 +8,7 @@ import pytest
 from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import pairwise_distances
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
@@ -110,7 +111,7 @@ def test_long_streams(digits, classifier):
 def test_the_loss_of_long_streams(digits):
     X, y = digits
     X = X / 16
-    similar = 2 - np.linalg.norm(X[:, None] - X[None], axis=2) / np.linalg.norm(X, axis=1).max()
+    similar = 2 - pairwise_distances(X) / np.linalg.norm(X, axis=1).max()
 
     def covered(sampler):
         return similar[:, sampler.sample_indices_].max(axis=1).sum()

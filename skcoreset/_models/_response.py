@@ -305,15 +305,15 @@ def _ignore_invalid():
 
 def _check_values(values, estimator, method, n_samples, n_columns, column="class"):
     """The predictions in float64; raises an error unless they are valid outputs of `method`."""
-    values, what = np.asarray(to_numpy(values)), f"{method} of {estimator!r}"
+    values = np.asarray(to_numpy(values))
     shapes = [(n_samples, n_columns)]
     if method == "decision_function" and n_columns == 2:
         shapes.append((n_samples,))
     if values.shape not in shapes or values.dtype.kind not in "buif":
         raise ValueError(
-            f"{what} returned an array of shape {values.shape} and dtype {values.dtype}. For "
-            f"{n_samples} samples it must be numeric, of shape {' or '.join(map(str, shapes))}: "
-            f"one row per sample and one column per {column}."
+            f"{method} of {estimator!r} returned an array of shape {values.shape} and dtype "
+            f"{values.dtype}. For {n_samples} samples it must be numeric, of shape "
+            f"{' or '.join(map(str, shapes))}: one row per sample and one column per {column}."
         )
     values = values.astype(np.float64)  # a copy: the classifier may store the original
     model = last_step(estimator)
@@ -325,8 +325,8 @@ def _check_values(values, estimator, method, n_samples, n_columns, column="class
     if not finite.all():
         row = int(finite.argmin())
         raise ValueError(
-            f"{what} returned NaN or infinite values, first for sample {row}: {values[row]}. All "
-            "values must be finite."
+            f"{method} of {estimator!r} returned NaN or infinite values, first for sample {row}: "
+            f"{values[row]}. All values must be finite."
         )
     if method == "predict_proba":
         wrong = (values < -NEGATIVE_TOLERANCE).any(axis=1) | (
@@ -335,9 +335,9 @@ def _check_values(values, estimator, method, n_samples, n_columns, column="class
         if wrong.any():
             row = int(wrong.argmax())
             raise ValueError(
-                f"{what} returned values that are not probabilities, first for sample {row}: "
-                f"{values[row]}, with sum {values[row].sum():.6g}. Probabilities must be "
-                "non-negative and sum to 1. To obtain them from decision values, wrap the "
+                f"{method} of {estimator!r} returned values that are not probabilities, first for "
+                f"sample {row}: {values[row]}, with sum {values[row].sum():.6g}. Probabilities "
+                "must be non-negative and sum to 1. To obtain them from decision values, wrap the "
                 "classifier in sklearn.calibration.CalibratedClassifierCV. Margin, CRAIG and "
                 "GradMatch also accept decision values, from a classifier that has "
                 "decision_function but not predict_proba."

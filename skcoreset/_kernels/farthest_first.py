@@ -139,24 +139,30 @@ class State:
     prune : _Prune
     """
 
-    def __init__(self, pairs):
-        self.pairs, self.picks, self.prune = pairs, [], _Prune()
+    def __init__(self, pairs, prune=None):
+        self.pairs, self.picks, self.prune = pairs, [], prune or _Prune()
         self.gap = pairs.vector(float("inf"), pairs.xp.float64)
         self.nearest = pairs.vector(0, pairs.xp.int64)
         self.unsure = pairs.vector(False, pairs.xp.bool)
         self.least = 0.0 if pairs.is_squared or not pairs.block_is_rounded else -np.inf
 
     def saved(self):
-        """Arguments of `restore`: NumPy arrays and numbers."""
-        nearest = self.nearest.astype(np.int32)
-        prune = self.prune.wait, self.prune.patience
-        return self.gap, nearest, self.unsure, len(self.picks), prune
+        """Arguments of `restore`: NumPy arrays of few bytes for each row, and a number."""
+        gap = self.gap
+        single = np.finfo(np.float32)
+        if self.pairs.rounding > 8 * single.eps:  # products in float32
+            # This adds an error of eps / 2; `rounding` is 4 eps more than the largest one measured.
+            rounded = gap.astype(np.float32)
+            if np.all((rounded >= single.tiny) | (rounded == gap)):
+                gap = rounded
+        nearest = self.nearest.astype(np.min_scalar_type(len(self.picks)))
+        return gap, nearest, np.packbits(self.unsure), len(self.picks)
 
-    def restore(self, gap, nearest, unsure, n_picks, prune):
+    def restore(self, gap, nearest, unsure, n_picks):
         """Continue from what `saved` returned, where the picks are rows of another table."""
-        self.gap, self.unsure, self.picks = gap.copy(), unsure.copy(), list(range(n_picks))
-        self.nearest = nearest.astype(np.int64)
-        self.prune.wait, self.prune.patience = prune
+        self.gap, self.nearest = gap.astype(np.float64), nearest.astype(np.int64)
+        self.unsure = np.unpackbits(unsure, count=self.pairs.n).astype(bool)
+        self.picks = list(range(n_picks))
 
     def add(self, new, own=None, on_gpu=None):
         """Add a list of picks.
@@ -179,7 +185,8 @@ class State:
         if on_gpu is not None:
             on_gpu.update(new_at, self)
         else:
-            _update(self, new_at, self.prune.rows_in_reach(self, new_at))
+            for rows, which in self.prune.parts(self, new_at):
+                _update(self, new_at[which], label[which], rows)
         put(self.nearest, own_at, own_label)
         self.picks.extend(new)
 
@@ -354,7 +361,11 @@ class _Prune:
     def __init__(self):
         self.wait, self.patience = 0, 1
 
-    def rows_in_reach(self, state, new):
+    def parts(self, state, new):
+        """List of (rows, which of `new`) such that no other pair changes the state."""
+        return [(self._rows_in_reach(state, new), slice(None))]
+
+    def _rows_in_reach(self, state, new):
         pairs, xp = state.pairs, state.pairs.xp
         # The bound is one of squared distances, and takes as long as the update of few rows.
         if not pairs.is_squared or not 0 < len(state.picks) <= pairs.n or self.wait:
@@ -372,9 +383,9 @@ class _Prune:
         return rows
 
 
-def _update(state, new, rows):
-    """Update `state` for `rows` (all if None) by the picks `new`, in place."""
-    pairs, xp, label = state.pairs, state.pairs.xp, len(state.picks)
+def _update(state, new, label, rows):
+    """Update `state` for `rows` (all if None) by the picks `new` of the numbers `label`, in place."""
+    pairs, xp = state.pairs, state.pairs.xp
     n_rows = pairs.n if rows is None else rows.shape[0]
     copied = 0 if rows is None else pairs.X.shape[1] * pairs.itemsize
     for block in pairs.blocks(3 * pairs.itemsize * new.shape[0] + copied, n_rows):
@@ -392,7 +403,7 @@ def _update(state, new, rows):
         width = _finite_error_bound(pairs, value, part)
         moved = value + 2 * width < before
         put(state.gap, part, xp.minimum(value, before))
-        put(state.nearest, part[moved], which[moved] + label)
+        put(state.nearest, part[moved], label[which[moved]])
         if not pairs.block_is_rounded:
             continue
         tied = value - 2 * width <= before

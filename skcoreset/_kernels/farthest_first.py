@@ -390,15 +390,17 @@ def _update(state, new, label, rows):
     copied = 0 if rows is None else pairs.X.shape[1] * pairs.itemsize
     for block in pairs.blocks(3 * pairs.itemsize * new.shape[0] + copied, n_rows):
         part = block if rows is None else rows[block]
-        D = pairs.approximate_block(new, part)
-        closest, before = xp.min(D, axis=0), state.gap[part]
+        D = pairs.approximate_rows(part, new)
+        which = xp.argmin(D, axis=1)
+        closest, before = _element_of_each(D, which), state.gap[part]
         # A row at a squared distance of 0 from a pick keeps it, as that is exact.
         reach = pairs.upper_bound(before, part)
         at = xp.nonzero((closest <= reach) & (before > state.least))[0]
         if at.shape[0] == 0:
             continue
         part = at + block.start if rows is None else part[at]
-        value, which, rivals = _nearest_new(pairs, new, part, xp.take(D, at, axis=1), reach[at])
+        D = xp.take(D, at, axis=0)
+        value, which, rivals = _nearest_new(pairs, new, part, D, which[at], reach[at])
         before = before[at]
         width = _finite_error_bound(pairs, value, part)
         moved = value + 2 * width < before
@@ -411,26 +413,32 @@ def _update(state, new, label, rows):
         put(state.unsure, part[tied & ~moved], True)
 
 
-def _nearest_new(pairs, new, part, D, reach):
+def _nearest_new(pairs, new, part, D, which, reach):
     """Value of each row of `part` and its nearest pick of `new`, that pick, and whether others tie.
 
-    `D` are their values from ``pairs.approximate_block``; values above `reach` are ignored.
+    `D` are their values from ``pairs.approximate_rows``, of which `which` is the smallest of each
+    row; values above `reach` are ignored.
     """
-    xp = pairs.xp
-    value = xp.astype(xp.min(D, axis=0), xp.float64)
+    xp, lost = pairs.xp, None
+    lowest = _element_of_each(D, which)
+    value = xp.astype(lowest, xp.float64)
     width = _finite_error_bound(pairs, value, part)
-    if not pairs.is_squared:
-        return value, *_first_of_ties(D, value + 2 * width)
-    lost = pairs.may_be_inexact(value, part)
-    width = xp.where(lost, pairs.inexact_error_bound(part), width)
-    which, rivals = _first_of_ties(D, value + 2 * width)
+    if pairs.is_squared:
+        lost = pairs.may_be_inexact(value, part)
+        width = xp.where(lost, pairs.inexact_error_bound(part), width)
+    each = xp.arange(part.shape[0], device=pairs.device)
+    put(D, (each, which), xp.inf)
+    rivals = xp.astype(value + 2 * width, D.dtype) >= xp.min(D, axis=1)
+    put(D, (each, which), lowest)
+    if lost is None:
+        return value, which, rivals
     alone = xp.nonzero(lost & ~rivals)[0]
     if alone.shape[0]:
         put(value, alone, pairs.exact_pairs(new[which[alone]], part[alone]))
     several = xp.nonzero(lost & rivals)[0]
     for block in block_slices(several.shape[0], 6 * 8 * new.shape[0]):
         some = several[block]
-        rows, D_some = part[some], xp.astype(xp.take(D, some, axis=1), xp.float64)
+        rows, D_some = part[some], xp.astype(xp.take(D, some, axis=0).T, xp.float64)
         error = pairs.pair_error_bounds(new, rows)
         inexact = pairs.is_inexact(D_some, new, rows, grid=True)
         most = xp.minimum(xp.min(D_some + error, axis=0), reach[some])
@@ -445,6 +453,11 @@ def _nearest_new(pairs, new, part, D, reach):
         put(which, some, first)
         put(rivals, some, tied)
     return value, which, rivals
+
+
+def _element_of_each(D, which):
+    """The element `which` of each row of `D`."""
+    return namespace(D).take_along_axis(D, which[:, None], axis=1)[:, 0]
 
 
 def _first_of_ties(D, most):

@@ -8,7 +8,7 @@ __all__ = ["Regions"]
 
 N_REGIONS = 32
 LEAST_ROWS = 4096  # of a table
-LEAST_PICKS = 64  # of an update; the regions of a table take as long as an update by a few picks
+LEAST_PICKS = 256  # of an update; that of fewer picks takes about as long as finding the regions
 BLOCK = 2048  # rows of a region
 
 

@@ -225,8 +225,10 @@ def test_regions_exclude_the_picks_of_other_clusters(n_features, rng):
             one.add(part.tolist())
     compared = regions.Regions().parts(state, picks)
     assert sum(len(rows) * len(which) for rows, which in compared) < 0.3 * len(X) * len(picks)
-    for name in ("gap", "nearest", "unsure"):
-        np.testing.assert_array_equal(getattr(state, name), getattr(plain, name))
+    np.testing.assert_allclose(state.gap, plain.gap, rtol=1e-5)  # products in float32
+    sure = ~(state.unsure | plain.unsure)
+    assert sure.mean() > 0.99
+    np.testing.assert_array_equal(state.nearest[sure], plain.nearest[sure])
     # Without clusters, all pairs are compared in one product.
     state = State(pairs(rng.standard_normal((5000, 60))))
     state.add(list(range(10)))

@@ -10,6 +10,7 @@ error bounds agree.
 All functions that need passes are generators for `in_lockstep`.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -145,7 +146,8 @@ class PartitionedRows:
         self.metric, self.numbers = metric, rows
         counts = np.asarray(parts.lengths)
         if rows is not None:
-            stops = np.searchsorted(rows, (parts.offsets + counts).astype(rows.dtype))
+            # Not of NumPy, which would copy row numbers of a smaller type.
+            stops = [bisect_left(rows, stop) for stop in (parts.offsets + counts).tolist()]
             counts = np.diff(stops, prepend=0)
         self.at = np.flatnonzero(counts)
         self.offsets, self.lengths = parts.offsets[self.at].tolist(), parts.lengths[self.at]

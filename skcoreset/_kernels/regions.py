@@ -8,7 +8,7 @@ __all__ = ["Regions"]
 
 N_REGIONS = 32
 LEAST_ROWS = 4096  # of a table
-LEAST_PICKS = 256  # of an update; that of fewer picks takes about as long as finding the regions
+LEAST_PICKS = 512  # of an update; with fewer, finding the regions takes longer than it saves
 BLOCK = 2048  # rows of a region
 
 

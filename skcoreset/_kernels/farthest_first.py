@@ -423,6 +423,8 @@ def _nearest_new(pairs, new, part, D, which, reach):
     lowest = _element_of_each(D, which)
     value = xp.astype(lowest, xp.float64)
     width = _finite_error_bound(pairs, value, part)
+    if not pairs.block_is_rounded:  # no later step settles which one of a tie comes first
+        return value, *_first_of_ties(D.T, value + 2 * width)
     if pairs.is_squared:
         lost = pairs.may_be_inexact(value, part)
         width = xp.where(lost, pairs.inexact_error_bound(part), width)

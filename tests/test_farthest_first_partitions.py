@@ -204,7 +204,7 @@ def test_regions_leave_out_no_pair_that_matters(container, name, rng, small_regi
     n, weight = X.shape[0], rng.random(X.shape[0])
     first = rng.choice(n, 3, replace=False)
     expected = in_memory(X, 50, first, weight)
-    parts = cut(X, list(divisions(n, rng))[0])
+    parts = cut(X, next(divisions(n, rng)))
     assert_same(select(parts, 50, first, weight, pool_size=40), expected)
 
 

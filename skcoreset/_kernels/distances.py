@@ -307,6 +307,14 @@ class Cosine(Distances):
         D += 1
         return D
 
+    def approximate_rows(self, rows, columns):
+        source = self.columns_of
+        left = source.fetch_dense(columns) * -source.scale[columns][:, None]
+        D = self.products_by_row(rows, left)
+        D *= self.scale[rows][:, None]
+        D += 1
+        return D
+
     def exact_among(self, columns):
         rows, scale = self._fetch_scaled(columns)
         half = self.xp.full_like(self.scale, 0.5)

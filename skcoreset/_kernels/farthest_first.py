@@ -384,7 +384,7 @@ class _Prune:
 
 
 def _update(state, new, label, rows):
-    """Update `state` for `rows` (all if None) by the picks `new` of the numbers `label`, in place."""
+    """Update `state` for `rows` (all if None) by the picks `new`, whose numbers are `label`."""
     pairs, xp = state.pairs, state.pairs.xp
     n_rows = pairs.n if rows is None else rows.shape[0]
     copied = 0 if rows is None else pairs.X.shape[1] * pairs.itemsize
@@ -420,18 +420,15 @@ def _nearest_new(pairs, new, part, D, which, reach):
     row; values above `reach` are ignored.
     """
     xp, lost = pairs.xp, None
-    lowest = _element_of_each(D, which)
-    value = xp.astype(lowest, xp.float64)
+    value = xp.astype(_element_of_each(D, which), xp.float64)
     width = _finite_error_bound(pairs, value, part)
     if not pairs.block_is_rounded:  # no later step settles which one of a tie comes first
         return value, *_first_of_ties(D.T, value + 2 * width)
     if pairs.is_squared:
         lost = pairs.may_be_inexact(value, part)
         width = xp.where(lost, pairs.inexact_error_bound(part), width)
-    each = xp.arange(part.shape[0], device=pairs.device)
-    put(D, (each, which), xp.inf)
-    rivals = xp.astype(value + 2 * width, D.dtype) >= xp.min(D, axis=1)
-    put(D, (each, which), lowest)
+    near = xp.astype(value + 2 * width, D.dtype)[:, None] >= D
+    rivals = xp.sum(xp.astype(near, xp.int16), axis=1, dtype=xp.int16) > 1
     if lost is None:
         return value, which, rivals
     alone = xp.nonzero(lost & ~rivals)[0]

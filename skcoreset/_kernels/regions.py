@@ -1,4 +1,4 @@
-"""Regions of a table, and the picks that may be near any of their rows, by the triangle inequality."""
+"""Regions of a table, and the picks that may be near their rows, by the triangle inequality."""
 
 import numpy as np
 

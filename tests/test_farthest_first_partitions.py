@@ -13,8 +13,9 @@ from sklearn.datasets import load_wine
 from skcoreset import KCenterGreedy
 from skcoreset._budget import Group
 from skcoreset._kernels import farthest_first_partitions as kernel
+from skcoreset._kernels import regions
 from skcoreset._kernels.distances import pairs
-from skcoreset._kernels.farthest_first import farthest_first
+from skcoreset._kernels.farthest_first import State, farthest_first
 from skcoreset._kernels.farthest_first_partitions import (
     PartitionedRows,
     cell_weights,
@@ -32,7 +33,7 @@ class Blocks:
         self.blocks = blocks
         self.lengths = np.array([block.shape[0] for block in blocks])
         self.offsets = np.cumsum(self.lengths) - self.lengths
-        self.n_passes = 0
+        self.n_passes = self.most_sent = 0
 
     def __len__(self):
         return len(self.blocks)
@@ -47,6 +48,7 @@ class Blocks:
         shared, results = pickle.loads(pickle.dumps(shared)), []
         for X, *values in zip(self.blocks, *each, strict=True):
             before = pickle.dumps((values, shared))
+            self.most_sent = max(self.most_sent, len(pickle.dumps(values[1:])))  # without states
             results.append(function(X, *values, *shared))
             assert pickle.dumps((values, shared)) == before
         if keep == "first":
@@ -186,6 +188,71 @@ def test_each_step_alone_is_one_of_the_plain_loop(container, name, rng, monkeypa
     monkeypatch.setattr(kernel, "pool_loop", lambda *args: ([], []))
     parts = cut(X, list(divisions(X.shape[0], rng))[1])
     assert_same(select(parts, 25, [1], np.ones(X.shape[0]), pool_size=1), expected)
+
+
+@pytest.fixture
+def small_regions(monkeypatch):
+    """Regions in the small tables of tests."""
+    for name, value in {"LEAST_ROWS": 1, "LEAST_PICKS": 1, "BLOCK": 8, "N_REGIONS": 6}.items():
+        monkeypatch.setattr(regions, name, value)
+
+
+@pytest.mark.parametrize("container", ["float64", "float32"])
+@pytest.mark.parametrize("name", TABLES)
+def test_regions_leave_out_no_pair_that_matters(container, name, rng, small_regions):
+    X = FORMATS[container](tables(rng)[name])
+    n, weight = X.shape[0], rng.random(X.shape[0])
+    first = rng.choice(n, 3, replace=False)
+    expected = in_memory(X, 50, first, weight)
+    parts = cut(X, next(divisions(n, rng)))
+    assert_same(select(parts, 50, first, weight, pool_size=40), expected)
+
+
+def clusters(n, d, rng):
+    """Rows of 10 clusters, which overlap neither with each other nor in their distances."""
+    centers = 4 * rng.standard_normal((10, d))
+    return (centers[rng.integers(0, 10, n)] + rng.standard_normal((n, d))).astype(np.float32)
+
+
+@pytest.mark.parametrize("n_features", [20, 40])
+def test_regions_exclude_the_picks_of_other_clusters(n_features, rng):
+    X = clusters(5000, n_features, rng)
+    table = pairs(X)
+    picks = farthest_first(table, 600, [0])[0]
+    state, plain = State(table, regions.Regions()), State(table)
+    for part in (picks[:300], picks[300:]):
+        for one in (state, plain):
+            one.add(part.tolist())
+    compared = regions.Regions().parts(state, picks)
+    assert sum(len(rows) * len(which) for rows, which in compared) < 0.3 * len(X) * len(picks)
+    np.testing.assert_allclose(state.gap, plain.gap, rtol=1e-5)  # products in float32
+    sure = ~(state.unsure | plain.unsure)
+    assert sure.mean() > 0.99
+    np.testing.assert_array_equal(state.nearest[sure], plain.nearest[sure])
+    # Without clusters, all pairs are compared in one product.
+    state = State(pairs(rng.standard_normal((5000, 60))))
+    state.add(list(range(10)))
+    assert regions.Regions().parts(state, np.arange(10, 300)) == [(None, slice(None))]
+
+
+@pytest.mark.parametrize("share", [0.01, 0.6])
+def test_few_bytes_are_sent_and_kept_for_each_row(share, rng):
+    X, rows = clusters(20_000, 40, rng), np.flatnonzero(rng.random(20_000) < share)
+    weight, kept = np.broadcast_to(1.0, len(rows)), []
+
+    def map_and_measure(*args, **kwargs):
+        states, results = Blocks.map(parts, *args, **kwargs)
+        kept.append(max(len(pickle.dumps(state)) for state in states))
+        return states, results
+
+    parts = cut(X, [10_000, 10_000])
+    parts.map = map_and_measure
+    small = rows.astype(np.int32)  # the type of row numbers depends on the number of rows
+    first = nearest_to_mean(parts, weight, rows=small)
+    got = select(parts, 40, [first], weight, rows=small, pool_size=20)
+    assert_same(got, in_memory(X, 40, [first], np.ones(len(rows)), rows=rows))
+    assert parts.most_sent < min(10_000 / 8, 4 * 10_000 * 1.2 * share) + 2500
+    assert max(kept) < 10_000 / 8 + 7 * 10_000 * share + 40 * X.shape[1] * 4 + 2500
 
 
 METRIC_CASES = [

@@ -52,6 +52,10 @@ class Distances(StoredRows, ABC):
         """The same, but arbitrary where the products have lost their digits (``is_inexact``)."""
         return self.block(columns, rows)
 
+    def approximate_rows(self, rows, columns):
+        """``approximate_block(columns, rows).T``; if possible, values of a row are adjacent."""
+        return self.approximate_block(columns, rows).T
+
     @abstractmethod
     def distances(self, columns, rows):
         """Distances of a block, not squared, all with their digits; 0 of a row from itself."""
@@ -151,16 +155,31 @@ class Euclidean(Distances):
     def approximate_block(self, columns, rows):
         source = self.columns_of
         if self.narrow:
-            C = source.fetch(columns)
-            one = self.xp.ones_like(C[:, :1])
-            C = self.xp.concat([-2 * C, one, source.sq[columns][:, None]], axis=1)
-            A = self.augmented
-            A = A[rows, :] if isinstance(rows, slice) else self.xp.take(A, rows, axis=0)
+            C, A = self._augmented(columns, rows)
             return C @ A.T
         D = self.products(-2 * source.fetch_dense(columns), rows)
         D += source.sq[columns][:, None]
         D += self.sq[rows][None, :]
         return D
+
+    def approximate_rows(self, rows, columns):
+        source = self.columns_of
+        if self.narrow:
+            C, A = self._augmented(columns, rows)
+            return A @ C.T
+        D = self.products_by_row(rows, -2 * source.fetch_dense(columns))
+        D += source.sq[columns][None, :]
+        D += self.sq[rows][:, None]
+        return D
+
+    def _augmented(self, columns, rows):
+        """Rows of two matrices, whose products are squared distances."""
+        source = self.columns_of
+        C = source.fetch(columns)
+        one = self.xp.ones_like(C[:, :1])
+        C = self.xp.concat([-2 * C, one, source.sq[columns][:, None]], axis=1)
+        A = self.augmented
+        return C, A[rows, :] if isinstance(rows, slice) else self.xp.take(A, rows, axis=0)
 
     def block(self, columns, rows):
         xp, D = self.xp, self.approximate_block(columns, rows)
@@ -285,6 +304,14 @@ class Cosine(Distances):
         source = self.columns_of
         D = self.products(source.fetch_dense(columns) * -source.scale[columns][:, None], rows)
         D *= self.scale[rows][None, :]
+        D += 1
+        return D
+
+    def approximate_rows(self, rows, columns):
+        source = self.columns_of
+        left = source.fetch_dense(columns) * -source.scale[columns][:, None]
+        D = self.products_by_row(rows, left)
+        D *= self.scale[rows][:, None]
         D += 1
         return D
 

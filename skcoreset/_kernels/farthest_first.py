@@ -139,24 +139,30 @@ class State:
     prune : _Prune
     """
 
-    def __init__(self, pairs):
-        self.pairs, self.picks, self.prune = pairs, [], _Prune()
+    def __init__(self, pairs, prune=None):
+        self.pairs, self.picks, self.prune = pairs, [], prune or _Prune()
         self.gap = pairs.vector(float("inf"), pairs.xp.float64)
         self.nearest = pairs.vector(0, pairs.xp.int64)
         self.unsure = pairs.vector(False, pairs.xp.bool)
         self.least = 0.0 if pairs.is_squared or not pairs.block_is_rounded else -np.inf
 
     def saved(self):
-        """Arguments of `restore`: NumPy arrays and numbers."""
-        nearest = self.nearest.astype(np.int32)
-        prune = self.prune.wait, self.prune.patience
-        return self.gap, nearest, self.unsure, len(self.picks), prune
+        """Arguments of `restore`: NumPy arrays of few bytes for each row, and a number."""
+        gap = self.gap
+        single = np.finfo(np.float32)
+        if self.pairs.rounding > 8 * single.eps:  # products in float32
+            # This adds an error of eps / 2; `rounding` is 4 eps more than the largest one measured.
+            rounded = gap.astype(np.float32)
+            if np.all((rounded >= single.tiny) | (rounded == gap)):
+                gap = rounded
+        nearest = self.nearest.astype(np.min_scalar_type(len(self.picks)))
+        return gap, nearest, np.packbits(self.unsure), len(self.picks)
 
-    def restore(self, gap, nearest, unsure, n_picks, prune):
+    def restore(self, gap, nearest, unsure, n_picks):
         """Continue from what `saved` returned, where the picks are rows of another table."""
-        self.gap, self.unsure, self.picks = gap.copy(), unsure.copy(), list(range(n_picks))
-        self.nearest = nearest.astype(np.int64)
-        self.prune.wait, self.prune.patience = prune
+        self.gap, self.nearest = gap.astype(np.float64), nearest.astype(np.int64)
+        self.unsure = np.unpackbits(unsure, count=self.pairs.n).astype(bool)
+        self.picks = list(range(n_picks))
 
     def add(self, new, own=None, on_gpu=None):
         """Add a list of picks.
@@ -179,7 +185,8 @@ class State:
         if on_gpu is not None:
             on_gpu.update(new_at, self)
         else:
-            _update(self, new_at, self.prune.rows_in_reach(self, new_at))
+            for rows, which in self.prune.parts(self, new_at):
+                _update(self, new_at[which], label[which], rows)
         put(self.nearest, own_at, own_label)
         self.picks.extend(new)
 
@@ -354,7 +361,11 @@ class _Prune:
     def __init__(self):
         self.wait, self.patience = 0, 1
 
-    def rows_in_reach(self, state, new):
+    def parts(self, state, new):
+        """List of (rows, which of `new`) such that no other pair changes the state."""
+        return [(self._rows_in_reach(state, new), slice(None))]
+
+    def _rows_in_reach(self, state, new):
         pairs, xp = state.pairs, state.pairs.xp
         # The bound is one of squared distances, and takes as long as the update of few rows.
         if not pairs.is_squared or not 0 < len(state.picks) <= pairs.n or self.wait:
@@ -372,27 +383,29 @@ class _Prune:
         return rows
 
 
-def _update(state, new, rows):
-    """Update `state` for `rows` (all if None) by the picks `new`, in place."""
-    pairs, xp, label = state.pairs, state.pairs.xp, len(state.picks)
+def _update(state, new, label, rows):
+    """Update `state` for `rows` (all if None) by the picks `new`, whose numbers are `label`."""
+    pairs, xp = state.pairs, state.pairs.xp
     n_rows = pairs.n if rows is None else rows.shape[0]
     copied = 0 if rows is None else pairs.X.shape[1] * pairs.itemsize
     for block in pairs.blocks(3 * pairs.itemsize * new.shape[0] + copied, n_rows):
         part = block if rows is None else rows[block]
-        D = pairs.approximate_block(new, part)
-        closest, before = xp.min(D, axis=0), state.gap[part]
+        D = pairs.approximate_rows(part, new)
+        which = xp.argmin(D, axis=1)
+        closest, before = _element_of_each(D, which), state.gap[part]
         # A row at a squared distance of 0 from a pick keeps it, as that is exact.
         reach = pairs.upper_bound(before, part)
         at = xp.nonzero((closest <= reach) & (before > state.least))[0]
         if at.shape[0] == 0:
             continue
         part = at + block.start if rows is None else part[at]
-        value, which, rivals = _nearest_new(pairs, new, part, xp.take(D, at, axis=1), reach[at])
+        D = xp.take(D, at, axis=0)
+        value, which, rivals = _nearest_new(pairs, new, part, D, which[at], reach[at])
         before = before[at]
         width = _finite_error_bound(pairs, value, part)
         moved = value + 2 * width < before
         put(state.gap, part, xp.minimum(value, before))
-        put(state.nearest, part[moved], which[moved] + label)
+        put(state.nearest, part[moved], label[which[moved]])
         if not pairs.block_is_rounded:
             continue
         tied = value - 2 * width <= before
@@ -400,26 +413,31 @@ def _update(state, new, rows):
         put(state.unsure, part[tied & ~moved], True)
 
 
-def _nearest_new(pairs, new, part, D, reach):
+def _nearest_new(pairs, new, part, D, which, reach):
     """Value of each row of `part` and its nearest pick of `new`, that pick, and whether others tie.
 
-    `D` are their values from ``pairs.approximate_block``; values above `reach` are ignored.
+    `D` are their values from ``pairs.approximate_rows``, of which `which` is the smallest of each
+    row; values above `reach` are ignored.
     """
-    xp = pairs.xp
-    value = xp.astype(xp.min(D, axis=0), xp.float64)
+    xp, lost = pairs.xp, None
+    value = xp.astype(_element_of_each(D, which), xp.float64)
     width = _finite_error_bound(pairs, value, part)
-    if not pairs.is_squared:
-        return value, *_first_of_ties(D, value + 2 * width)
-    lost = pairs.may_be_inexact(value, part)
-    width = xp.where(lost, pairs.inexact_error_bound(part), width)
-    which, rivals = _first_of_ties(D, value + 2 * width)
+    if not pairs.block_is_rounded:  # no later step settles which one of a tie comes first
+        return value, *_first_of_ties(D.T, value + 2 * width)
+    if pairs.is_squared:
+        lost = pairs.may_be_inexact(value, part)
+        width = xp.where(lost, pairs.inexact_error_bound(part), width)
+    near = xp.astype(value + 2 * width, D.dtype)[:, None] >= D
+    rivals = xp.sum(xp.astype(near, xp.int16), axis=1, dtype=xp.int16) > 1
+    if lost is None:
+        return value, which, rivals
     alone = xp.nonzero(lost & ~rivals)[0]
     if alone.shape[0]:
         put(value, alone, pairs.exact_pairs(new[which[alone]], part[alone]))
     several = xp.nonzero(lost & rivals)[0]
     for block in block_slices(several.shape[0], 6 * 8 * new.shape[0]):
         some = several[block]
-        rows, D_some = part[some], xp.astype(xp.take(D, some, axis=1), xp.float64)
+        rows, D_some = part[some], xp.astype(xp.take(D, some, axis=0).T, xp.float64)
         error = pairs.pair_error_bounds(new, rows)
         inexact = pairs.is_inexact(D_some, new, rows, grid=True)
         most = xp.minimum(xp.min(D_some + error, axis=0), reach[some])
@@ -434,6 +452,11 @@ def _nearest_new(pairs, new, part, D, reach):
         put(which, some, first)
         put(rivals, some, tied)
     return value, which, rivals
+
+
+def _element_of_each(D, which):
+    """The element `which` of each row of `D`."""
+    return namespace(D).take_along_axis(D, which[:, None], axis=1)[:, 0]
 
 
 def _first_of_ties(D, most):

@@ -10,6 +10,7 @@ error bounds agree.
 All functions that need passes are generators for `in_lockstep`.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,12 +26,14 @@ from skcoreset._kernels.farthest_first import (
     pool_loop,
     radii_of,
 )
+from skcoreset._kernels.regions import Regions
 from skcoreset._kernels.stored_rows import LEAST_SQUARE, Whole, fits_single, some_rows
 
 __all__ = ["PartitionedRows", "cell_weights", "farthest_first_partitions"]
 
 POOL_ROWS, POOL_BYTES = 4096, 2**25  # at most, of the pools of all partitions together
 LEAST_ROWS = 2  # of the pool of a partition
+MOST_NEW = 2048  # picks of one update
 MOST_TIES = 64  # rows of a partition that tie for the nearest to the mean
 
 
@@ -62,8 +65,8 @@ def farthest_first_partitions(rows, size, first, weight, *, pool_size=None, repo
     Notes
     -----
     The partitions are read once for each round, and once more at the end. A round sends the new
-    picks to the workers and the pools back. A worker keeps 13 bytes for each of its rows, and the
-    rows of all picks.
+    picks to the workers and the pools back. A worker keeps 7 bytes for each of its rows (11 if
+    products are in float64; 2 more from 65,536 picks), and the rows of all picks.
     """
     whole = yield from rows.whole()
     if pool_size is None:
@@ -141,14 +144,13 @@ class PartitionedRows:
                 "array of NumPy, or features and another metric."
             )
         self.metric, self.numbers = metric, rows
-        local = [None] * len(parts)
         counts = np.asarray(parts.lengths)
         if rows is not None:
-            found = np.split(rows, np.searchsorted(rows, parts.offsets[1:]))
-            local = [at - first for at, first in zip(found, parts.offsets, strict=True)]
-            counts = np.array([len(at) for at in local])
+            # Not of NumPy, which would copy row numbers of a smaller type.
+            stops = [bisect_left(rows, stop) for stop in (parts.offsets + counts).tolist()]
+            counts = np.diff(stops, prepend=0)
         self.at = np.flatnonzero(counts)
-        self.local, self.offsets = [local[p] for p in self.at], parts.offsets[self.at].tolist()
+        self.offsets, self.lengths = parts.offsets[self.at].tolist(), parts.lengths[self.at]
         self.counts, self.n = counts[self.at], int(counts.sum())
         self.starts = np.cumsum(self.counts) - self.counts
         self.some = self._whole = self._fetched = None
@@ -166,9 +168,31 @@ class PartitionedRows:
         which = np.split(order, np.searchsorted(owner[order], np.arange(1, len(self.starts))))
         return [positions[at] - a for at, a in zip(which, self.starts, strict=True)], which
 
-    def cut(self, values):
-        """The part of an array over all rows that belongs to each partition."""
-        return np.split(values, self.starts[1:])
+    def cut(self, weight):
+        """The weights of the rows in each partition; a number for each if all are equal."""
+        if weight.min() == weight.max():
+            return [float(weight[0])] * len(self.at)
+        return np.split(weight, self.starts[1:])
+
+    def packed(self):
+        """Which rows of each partition belong to the group, in few bytes.
+
+        It is a bit for each row of the partition, or the positions if these are fewer bytes; None
+        for all rows.
+        """
+        packed = []
+        for p, (start, count) in enumerate(zip(self.starts, self.counts, strict=True)):
+            length = self.lengths[p]
+            if self.numbers is None or count == length:
+                packed.append(None)
+                continue
+            at = (self.numbers[start : start + count] - self.offsets[p]).astype(np.uint32)
+            if 32 * count > length:
+                mask = np.zeros(length, dtype=bool)
+                mask[at] = True
+                at = np.packbits(mask)
+            packed.append(at)
+        return packed
 
     def numbers_of(self, positions):
         """Numbers in the whole table of the rows at `positions`."""
@@ -195,13 +219,13 @@ class PartitionedRows:
     def whole(self):
         """The `Whole`, of which each partition is a part."""
         if self._whole is None:
-            yield from self._survey([None] * len(self.counts))
+            yield from self._survey()
         return self._whole
 
     def nearest_to_mean(self, weight):
         """Position of the row nearest to the weighted mean; the lowest position of a tie."""
         weight = np.asarray(weight, dtype=np.float64)
-        seen = yield from self._survey(self.cut(weight / weight.max()))
+        seen = yield from self._survey(self.cut(weight), weight.max())
         total = sum(one.weight for one in seen)
         mean = sum(one.sum for one in seen) / total, sum(one.size for one in seen) / total
         near = yield from self.each(_near, shared=(self.metric, self._whole, *mean))
@@ -211,13 +235,13 @@ class PartitionedRows:
         self._fetched = self.picks([int(near.positions[at])], near.rows[at : at + 1])
         return self._fetched.positions[0]
 
-    def _survey(self, weights):
-        """Determine `whole`. Returns a `_Surveyed` of each partition.
+    def _survey(self, weights=None, most=1.0):
+        """Determine `whole`. Returns a `_Surveyed` of each partition, of the weights over `most`.
 
         Takes one more pass if float32 rows turn out to need products in float64.
         """
         at = some_rows(self.n)
-        some = yield from self.each(_keep, self.local, self.offsets, self.split(at)[0])
+        some = yield from self.each(_keep, self.packed(), self.offsets, self.split(at)[0])
         self.some, numbers = stacked([rows for rows, _ in some]), self.numbers_of(at)
         may_be_single = all(is_single for _, is_single in some)
         for in_float64 in (not may_be_single, True):
@@ -225,7 +249,8 @@ class PartitionedRows:
             center = None if np.ndim(reference.middle) == 0 else reference.middle
             self._whole = Whole(center, in_float64)
             shared = self.metric, self._whole
-            seen = yield from self.each(_survey, weights, shared=shared)
+            weights = weights or [None] * len(self.at)
+            seen = yield from self.each(_survey, weights, shared=(*shared, most))
             most_square = max(one.most_square for one in seen)
             if in_float64 or not reference.is_squared or fits_single(most_square):
                 break
@@ -315,18 +340,27 @@ def stacked(tables):
 class _Part:
     """What stays with the worker of a partition."""
 
-    rows: np.ndarray | None  # positions in the partition of the rows of the group; None: all
+    packed: np.ndarray | None  # which rows belong to the group, as of `PartitionedRows.packed`
     offset: int  # number in the whole table of the first row of the partition
     picks: tuple = ()  # arrays of the rows of the picks
     numbers: tuple = ()  # arrays of their numbers in the whole table
     saved: tuple | None = None  # of the `State`
 
+    def rows(self, X):
+        """Positions in the partition of the rows of the group; None if these are all."""
+        if self.packed is None:
+            return None
+        if self.packed.dtype == np.uint32:
+            return self.packed.astype(np.intp)
+        return np.flatnonzero(np.unpackbits(self.packed, count=X.shape[0]))
+
     def pairs(self, X, metric, whole):
-        numbers = self.offset + (np.arange(X.shape[0]) if self.rows is None else self.rows)
-        return pairs(X, metric, self.rows, whole=whole, numbers=numbers)
+        rows = self.rows(X)
+        numbers = self.offset + (np.arange(X.shape[0]) if rows is None else rows)
+        return pairs(X, metric, rows, whole=whole, numbers=numbers)
 
     def take(self, X, at):
-        return X[at if self.rows is None else self.rows[at]]
+        return X[at if self.packed is None else self.rows(X)[at]]
 
     def with_picks(self, X, own, metric, whole, rows, numbers, one_by_one):
         """The part with more picks, its `State`, and the largest gap after each but the last."""
@@ -335,11 +369,11 @@ class _Part:
         distances.other_columns = pairs(
             stacked(part.picks), metric, whole=whole, numbers=np.concatenate(part.numbers)
         )
-        state, tops = State(distances), []
+        state, tops = State(distances, Regions()), []
         if self.saved is not None:
             state.restore(*self.saved)
         (at, which), n_old = own, len(state.picks)
-        step = 1 if one_by_one else min(512, distances.most_columns())
+        step = 1 if one_by_one else min(MOST_NEW, distances.most_columns())
         for start in range(0, len(numbers), step):
             if one_by_one and start:
                 tops.append(farthest_of_all(state)[1])
@@ -371,16 +405,17 @@ class _Pool:
     radii: list  # the largest gap after each pick but the last, if they were added one by one
 
 
-def _keep(X, _, rows, offset, at):
-    part = _Part(rows, offset)
+def _keep(X, _, packed, offset, at):
+    part = _Part(packed, offset)
     return part, (part.take(X, at), X.dtype == np.float32 and not sparse.issparse(X))
 
 
-def _survey(X, part, weight, metric, whole):
+def _survey(X, part, weight, metric, whole, most):
     distances = part.pairs(X, metric, whole)
     most_square = getattr(distances, "most_square", 0.0)
     if weight is None:
         return part, _Surveyed(most_square)
+    weight = np.broadcast_to(np.divide(weight, most), distances.n)
     return part, _Surveyed(most_square, weight.sum(), *distances.sums(weight))
 
 
@@ -423,4 +458,5 @@ def _finish(X, part, own, weight, *shared):
     _, state, tops = part.with_picks(X, own, *shared)
     tops.append(farthest_of_all(state)[1])
     state.settle_all()
+    weight = np.broadcast_to(weight, state.nearest.shape)
     return None, (tops, np.bincount(state.nearest, weights=weight, minlength=len(state.picks)))

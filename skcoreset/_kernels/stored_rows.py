@@ -503,6 +503,10 @@ class StoredRows:
         rows = self.fetch(at)
         return (rows @ left.T).T if sparse.issparse(rows) else left @ rows.T
 
+    def products_by_row(self, at, left):
+        """``rows @ left.T``, (len(at), len(left)), where the products of a row are adjacent."""
+        return self.products(left, at).T if self.streamed else self.fetch(at) @ left.T
+
     def _products_in_parts(self, left, at):
         """The same for a streamed table: few rows are on the device at a time."""
         start, stop = at.indices(self.n)[:2] if isinstance(at, slice) else (0, at.shape[0])

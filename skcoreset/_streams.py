@@ -269,6 +269,7 @@ class StreamMixin:
     """The part of `BaseCoreset` that selects from batches."""
 
     _has_stream_keys = False  # whether `_stream_keys` returns keys
+    _of_samples = ()  # attributes that hold numbers of samples, which `finalize` does not set
     _stream = None
 
     def _stream_keys(self, X, rng):
@@ -360,7 +361,7 @@ class StreamMixin:
         y_resampled : same type as y, of shape (n_coreset,)
             Their targets; None if `y` was None. `sample_indices_` are the numbers of the samples in
             the stream, and `sample_weight_` their weights. Attributes with one value for each
-            sample, such as `scores_`, are not set, because most of the samples are not stored any
+            sample, such as `scores_` and `trust_`, are not set, because most of the samples are not stored any
             more. ``score_samples(X_resampled)`` returns the scores of the selected samples.
         """
         if self._stream is None:

@@ -361,8 +361,9 @@ class StreamMixin:
         y_resampled : same type as y, of shape (n_coreset,)
             Their targets; None if `y` was None. `sample_indices_` are the numbers of the samples in
             the stream, and `sample_weight_` their weights. Attributes with one value for each
-            sample, such as `scores_` and `trust_`, are not set, because most of the samples are not stored any
-            more. ``score_samples(X_resampled)`` returns the scores of the selected samples.
+            sample, such as `scores_` and `trust_`, are not set, because most of the samples are not
+            stored any more. ``score_samples(X_resampled)`` returns the scores of the selected
+            samples.
         """
         if self._stream is None:
             raise ValueError(

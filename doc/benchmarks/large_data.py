@@ -337,6 +337,10 @@ def seconds_of(function, *args):
     return time.perf_counter() - start
 
 
+def cpu_seconds():
+    return time.process_time()
+
+
 def bytes_per_second_read(path):
     """In a worker: the rate at which it reads 200 MB into arrays."""
     start = time.perf_counter()
@@ -356,10 +360,10 @@ def bytes_per_second_both_ways(client):
 def rates(options):
     """The constants of the formula of the guide, and its prediction of a run not used for them.
 
-    r: a worker reads a file that the operating system has in memory. u: arrays of 2 MB to the
-    workers and back. c and T_2: the slope and the intercept of the seconds of `fit` on 500,000 and
-    on 1,000,000 persisted rows with one worker, without those of the traffic. The run that is
-    predicted reads the files of at most 5,000,000 rows with two workers.
+    r: a worker reads a file that the operating system has in memory. u: arrays of 2 MB go to the
+    worker and back. The others are those of `fit` with one worker, from 500,000 and 1,000,000
+    persisted rows. c: the slope of the CPU seconds of the worker. t: the slope of all seconds,
+    without c and without the traffic. e: the seconds that do not depend on the number of rows.
     """
     from distributed import wait
 
@@ -367,21 +371,22 @@ def rates(options):
 
     n, small = min(options.rows, 5_000_000), (500_000, 1_000_000)
     paths, chunk = [path_of(options.folder, rows) for rows in (small[1], n)], 62_500
-    names = options.methods or COSTS
+    names, constants = options.methods or COSTS, {}
     with local_cluster(1) as client:
         read = [client.submit(bytes_per_second_read, paths[0], pure=False) for _ in range(3)]
         r = max(client.gather(read))
         u = max(bytes_per_second_both_ways(client) for _ in range(3))
-        fitted = {}
         for name in names:
-            sampler, times = samplers(paths[0])[name], []
+            sampler, runs = samplers(paths[0])[name], []
             for rows in (2 * chunk, *small):  # the first run is not used
                 X, y = dask.persist(*lazy(paths[0], rows, chunk))
                 wait([X, y])
-                times.append(seconds_of(sampler.fit, X, y))
-            traffic = sum(COSTS[name][1:]) / u
-            slope = (times[2] - times[1]) / (small[1] - small[0])
-            fitted[name] = max(0.0, slope - traffic), max(0.0, times[1] - slope * small[0])
+                before = sum(client.run(cpu_seconds).values())
+                seconds = seconds_of(sampler.fit, X, y)
+                runs.append((seconds, sum(client.run(cpu_seconds).values()) - before))
+            slope, c = (np.subtract(runs[2], runs[1]) / (small[1] - small[0])).tolist()
+            t = max(0.0, slope - c - sum(COSTS[name][1:]) / u)
+            constants[name] = c, t, max(0.0, runs[1][0] - slope * small[0])
     computed, rounds_of_tasks = _dask._computed, []
 
     def counting(tasks, *args, **kwargs):
@@ -393,18 +398,19 @@ def rates(options):
         X, y = lazy(paths[1], n, chunk)
         seconds_of(skcoreset.Uniform(10).fit, X, y)  # the files are in memory then
         for name in names:
-            (p, g, s), (c, later) = COSTS[name], fitted[name]
+            (p, g, s), (c, t, e) = COSTS[name], constants[name]
             rounds_of_tasks.clear()
             _dask._computed = counting
             measured = seconds_of(samplers(paths[1])[name].fit, X, y)
             _dask._computed = computed
             if name.startswith("KCenterGreedy"):  # all but the first pass keep results: 3 rounds
                 p = 1 + (len(rounds_of_tasks) - 1) // 3
-            predicted = p * n * 4 * D / (2 * r) + c * n / 2 + (g + s) * n / u + later
-            cells = f"{1e6 * c:.2f}", f"{later:.1f}", f"{predicted:.1f}", f"{measured:.1f}"
-            rows.append([name, p, g, s, *cells])
+            predicted = p * n * 4 * D / (2 * r) + c * n / 2 + (g + s) * n / u + t * n + e
+            cells = f"{1e6 * c:.2f}", f"{1e6 * t:.2f}", f"{e:.1f}", f"{predicted:.1f}"
+            rows.append([name, p, g, s, *cells, f"{measured:.1f}"])
     print(f"r = {r / 1e6:.0f} MB/s, u = {u / 1e6:.0f} MB/s; {n:,} rows with 2 workers:\n")
-    header = ["method", "p", "g", "s", "c, microseconds", "T_2", "predicted", "measured"]
+    header = ["method", "p", "g", "s", "c, microseconds", "t, microseconds", "e, seconds"]
+    header += ["predicted, seconds", "measured, seconds"]
     table(header, rows)
 
 

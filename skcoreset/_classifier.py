@@ -331,7 +331,9 @@ class CoresetClassifier(ClassifierMixin, _CoresetEstimator):
     _is_other_kind, _other_kind = staticmethod(is_regressor), "CoresetRegressor"
 
     def _estimator(self):
-        return _models.default_classifier() if self.estimator is None else self.estimator
+        if self.estimator is None:
+            return _models.default_classifier()
+        return _models.local(self.estimator)
 
     @property
     def classes_(self):
@@ -467,7 +469,7 @@ class CoresetRegressor(RegressorMixin, _CoresetEstimator):
     _is_other_kind, _other_kind = staticmethod(is_classifier), "CoresetClassifier"
 
     def _estimator(self):
-        return Ridge() if self.estimator is None else self.estimator
+        return Ridge() if self.estimator is None else _models.local(self.estimator)
 
     def _prepared_sampler(self):
         sampler = super()._prepared_sampler()

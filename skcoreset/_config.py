@@ -51,7 +51,8 @@ def set_config(*, device=None, max_fit_rows=None):
     max_fit_rows : int, default=None
         For Dask collections: the number of samples on which a classifier, a transformer or another
         model that is not fitted yet is fitted. If there are more, it is fitted on a random sample
-        with the class proportions of all samples. If None, the number is not changed. The initial
+        with the class proportions of all samples. An estimator that Dask fits, such as those of
+        ``lightgbm.dask``, is fitted on all samples. If None, the number is not changed. The initial
         value is 100,000.
 
     Examples

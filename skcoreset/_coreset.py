@@ -408,6 +408,7 @@ class Coreset(BaseCoreset):
         return self._represented(table, to_numpy(X), rng)
 
     _gathers_targets = True
+    _of_samples = ("suspicious_",)
 
     def _represent_partitions(self, table, groups):
         """The features are fitted on a sample of all partitions; everything else is as in memory.

@@ -3,12 +3,13 @@
 import operator
 
 import dask
+import dask.array as da
 import numpy as np
 import sklearn
 from dask.base import is_dask_collection
 from dask.callbacks import Callback
 
-from skcoreset._backend import stacked, take
+from skcoreset._backend import stacked, take, to_numpy
 
 __all__ = ["Partitions", "partitions"]
 
@@ -128,6 +129,30 @@ class Partitions:
         first, second = ([_element(pair, at) for pair in pairs] for at in (0, 1))
         return _computed(first, keep=True), _computed(second)
 
+    def collections(self, rows=None):
+        """Dask collections of the features, and of the targets and the sample weights or None.
+
+        They have equal partitions: if `rows` is given, those with the samples at the positions
+        `rows` of each partition. The first partition is read to know their type.
+        """
+        some = self
+        if rows is not None:
+            some = self._some(np.flatnonzero([len(at) for at in rows]))
+            rows = [at for at in rows if len(at)]
+            some.count([len(at) for at in rows])
+        heads = some._some([0]).map(_heads, all_columns=True)[0]
+        columns = (some.blocks, _features), (some.targets, _column), (some.weights, _column)
+        found = []
+        for (parts, function), head in zip(columns, heads, strict=True):
+            if parts is None:
+                found.append(None)
+                continue
+            lazily = dask.delayed(function, pure=False, traverse=False)
+            each = [None] * len(some) if rows is None else rows
+            blocks = [lazily(part, at) for part, at in zip(parts, each, strict=True)]
+            found.append(_collection(blocks, some.lengths, head))
+        return found
+
     def local_rows(self, rows):
         """For each partition the positions of ascending `rows`; None for each if `rows` is None."""
         if rows is None:
@@ -224,6 +249,37 @@ def _cut(parts, start, n):
 
 def _taken(X, y, weight, at):
     return take(X, at), None if y is None else take(y, at)
+
+
+def _features(X, at):
+    return X if at is None else take(X, at)
+
+
+def _column(values, at):
+    values = np.asarray(to_numpy(_features(values, at)))
+    return values.ravel() if values.ndim == 2 and values.shape[1] == 1 else values
+
+
+def _heads(X, y, weight):
+    """The features, targets and weights of no sample, which have the types of all."""
+    none = np.arange(0)
+    columns = (None if values is None else _column(values, none) for values in (y, weight))
+    return _features(X, none), *columns
+
+
+def _collection(blocks, lengths, head):
+    """A Dask Array or, if `head` is one of pandas, a DataFrame of these Delayed blocks."""
+    if hasattr(head, "iloc"):
+        import dask.dataframe as dd
+
+        return dd.from_delayed(blocks, meta=head, verify_meta=False)
+    shapes = [(int(n), *head.shape[1:]) for n in lengths]
+    return da.concatenate(
+        [
+            da.from_delayed(block, shape, meta=head)
+            for block, shape in zip(blocks, shapes, strict=True)
+        ]
+    )
 
 
 def _called(function, memory, number, X, *args):

@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import type_of_target
 from skcoreset import _models
 from skcoreset._backend import is_partitioned, take, to_numpy
 from skcoreset._estimator import seeded
-from skcoreset._partitions import sample_of
+from skcoreset._partitions import sample_of, split
 from skcoreset._validation import continuous_target
 
 __all__ = [
@@ -42,7 +42,8 @@ class ModelMixin:
     cv = None
 
     def _is_regression(self):
-        return self._takes_regressors and is_regressor(self._classifier())
+        estimator = self._classifier()  # the error about one that cannot be used comes first
+        return self._takes_regressors and is_regressor(estimator)
 
     def _uses_classes(self):
         return not self._is_regression()
@@ -58,13 +59,15 @@ class ModelMixin:
         return "A Pipeline given as estimator can begin with such a step."
 
     def _classifier(self):
-        return _models.default_classifier() if self.estimator is None else self.estimator
+        if self.estimator is None:
+            return _models.default_classifier()
+        return _models.local(self.estimator)
 
     def _check_params(self, table):
         estimator = self._classifier()
         fitted = _models.is_fitted(estimator)
         name = type(self).__name__
-        check_not_frozen_unfitted(estimator)
+        check_not_frozen_unfitted(self.estimator)
         if self._is_regression():
             self._check_regression(table, estimator)
             return
@@ -122,15 +125,22 @@ class ModelMixin:
             check_takes_weight(estimator, table)
 
     def _fit_estimator(self, table):
-        """Set `estimator_`: the classifier itself if it is fitted, else a fitted clone of it."""
+        """Set `estimator_`: the classifier itself if it is fitted, else a fitted clone of it.
+
+        If the table is in partitions, Dask fits the classifier on all of them.
+        """
         estimator = self._classifier()
         if not _models.is_fitted(estimator):
-            X, y, weight = rows_with_weight(table)
+            if is_partitioned(table.X):
+                estimator = copy(self.estimator)  # one of lightgbm drops its client, unlike `clone`
+                X, y, weight = _collections_with_weight(table)
+            else:
+                X, y, weight = rows_with_weight(table)
             if getattr(self, "random_state", None) is None:
                 estimator = clone(estimator)
             else:
                 estimator = seeded(estimator, check_random_state(self.random_state))
-            estimator = _models.fit_with_weight(estimator, X, y, weight)
+            estimator = _models.local(_models.fit_with_weight(estimator, X, y, weight))
         self.estimator_ = estimator
 
     def _for_stream(self, X, y, weight):
@@ -148,11 +158,15 @@ class ModelMixin:
                 f"cv={self.cv!r} predicts each sample of a table in memory out of fold. Give a "
                 "classifier that is already fitted for Dask collections, or cv=None."
             )
-        if not _models.is_fitted(estimator):
+        if _models.is_fitted(estimator):
+            fitted.estimator_ = estimator
+        elif hasattr(self.estimator, "to_local"):
+            fitted._fit_estimator(table)
+            _check_knows_classes(fitted.estimator_, table)
+        else:
             sample = sample_of(table, rng)
             fitted._fit_estimator(replace(sample, X=fitted._check_X(sample.X)))
-            fitted.estimator = fitted.estimator_
-        fitted.estimator_ = fitted._classifier()
+        fitted.estimator = fitted.estimator_
         return fitted, fitted
 
     def _method(self, estimator):
@@ -237,6 +251,27 @@ def check_takes_weight(estimator, table):
             f"sample_weight was given, but {estimator!r} takes no sample_weight in fit. Give "
             "an estimator that does, or one that is already fitted."
         )
+
+
+def _check_knows_classes(classifier, table):
+    """Raise if Dask has fitted a classifier without some of the classes."""
+    if table.classes is None:
+        return
+    present = table.classes[np.unique(table.codes[table.sample_weight > 0])]
+    lost = np.setdiff1d(present, classifier.classes_)
+    if len(lost):
+        raise ValueError(
+            f"{classifier!r} was fitted by Dask, but does not know the classes {lost.tolist()} of "
+            "y. If each worker learns the classes from its own partitions, shuffle the samples, so "
+            "that every partition has samples of every class."
+        )
+
+
+def _collections_with_weight(table):
+    """`rows_with_weight` of a table in partitions, as Dask collections."""
+    present = table.sample_weight > 0
+    rows = None if present.all() else [np.flatnonzero(some) for some in split(table.X, present)]
+    return table.X.collections(rows)
 
 
 def rows_with_weight(table):

@@ -503,9 +503,12 @@ def publish_union(sampler, second, rows, candidates):
     for name, value in vars(second).items():
         if not name.endswith("_") or name.startswith("_"):
             continue
-        # Attributes with one value for each sample of the union describe no sample of X.
+        # Attributes with one value for each sample of the union, or with the numbers of some of
+        # these, describe no sample of X.
         shape = getattr(value, "shape", ())
         if len(shape) and shape[0] == n_union and name not in others:
+            continue
+        if name in sampler._of_samples:
             continue
         setattr(sampler, name, value)
     sampler._selected = replace(selected, parts=parts, candidates=candidates)

@@ -183,9 +183,9 @@ class _Stream:
                 for label, n in zip(labels, counts, strict=True)
                 if n
             }
-        if isinstance(
-            getattr(sampler, "n_candidates", None), Integral
-        ):  # maybe fewer than are to be selected of a chunk
+        if sampler._most_candidates() is not None:
+            # More may be selected of a chunk. With half of it limited to the candidates, a chunk
+            # would be reduced to random samples.
             sampler = copy(sampler)
             sampler.n_candidates = None
         seed = self.rng.randint(2**31 - 1)
@@ -270,6 +270,7 @@ class StreamMixin:
     """The part of `BaseCoreset` that selects from batches."""
 
     _has_stream_keys = False  # whether `_stream_keys` returns keys
+    _of_samples = ()  # attributes that hold numbers of samples, which `finalize` does not set
     _stream = None
 
     def _stream_keys(self, X, rng):
@@ -360,7 +361,10 @@ class StreamMixin:
 
         y_resampled : same type as y, of shape (n_coreset,)
             Their targets; None if `y` was None. `sample_indices_` are the numbers of the samples in
-            the stream, and `sample_weight_` their weights.
+            the stream, and `sample_weight_` their weights. Attributes with one value for each
+            sample, such as `scores_` and `trust_`, are not set, because most of the samples are not
+            stored any more. ``score_samples(X_resampled)`` returns the scores of the selected
+            samples.
         """
         if self._stream is None:
             raise ValueError(

@@ -441,7 +441,7 @@ def test_texts_reach_a_pipeline_that_takes_texts(container):
     learner = make_pipeline(TfidfVectorizer(), LogisticRegression())
     for sampler in (
         Uniform(8, random_state=0),
-        Margin(learner, 8),
+        Margin(learner, 24),
         resampling_pipeline(TfidfVectorizer(), KCenterGreedy(8)),
         EverySecond(),
     ):

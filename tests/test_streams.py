@@ -325,6 +325,20 @@ def test_a_class_that_is_left_out(digits, classifier):
         assert fitted.sample_weight_.sum() == pytest.approx(len(y))
 
 
+@pytest.mark.usefixtures("small_chunks")
+def test_attributes_of_each_sample_are_not_set(digits, classifier):
+    X, y = digits
+    fitted, _ = streamed(Coreset(30, random_state=0), X, y)
+    for name in ("trust_", "uncertainty_", "suspicious_"):
+        assert not hasattr(fitted, name)
+    assert fitted.proxy_error_ > 0
+    fitted, (X_small, _) = streamed(Margin(classifier, 30), X, y)
+    assert not hasattr(fitted, "scores_")
+    expected = Margin(classifier, 30).fit(X, y)
+    scores = expected.scores_[expected.sample_indices_]
+    np.testing.assert_allclose(fitted.score_samples(X_small), scores)
+
+
 def test_as_many_samples_as_classes():
     """Attributes about classes and features are published whatever the number of samples."""
     sampler = Herding(4).partial_fit(np.eye(4), [0, 1, 2, 3])

@@ -2,9 +2,9 @@
 
     python doc/benchmarks/large_data.py [PART ...] [--rows 20000000] [--folder FOLDER]
 
-The parts are out_of_core, sizes, loss, overhead and cluster; by default all of them. Each prints a
-table in reStructuredText, from which doc/benchmarks/large_data.rst is written. The data are
-generated once, 200 bytes per row, in FOLDER. The last part requires distributed.
+The parts are out_of_core, sizes, loss, overhead, cluster and rates; by default all of them. Each
+prints a table in reStructuredText, from which doc/benchmarks/large_data.rst is written. The data
+are generated once, 200 bytes per row, in FOLDER. The last two parts require distributed.
 """
 
 import argparse
@@ -319,7 +319,110 @@ def cluster(options):
     table(["method", "seconds", "rounds of tasks", "tasks", "MB sent by workers"], rows)
 
 
-PARTS = {part.__name__: part for part in (out_of_core, sizes, loss, overhead, cluster)}
+# Passes of `fit`, and bytes per sample that the calling process receives and sends, as in the
+# guide: for two classes and fitted classifiers. KCenterGreedy has one more pass for each round.
+COSTS = {
+    "Uniform": (1, 1, 0),
+    "Margin": (2, 9, 0),
+    "ImportanceSampling": (5, 9, 16),
+    "Moderate": (9, 9, 48),
+    "Coreset": (9, 40, 37),
+    "FacilityLocation, 1,000": (2, 1, 0),
+    "KCenterGreedy, 1,000": (5, 1, 24),
+}
+
+
+def local_cluster(n_workers):
+    """A client that closes its cluster."""
+    from distributed import Client
+
+    return Client(n_workers=n_workers, threads_per_worker=1, dashboard_address=":0")
+
+
+def seconds_of(function, *args):
+    start = time.perf_counter()
+    function(*args)
+    return time.perf_counter() - start
+
+
+def cpu_seconds():
+    return time.process_time()
+
+
+def bytes_per_second_read(path):
+    """In a worker: the rate at which it reads 200 MB into arrays."""
+    start = time.perf_counter()
+    n_bytes = sum(read_X(path, at, 62_500).nbytes for at in range(0, 1_000_000, 62_500))
+    return n_bytes / (time.perf_counter() - start)
+
+
+def bytes_per_second_both_ways(client):
+    """The rate at which arrays of 2 MB go to the workers and come back, both ways together."""
+    arrays = [np.random.default_rng(seed).random(250_000) for seed in range(50)]
+    start = time.perf_counter()
+    tasks = [dask.delayed(np.negative, pure=False)(dask.delayed(one)) for one in arrays]
+    found = client.gather(client.compute(tasks))
+    return 2 * sum(one.nbytes for one in found) / (time.perf_counter() - start)
+
+
+def rates(options):
+    """The constants of the formula of the guide, and its prediction of a run not used for them.
+
+    r: a worker reads a file that the operating system has in memory. u: arrays of 2 MB go to the
+    worker and back. The others are those of `fit` with one worker, from 500,000 and 1,000,000
+    persisted rows. c: the slope of the CPU seconds of the worker. t: the slope of all seconds,
+    without c and without the traffic. e: the seconds that do not depend on the number of rows.
+    """
+    from distributed import wait
+
+    from skcoreset import _dask
+
+    n, small = min(options.rows, 5_000_000), (500_000, 1_000_000)
+    paths, chunk = [path_of(options.folder, rows) for rows in (small[1], n)], 62_500
+    names, constants = options.methods or COSTS, {}
+    with local_cluster(1) as client:
+        read = [client.submit(bytes_per_second_read, paths[0], pure=False) for _ in range(3)]
+        r = max(client.gather(read))
+        u = max(bytes_per_second_both_ways(client) for _ in range(3))
+        for name in names:
+            sampler, runs = samplers(paths[0])[name], []
+            for rows in (2 * chunk, *small):  # the first run is not used
+                X, y = dask.persist(*lazy(paths[0], rows, chunk))
+                wait([X, y])
+                before = sum(client.run(cpu_seconds).values())
+                seconds = seconds_of(sampler.fit, X, y)
+                runs.append((seconds, sum(client.run(cpu_seconds).values()) - before))
+            slope, c = (np.subtract(runs[2], runs[1]) / (small[1] - small[0])).tolist()
+            t = max(0.0, slope - c - sum(COSTS[name][1:]) / u)
+            constants[name] = c, t, max(0.0, runs[1][0] - slope * small[0])
+    computed, rounds_of_tasks = _dask._computed, []
+
+    def counting(tasks, *args, **kwargs):
+        rounds_of_tasks.append(len(tasks))
+        return computed(tasks, *args, **kwargs)
+
+    rows = []
+    with local_cluster(2):
+        X, y = lazy(paths[1], n, chunk)
+        seconds_of(skcoreset.Uniform(10).fit, X, y)  # the files are in memory then
+        for name in names:
+            (p, g, s), (c, t, e) = COSTS[name], constants[name]
+            rounds_of_tasks.clear()
+            _dask._computed = counting
+            measured = seconds_of(samplers(paths[1])[name].fit, X, y)
+            _dask._computed = computed
+            if name.startswith("KCenterGreedy"):  # all but the first pass keep results: 3 rounds
+                p = 1 + (len(rounds_of_tasks) - 1) // 3
+            predicted = p * n * 4 * D / (2 * r) + c * n / 2 + (g + s) * n / u + t * n + e
+            cells = f"{1e6 * c:.2f}", f"{1e6 * t:.2f}", f"{e:.1f}", f"{predicted:.1f}"
+            rows.append([name, p, g, s, *cells, f"{measured:.1f}"])
+    print(f"r = {r / 1e6:.0f} MB/s, u = {u / 1e6:.0f} MB/s; {n:,} rows with 2 workers:\n")
+    header = ["method", "p", "g", "s", "c, microseconds", "t, microseconds", "e, seconds"]
+    header += ["predicted, seconds", "measured, seconds"]
+    table(header, rows)
+
+
+PARTS = {part.__name__: part for part in (out_of_core, sizes, loss, overhead, cluster, rates)}
 
 
 def main():

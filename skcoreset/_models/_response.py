@@ -25,7 +25,7 @@ from sklearn.utils import check_array, get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skcoreset._backend import is_foreign, to_numpy
+from skcoreset._backend import is_foreign, is_partitioned, to_numpy
 from skcoreset._models._votes import gaps_to_the_winner
 from skcoreset._models._weights import stacking_final_estimator, weight_keyword, weight_routing
 
@@ -39,6 +39,7 @@ __all__ = [
     "is_fitted",
     "last_step",
     "last_step_features",
+    "local",
     "predicted_labels",
     "predicted_values",
     "response_method",
@@ -67,10 +68,31 @@ def is_fitted(estimator):
     return True
 
 
+def local(estimator):
+    """`estimator`, or its ``to_local()`` if it is fitted by Dask and predicts Dask collections.
+
+    ``to_local()`` returns an estimator that is fitted on, and predicts, tables in memory. It is
+    fitted if `estimator` is. The estimators of ``lightgbm.dask`` have this method.
+    """
+    if hasattr(estimator, "to_local"):
+        return estimator.to_local()
+    if any("dask" in cls.__module__.split(".") for cls in type(estimator).__mro__):
+        raise TypeError(
+            f"{estimator!r} predicts Dask collections, but the samples of one partition at a time "
+            "are to be predicted, in memory. Use a subclass with a method to_local that returns "
+            "the same estimator for tables in memory (fitted if it is itself fitted), or an "
+            "estimator for tables in memory."
+        )
+    return estimator
+
+
 def classifier_input(X):
-    """`X` in host memory, unless array API dispatch is on: the container that classifiers take."""
+    """`X` in host memory, unless array API dispatch is on: the container that classifiers take.
+
+    A Dask collection is that of an estimator that is fitted by Dask.
+    """
     dispatch = sklearn.get_config()["array_api_dispatch"]
-    return to_numpy(X) if is_foreign(X) and not dispatch else X
+    return to_numpy(X) if is_foreign(X) and not dispatch and not is_partitioned(X) else X
 
 
 def has_method(estimator, method):

@@ -330,7 +330,8 @@ class Moderate(BaseMetricCoreset):
 
             return self._on_device(compute, table.X)
 
-        return self._of_groups(table, groups, on_device)
+        nothing = np.full(len(table.sample_weight), np.nan)
+        return self._of_groups(table, groups, on_device, nothing)
 
     def _represent_partitions(self, table, groups):
         """The same, in two passes for all classes: their means, and the distances to these."""
@@ -338,21 +339,22 @@ class Moderate(BaseMetricCoreset):
         codes, labels = table.groups if groups[0].label is not None else (None, None)
         highest = None if table.strata is None else table.strata.highest
         shared = self.metric, labels, highest
-        of_parts = parts.map(_centers, shared=shared, all_columns=True)
-        centers = [center_of_union(of_group) for of_group in zip(*of_parts, strict=True)]
-        of_parts = parts.map(_differences, shared=(centers, *shared), all_columns=True)
-        apart = np.concatenate(of_parts)
+        found = parts.map(_centers, shared=shared, all_columns=True)
+        centers = [center_of_union(of_group) for of_group in zip(*found, strict=True)]
+        shared = centers, *shared
+        differences = np.concatenate(parts.map(_differences, shared=shared, all_columns=True))
 
         def over_partitions(group):
             center = centers[0 if codes is None else codes[group.rows[0]]]
-            own = group.rows_of(apart)
+            own = group.rows_of(differences)
             distances = distances_from(own, center, self.metric, group.sample_weight)
             return self._from_median(*distances, group)
 
-        return self._of_groups(table, groups, over_partitions)
+        return self._of_groups(table, groups, over_partitions, differences)
 
-    def _of_groups(self, table, groups, compute):
-        apart, slack = np.full((2, len(table.sample_weight)), np.nan)
+    def _of_groups(self, table, groups, compute, apart):
+        """What `compute` returns of each group, for all samples; `apart` is overwritten."""
+        slack = np.full(len(apart), np.nan)
         # The groups, with the samples that are excluded from the selection.
         every = replace(table, excluded=None).candidates
         for group in allocate(None, None if groups[0].label is None else self.stratify, *every):

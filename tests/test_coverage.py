@@ -5,6 +5,7 @@ ProbCover against the plain loop, and its radius against its definition.
 
 from itertools import combinations
 
+import dask.array as da
 import numpy as np
 import oracles
 import pytest
@@ -87,6 +88,47 @@ def test_same_rows_of_float32_of_csr_and_in_blocks(name, metric, rng):
     for X in (single, sparse.csr_array(single)):
         with sklearn.config_context(working_memory=1e-4):
             np.testing.assert_array_equal(kept(X, weight=weight, metric=metric), expected)
+
+
+def in_partitions(values, chunks):
+    return da.from_array(values, chunks=(chunks, *values.shape[1:]))
+
+
+@each_table
+def test_same_rows_in_partitions(name, rng):
+    """Of tables whose parts have different centers, scales and classes."""
+    X = TABLES[name](rng).astype("float32")
+    weight = rng.integers(0, 4, len(X)) * 0.1
+    y = np.sort(rng.integers(0, 3, len(X)))  # a class is in few partitions
+    chunks = (1, 20, 0, 2, 19)
+    collections = [in_partitions(values, chunks) for values in (X, y, weight)]
+    in_parts = collections[0].map_blocks(sparse.csr_matrix)
+    for metric, stratify in [
+        ("euclidean", "proportional"),
+        ("cosine", "proportional"),
+        ("cosine", "quantile"),
+        ("manhattan", None),
+    ]:
+        sampler = Moderate(12, metric=metric, stratify=stratify)
+        expected = sampler.fit(X, y, weight).sample_indices_
+        for table in (collections[0], in_parts):
+            got = sampler.fit(table, *collections[1:]).sample_indices_
+            np.testing.assert_array_equal(got, expected)
+    np.testing.assert_array_equal(kept(collections[0]), kept(X))
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200, 2.0**1000])
+def test_partitions_of_different_units(scale, rng):
+    """Squares of some partitions would overflow or underflow, those of others not."""
+    X = rng.standard_normal((60, 3))
+    X[20:40] *= scale
+    weight = np.where(np.arange(60) < 40, 1e-200, 3e100)
+    for metric in ("euclidean", "cosine"):
+        for given in (None, weight):
+            expected = kept(X, weight=given, metric=metric)
+            lazy = None if given is None else in_partitions(given, 20)
+            got = kept(in_partitions(X, 20), weight=lazy, metric=metric)
+            np.testing.assert_array_equal(got, expected)
 
 
 def test_one_row_far_out_does_not_blur_the_others(rng):

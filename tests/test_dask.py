@@ -1,6 +1,7 @@
 """Dask collections: the same samples as in memory, or two rounds, on every scheduler."""
 
 import os
+import pickle
 import signal
 
 import dask
@@ -52,7 +53,7 @@ from skcoreset import (
     _partitions,
     coreset_curve,
 )
-from skcoreset._dask import partitions
+from skcoreset._dask import Partitions, partitions
 
 CHUNKS = (300, 1, 0, 700, 500, 296)  # of 1797 rows
 
@@ -273,6 +274,29 @@ def test_sparse_blocks(digits):
         np.testing.assert_array_equal(X_small.toarray(), X[expected.sample_indices_])
 
 
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([3, -2, 3, 0]),
+        np.array([127, -128, 127], dtype=np.int8),
+        np.array([2**63 - 1, -(2**63), 5]),
+        np.array([2**64 - 1, 2**64 - 2], dtype=np.uint64),
+        np.array([255, 0, 255], dtype=np.uint8),
+        np.array([True, True]),
+        np.array([False, True, False]),
+        np.array([], dtype=int),
+        np.array(["b", "a", "b"]),
+        np.array([1.0, 7.0, 1.0]),
+    ],
+)
+def test_labels_of_a_partition(y):
+    values, codes = _partitions.labels_of(y)
+    expected, at = np.unique(y, return_inverse=True)
+    assert values.dtype == y.dtype
+    np.testing.assert_array_equal(values, expected)
+    np.testing.assert_array_equal(codes, at)
+
+
 def test_regression_targets(digits):
     X, y = digits
     y = y + 0.25
@@ -413,6 +437,22 @@ def test_passes_over_the_table(digits, sampler, passes):
     assert read == []
 
 
+@pytest.mark.parametrize("stratify", ["proportional", "quantile", None])
+def test_moderate_sends_nothing_for_each_sample(digits, stratify, monkeypatch):
+    """The workers know the classes and the weights of their samples."""
+    X, y = digits
+    sent, mapped = [], Partitions.map
+
+    def counting(self, function, *each, shared=(), **options):
+        sent.append(len(pickle.dumps((each, shared))))
+        return mapped(self, function, *each, shared=shared, **options)
+
+    monkeypatch.setattr(Partitions, "map", counting)
+    Moderate(10, stratify=stratify).fit(*lazy(X[:, :2], y, 1.0 + y))
+    assert len(sent) == 3
+    assert max(sent) < 5000  # 1797 samples
+
+
 # Errors ----------------------------------------------------------------------------------------
 
 
@@ -475,6 +515,27 @@ def test_other_errors(digits):
         Uniform(1).fit(dX[:0], dy[:0])
     with pytest.raises(ValueError, match="max_fit_rows must be an int of at least 1"):
         skcoreset.set_config(max_fit_rows=0)
+
+
+class _Broken(DummyClassifier):
+    def predict_proba(self, X):
+        raise ValueError("the model is broken")
+
+
+def test_errors_of_the_data_and_of_the_parameters_precede_those_of_a_fitted_classifier(digits):
+    X, y = digits
+    broken = _Broken().fit(X, y)
+    with pytest.raises(ValueError, match="the model is broken") as error:
+        Margin(broken, 10).fit(*lazy(X, y)[:2])
+    assert "This happened in partition" in error.value.__notes__[0]
+    with pytest.raises(ValueError, match="larger than the number of samples: there are 1797"):
+        Margin(broken, 1798).fit(*lazy(X, y)[:2])
+    with pytest.raises(ValueError, match=r"labels that the classifier was not fitted with: \[10\]"):
+        Margin(broken, 10).fit(*lazy(X, np.append(y[:-1], 10))[:2])
+    missing = y.astype(object)
+    missing[1600] = None
+    with pytest.raises(ValueError, match=r"partition 5 .*row 99 has no label"):
+        Margin(broken, 10).fit(*lazy(X, missing)[:2])
 
 
 def test_a_failure_leaves_the_sampler_as_it_was(digits):

@@ -43,6 +43,8 @@ class Partitions:
     ----------
     offsets : ndarray of int
         The first row of each partition.
+    first_samples : ndarray of int or None
+        The same in the collection of the user, also if rows are left out later; for errors.
     report : callable
         Called by `map` with the fraction of the partitions that are done.
     """
@@ -54,6 +56,7 @@ class Partitions:
         self.numbers = np.arange(len(blocks)) if numbers is None else numbers
         self.report = None
         self.lengths_of_all = None  # of all partitions of the collection, also empty ones
+        self.first_samples = None
         if lengths is not None:
             self.count(lengths)
 
@@ -62,6 +65,8 @@ class Partitions:
         self.lengths = np.asarray(lengths, dtype=np.int64)
         self.lengths_of_all = self.lengths
         self.offsets = np.concatenate([[0], np.cumsum(self.lengths)[:-1]]).astype(np.int64)
+        if self.first_samples is None:
+            self.first_samples = self.offsets
 
     def __len__(self):
         return len(self.blocks)
@@ -75,6 +80,7 @@ class Partitions:
         )
         some = Partitions(*lists, self.lengths[at], self.numbers[at])
         some.lengths_of_all, some.report = self.lengths_of_all, self.report
+        some.first_samples = self.first_samples[at]
         return some
 
     def transformed(self, function, *each, shared=()):
@@ -86,10 +92,12 @@ class Partitions:
             for p, block in enumerate(self.blocks)
         ]
         others = Partitions(blocks, self.targets, self.weights, self.lengths, self.numbers)
-        others.report = self.report
+        others.report, others.first_samples = self.report, self.first_samples
         return others
 
-    def map(self, function, *each, shared=(), keep=False, all_columns=False):
+    def map(
+        self, function, *each, shared=(), keep=False, all_columns=False, numbers_in_table=False
+    ):
         """``function(X, *each of this partition, *shared)`` for every partition.
 
         Parameters
@@ -105,6 +113,9 @@ class Partitions:
             Whether the results stay with the workers. The list then contains handles. If "first",
             `function` returns a pair, of which the first element stays with the worker, and there
             are two lists.
+        numbers_in_table : bool
+            Whether errors of `function` name rows by their numbers in the whole table. Others get
+            the number of the partition and of its first sample in front.
         """
         columns = (self.targets, self.weights) if all_columns else ()
         each = [*([None] * len(self) if values is None else values for values in columns), *each]
@@ -115,7 +126,7 @@ class Partitions:
             call(
                 function,
                 memory,
-                int(self.numbers[p]),
+                (self._in_words(p), numbers_in_table),
                 block,
                 *(values[p] for values in each),
                 *shared,
@@ -127,6 +138,12 @@ class Partitions:
         pairs = _computed(tasks, self.report, True)
         first, second = ([_element(pair, at) for pair in pairs] for at in (0, 1))
         return _computed(first, keep=True), _computed(second)
+
+    def _in_words(self, p):
+        words = f"partition {self.numbers[p]} of X"
+        if self.first_samples is None:
+            return words
+        return f"{words}, whose first sample is sample {self.first_samples[p]}"
 
     def local_rows(self, rows):
         """For each partition the positions of ascending `rows`; None for each if `rows` is None."""
@@ -226,13 +243,16 @@ def _taken(X, y, weight, at):
     return take(X, at), None if y is None else take(y, at)
 
 
-def _called(function, memory, number, X, *args):
+def _called(function, memory, where, X, *args):
     """Run in a worker: an error says in which partition it happened."""
+    partition, numbers_in_table = where
     try:
         with sklearn.config_context(working_memory=memory):
             return function(X, *args)
     except Exception as error:
-        error.add_note(f"This happened in partition {number} of X.")
+        if type(error) in (TypeError, ValueError) and not numbers_in_table:
+            raise type(error)(f"In {partition}: {error}") from error
+        error.add_note(f"This happened in {partition}.")
         raise
 
 

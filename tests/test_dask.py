@@ -487,9 +487,28 @@ def test_errors_of_objects_and_models(digits, classifier):
         Uniform(10).fit(*lazy(X, mixed)[:2])
     bad = X.copy()
     bad[1600, 7] = np.nan
-    with pytest.raises(ValueError, match="column 7, row 99") as error:
+    where = "In partition 5 of X, whose first sample is sample 1501: .*column 7, row 99"
+    with pytest.raises(ValueError, match=where):
         Margin(classifier, 10).fit(*lazy(bad, y)[:2])
-    assert "partition 5 of X" in error.value.__notes__[0]
+
+
+def test_errors_of_huge_values_name_the_partition_and_the_sample(digits, monkeypatch):
+    monkeypatch.setattr(_partitions, "FEWEST", 200)
+    X, y = digits
+    huge, weight = X.copy(), np.ones(len(y))
+    huge[1602, 7], weight[1501:1505] = 1e200, 0.0
+    where = "In partition 5 of X, whose first sample is sample 1501: .* row 101 of X"
+    for sampler in (FacilityLocation(10, stratify=None), FacilityLocation(10)):
+        with pytest.raises(ValueError, match=where):
+            sampler.fit(*lazy(huge, y)[:2])
+    with pytest.raises(ValueError, match=where):
+        FacilityLocation(10, stratify=None).fit(*lazy(huge, y, weight))
+    with pytest.raises(ValueError, match="norm of row 1602 of X exceeds") as error:
+        KCenterGreedy(10, stratify=None).fit(*lazy(huge, y)[:2])
+    assert "In partition" not in str(error.value)
+    assert error.value.__notes__ == [
+        "This happened in partition 5 of X, whose first sample is sample 1501."
+    ]
 
 
 def test_other_errors(digits):
@@ -525,9 +544,8 @@ class _Broken(DummyClassifier):
 def test_errors_of_the_data_and_of_the_parameters_precede_those_of_a_fitted_classifier(digits):
     X, y = digits
     broken = _Broken().fit(X, y)
-    with pytest.raises(ValueError, match="the model is broken") as error:
+    with pytest.raises(ValueError, match=r"In partition \d of X, .*: the model is broken"):
         Margin(broken, 10).fit(*lazy(X, y)[:2])
-    assert "This happened in partition" in error.value.__notes__[0]
     with pytest.raises(ValueError, match="larger than the number of samples: there are 1797"):
         Margin(broken, 1798).fit(*lazy(X, y)[:2])
     with pytest.raises(ValueError, match=r"labels that the classifier was not fitted with: \[10\]"):

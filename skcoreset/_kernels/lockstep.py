@@ -11,8 +11,8 @@ def in_lockstep(parts, algorithms):
     A generator yields ``(function, calls, shared)`` for each of its passes. For each number p of a
     partition in the dict `calls`, ``function(X, state, *calls[p], *shared)`` is called, in the
     worker. It returns (state, result). The state stays with the worker and is given to the next
-    call for this generator and this partition; it is None in the first. The generator receives the
-    list of the results. A pass reads the partitions that any of the generators needs.
+    call for this generator and this partition; it is None in the first. Its errors name rows by
+    their numbers in the table. The generator receives the list of the results. A pass reads the partitions that any of the generators needs.
 
     Parameters
     ----------
@@ -40,6 +40,7 @@ def in_lockstep(parts, algorithms):
             *(_call, [states[p] for p in at], [calls[p] for p in at]),
             shared=({g: (function, shared) for g, (function, _, shared) in steps.items()},),
             keep="first",
+            numbers_in_table=True,
         )
         for p, state in zip(at, kept, strict=True):
             states[p] = state

@@ -131,6 +131,12 @@ def test_partitions_of_different_units(scale, rng):
             np.testing.assert_array_equal(got, expected)
 
 
+def test_rows_that_tie_in_partitions_come_in_order():
+    """No number of float64 is the mean of a column, not even by 9 digits."""
+    X = np.eye(9) + np.array([1e6, 5e7, -3e5] * 3)
+    np.testing.assert_array_equal(kept(in_partitions(X, 3), 9), range(9))
+
+
 def test_one_row_far_out_does_not_blur_the_others(rng):
     """Their distances tied once, at ten digits of the largest one, in float32 at five."""
     X = rng.standard_normal((2000, 9))
@@ -193,6 +199,9 @@ def test_cosine_of_rows_of_zeros_and_of_a_mean_of_zero():
     X = np.vstack([np.zeros((2, 2)), [[1, 0], [1, 0.1], [1, -0.2]]])
     np.testing.assert_array_equal(kept(X, 3, metric="cosine"), [4, 3, 2])
     np.testing.assert_array_equal(kept(X[2:] - X[2:].mean(axis=0), 3, metric="cosine"), [0, 1, 2])
+    X = np.vstack([X[1:], [[0.2, 1]]])  # the last two have the distances 1 and 0.6
+    np.testing.assert_array_equal(kept(X, 5, metric="cosine")[3:], [4, 0])
+    np.testing.assert_array_equal(kept(in_partitions(X, 2), 5, metric="cosine")[3:], [4, 0])
 
 
 @pytest.mark.parametrize(("metric", "row"), [("correlation", 7.0), ("braycurtis", 0.0)])

@@ -278,7 +278,7 @@ def test_sparse_blocks(digits):
     "y",
     [
         np.array([3, -2, 3, 0]),
-        np.array([127, -128, 127], dtype=np.int8),
+        np.tile(np.array([127, -128, 100], dtype=np.int8), 100),
         np.array([2**63 - 1, -(2**63), 5]),
         np.array([2**64 - 1, 2**64 - 2], dtype=np.uint64),
         np.array([255, 0, 255], dtype=np.uint8),

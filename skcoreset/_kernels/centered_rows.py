@@ -304,13 +304,7 @@ def _differences(around, center, metric):
 
 
 def distances_from(apart, center, metric, weight):
-    """Distances, and bounds of their rounding errors, from those of `part_differences` of all rows.
-
-    Returns
-    -------
-    distances, error_bound : ndarray of shape (n_rows,)
-        Euclidean distances are multiples of an unknown unit.
-    """
+    """As :func:`distances_to_mean`, from what `part_differences` returns of all rows."""
     rounding = _rounding(center.high.shape[0])
     if metric == "cosine":
         if not center.has_direction:

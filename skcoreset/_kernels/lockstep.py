@@ -12,7 +12,8 @@ def in_lockstep(parts, algorithms):
     partition in the dict `calls`, ``function(X, state, *calls[p], *shared)`` is called, in the
     worker. It returns (state, result). The state stays with the worker and is given to the next
     call for this generator and this partition; it is None in the first. Its errors name rows by
-    their numbers in the table. The generator receives the list of the results. A pass reads the partitions that any of the generators needs.
+    their numbers in the table. The generator receives the list of the results. A pass reads the
+    partitions that any of the generators needs.
 
     Parameters
     ----------

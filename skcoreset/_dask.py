@@ -95,16 +95,16 @@ class Partitions:
         others.report, others.first_samples = self.report, self.first_samples
         return others
 
-    def map(
-        self, function, *each, shared=(), keep=False, all_columns=False, numbers_in_table=False
-    ):
+    def map(self, function, *each, shared=(), keep=False, all_columns=False):
         """``function(X, *each of this partition, *shared)`` for every partition.
 
         Parameters
         ----------
         function : callable
             A function of a module, as it may be pickled. With ``all_columns=True`` it is called
-            with the targets and the sample weights (or None) after `X`.
+            with the targets and the sample weights (or None) after `X`. Its errors get the number
+            of the partition and of its first sample in front, unless it has an attribute
+            `names_rows_of_table`, because they have the numbers of rows in the whole table.
         each : list
             One value for each partition, or results of an earlier call with ``keep=True``.
         shared : tuple
@@ -113,9 +113,6 @@ class Partitions:
             Whether the results stay with the workers. The list then contains handles. If "first",
             `function` returns a pair, of which the first element stays with the worker, and there
             are two lists.
-        numbers_in_table : bool
-            Whether errors of `function` name rows by their numbers in the whole table. Others get
-            the number of the partition and of its first sample in front.
         """
         columns = (self.targets, self.weights) if all_columns else ()
         each = [*([None] * len(self) if values is None else values for values in columns), *each]
@@ -126,7 +123,7 @@ class Partitions:
             call(
                 function,
                 memory,
-                (self._in_words(p), numbers_in_table),
+                self._in_words(p),
                 block,
                 *(values[p] for values in each),
                 *shared,
@@ -243,14 +240,14 @@ def _taken(X, y, weight, at):
     return take(X, at), None if y is None else take(y, at)
 
 
-def _called(function, memory, where, X, *args):
+def _called(function, memory, partition, X, *args):
     """Run in a worker: an error says in which partition it happened."""
-    partition, numbers_in_table = where
     try:
         with sklearn.config_context(working_memory=memory):
             return function(X, *args)
     except Exception as error:
-        if type(error) in (TypeError, ValueError) and not numbers_in_table:
+        is_local = not hasattr(function, "names_rows_of_table")
+        if is_local and type(error) in (TypeError, ValueError):
             raise type(error)(f"In {partition}: {error}") from error
         error.add_note(f"This happened in {partition}.")
         raise

@@ -254,7 +254,7 @@ def part_center(X, rows, weight, metric="euclidean"):
     ----------
     X : ndarray or csr of shape (n, n_features)
     rows : ndarray of int, or None
-        Positions of the rows; None for all.
+        Ascending positions of the rows; None for all.
     weight : ndarray of shape (n_rows,)
         Positive, of any scale.
     metric : str or callable
@@ -279,8 +279,9 @@ def part_differences(X, rows, center, metric="euclidean"):
 def _pieces(X, rows):
     """Blocks of rows that stay in the cache, as the arguments of `CenteredRows`."""
     per_row = X.nnz / max(1, X.shape[0]) if sparse.issparse(X) else X.shape[1]
-    for block in block_slices(X.shape[0] if rows is None else len(rows), 3 * 8 * int(per_row + 1)):
-        yield block, (X[block], None) if rows is None else (X, rows[block])
+    every = rows is None or len(rows) == X.shape[0]
+    for block in block_slices(X.shape[0] if every else len(rows), 3 * 8 * int(per_row + 1)):
+        yield block, (X[block], None) if every else (X, rows[block])
 
 
 def _differences(around, center, metric):

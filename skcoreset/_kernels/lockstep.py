@@ -41,7 +41,6 @@ def in_lockstep(parts, algorithms):
             *(_call, [states[p] for p in at], [calls[p] for p in at]),
             shared=({g: (function, shared) for g, (function, _, shared) in steps.items()},),
             keep="first",
-            numbers_in_table=True,
         )
         for p, state in zip(at, kept, strict=True):
             states[p] = state
@@ -56,3 +55,6 @@ def _call(X, states, calls, steps):
         function, shared = steps[g]
         states[g], results[g] = function(X, states.get(g), *args, *shared)
     return states, results
+
+
+_call.names_rows_of_table = True  # see `Partitions.map`

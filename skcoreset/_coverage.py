@@ -12,14 +12,17 @@ from skcoreset._docstrings import fill_docstring
 from skcoreset._dynamics import EL2N
 from skcoreset._estimator import seeded
 from skcoreset._kernels.centered_rows import (
-    CenteredPartitions,
     CenteredRows,
+    center_of_union,
+    distances_from,
     distances_to_mean,
+    part_center,
+    part_differences,
 )
 from skcoreset._kernels.top_k import ascending, top_k
 from skcoreset._metrics import BaseMetricCoreset
 from skcoreset._nested import needs_classes
-from skcoreset._partitions import checked_partitions
+from skcoreset._partitions import checked_partitions, rows_by_group
 from skcoreset.base import BaseCoreset
 
 __all__ = ["CoverageCentric", "Moderate"]
@@ -321,22 +324,37 @@ class Moderate(BaseMetricCoreset):
 
         def on_device(group):
             def compute(place):
-                return self._from_median(CenteredRows(place.as_it_is(table.X), group.rows), group)
+                around = CenteredRows(place.as_it_is(table.X), group.rows)
+                distances = distances_to_mean(around, self.metric, group.sample_weight)
+                return self._from_median(*distances, group)
 
             return self._on_device(compute, table.X)
 
-        return self._of_groups(table, groups, on_device)
+        nothing = np.full(len(table.sample_weight), np.nan)
+        return self._of_groups(table, groups, on_device, nothing)
 
     def _represent_partitions(self, table, groups):
+        """The same, in two passes for all classes: their means, and the distances to these."""
         parts = checked_partitions(self, table.X)
+        codes, labels = table.groups if groups[0].label is not None else (None, None)
+        highest = None if table.strata is None else table.strata.highest
+        shared = self.metric, labels, highest
+        found = parts.map(_centers, shared=shared, all_columns=True)
+        centers = [center_of_union(of_group) for of_group in zip(*found, strict=True)]
+        shared = centers, *shared
+        differences = np.concatenate(parts.map(_differences, shared=shared, all_columns=True))
 
         def over_partitions(group):
-            return self._from_median(CenteredPartitions(parts, parts.local_rows(group.rows)), group)
+            center = centers[0 if codes is None else codes[group.rows[0]]]
+            own = group.rows_of(differences)
+            distances = distances_from(own, center, self.metric, group.sample_weight)
+            return self._from_median(*distances, group)
 
-        return self._of_groups(table, groups, over_partitions)
+        return self._of_groups(table, groups, over_partitions, differences)
 
-    def _of_groups(self, table, groups, compute):
-        apart, slack = np.full((2, len(table.sample_weight)), np.nan)
+    def _of_groups(self, table, groups, compute, apart):
+        """What `compute` returns of each group, for all samples; `apart` is overwritten."""
+        slack = np.full(len(apart), np.nan)
         # The groups, with the samples that are excluded from the selection.
         every = replace(table, excluded=None).candidates
         for group in allocate(None, None if groups[0].label is None else self.stratify, *every):
@@ -344,8 +362,7 @@ class Moderate(BaseMetricCoreset):
             apart[rows], slack[rows] = compute(group)
         return apart, slack
 
-    def _from_median(self, around, group):
-        distances, slack = distances_to_mean(around, self.metric, group.sample_weight)
+    def _from_median(self, distances, slack, group):
         if not np.isfinite(distances).all():
             at = int(np.flatnonzero(~np.isfinite(distances))[0])
             row = at if group.rows is None else int(group.rows[at])
@@ -362,6 +379,21 @@ class Moderate(BaseMetricCoreset):
     def _pick(self, represented, group):
         apart, slack = (group.rows_of(values) for values in represented)
         return ascending(apart, slack)[: group.size]
+
+
+def _centers(X, y, weight, metric, classes, highest):
+    """The center of the samples of each class of one partition; None of a class without any."""
+    rows, weight = rows_by_group(X, y, weight, classes, highest)
+    return [part_center(X, some, weight[some], metric) for some in rows]
+
+
+def _differences(X, y, weight, centers, metric, classes, highest):
+    """Distance of each sample of one partition to its center; NaN for samples of weight 0."""
+    rows, weight = rows_by_group(X, y, weight, classes, highest)
+    out = np.full(len(weight), np.nan)
+    for some, center in zip(rows, centers, strict=True):
+        out[some] = part_differences(X, some, center, metric)
+    return out
 
 
 def _middle(weight):

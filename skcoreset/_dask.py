@@ -44,6 +44,8 @@ class Partitions:
     ----------
     offsets : ndarray of int
         The first row of each partition.
+    first_samples : ndarray of int or None
+        The same in the collection of the user, also if rows are left out later; for errors.
     report : callable
         Called by `map` with the fraction of the partitions that are done.
     """
@@ -55,6 +57,7 @@ class Partitions:
         self.numbers = np.arange(len(blocks)) if numbers is None else numbers
         self.report = None
         self.lengths_of_all = None  # of all partitions of the collection, also empty ones
+        self.first_samples = None
         if lengths is not None:
             self.count(lengths)
 
@@ -63,6 +66,8 @@ class Partitions:
         self.lengths = np.asarray(lengths, dtype=np.int64)
         self.lengths_of_all = self.lengths
         self.offsets = np.concatenate([[0], np.cumsum(self.lengths)[:-1]]).astype(np.int64)
+        if self.first_samples is None:
+            self.first_samples = self.offsets
 
     def __len__(self):
         return len(self.blocks)
@@ -76,6 +81,7 @@ class Partitions:
         )
         some = Partitions(*lists, self.lengths[at], self.numbers[at])
         some.lengths_of_all, some.report = self.lengths_of_all, self.report
+        some.first_samples = self.first_samples[at]
         return some
 
     def transformed(self, function, *each, shared=()):
@@ -87,7 +93,7 @@ class Partitions:
             for p, block in enumerate(self.blocks)
         ]
         others = Partitions(blocks, self.targets, self.weights, self.lengths, self.numbers)
-        others.report = self.report
+        others.report, others.first_samples = self.report, self.first_samples
         return others
 
     def map(self, function, *each, shared=(), keep=False, all_columns=False):
@@ -97,7 +103,9 @@ class Partitions:
         ----------
         function : callable
             A function of a module, as it may be pickled. With ``all_columns=True`` it is called
-            with the targets and the sample weights (or None) after `X`.
+            with the targets and the sample weights (or None) after `X`. Its errors get the number
+            of the partition and of its first sample in front, unless it has an attribute
+            `names_rows_of_table`, because they have the numbers of rows in the whole table.
         each : list
             One value for each partition, or results of an earlier call with ``keep=True``.
         shared : tuple
@@ -116,7 +124,7 @@ class Partitions:
             call(
                 function,
                 memory,
-                int(self.numbers[p]),
+                self._in_words(p),
                 block,
                 *(values[p] for values in each),
                 *shared,
@@ -152,6 +160,12 @@ class Partitions:
             blocks = [lazily(part, at) for part, at in zip(parts, each, strict=True)]
             found.append(_collection(blocks, some.lengths, head))
         return found
+
+    def _in_words(self, p):
+        words = f"partition {self.numbers[p]} of X"
+        if self.first_samples is None:
+            return words
+        return f"{words}, whose first sample is sample {self.first_samples[p]}"
 
     def local_rows(self, rows):
         """For each partition the positions of ascending `rows`; None for each if `rows` is None."""
@@ -282,13 +296,16 @@ def _collection(blocks, lengths, head):
     )
 
 
-def _called(function, memory, number, X, *args):
+def _called(function, memory, partition, X, *args):
     """Run in a worker: an error says in which partition it happened."""
     try:
         with sklearn.config_context(working_memory=memory):
             return function(X, *args)
     except Exception as error:
-        error.add_note(f"This happened in partition {number} of X.")
+        is_local = not hasattr(function, "names_rows_of_table")
+        if is_local and type(error) in (TypeError, ValueError):
+            raise type(error)(f"In {partition}: {error}") from error
+        error.add_note(f"This happened in {partition}.")
         raise
 
 

@@ -50,6 +50,7 @@ __all__ = [
     "publish_union",
     "reduced",
     "represent_each",
+    "rows_by_group",
     "sample_of",
     "scores_by_sample",
     "seen",
@@ -77,6 +78,7 @@ class _Seen:
     weight: np.ndarray | None = None
     labels: tuple | None = None  # (values, code of each sample); None if y is continuous
     target: np.ndarray | None = None  # values of a continuous target
+    scores: np.ndarray | None = None  # if the survey computes them, see `_seen_and_scored`
 
 
 def survey(sampler, parts):
@@ -94,7 +96,9 @@ def survey(sampler, parts):
         sampler._stratification() == "quantile" and not sampler._selects_in_two_rounds
     )
     found = parts.map(
-        seen, shared=(without_fitted_attributes(sampler), labeled, quantile), all_columns=True
+        _seen_and_scored if sampler._scores_in_survey() else seen,
+        shared=(without_fitted_attributes(sampler), labeled, quantile),
+        all_columns=True,
     )
     parts.count([one.n for one in found])
     for number, one in enumerate(found):
@@ -126,6 +130,11 @@ def survey(sampler, parts):
         "classes": classes,
         "sample_weight": check_sample_weight(weight, n_samples),
         "weighted": weight is not None,
+        "scores": (
+            None
+            if any(one.scores is None for one in full)
+            else np.concatenate([one.scores for one in full])
+        ),
     }
 
 
@@ -168,6 +177,18 @@ def seen(X, y, weight, sampler, labeled, quantile):
     return _Seen(n, None, features, weight, labels, target)
 
 
+def _seen_and_scored(X, y, weight, sampler, *args):
+    """`seen`, and the scores of the samples, so that a partition is read once for both."""
+    found = seen(X, y, weight, sampler, *args)
+    if not found.n or found.error is not None:
+        return found
+    try:
+        return replace(found, scores=sampler._stream_keys(X, None))
+    except Exception:
+        # The scores are computed again, and raise the error, after the checks of all partitions.
+        return found
+
+
 _OF_FEATURES = ("n_features_in_", "feature_names_in_")
 
 
@@ -194,12 +215,24 @@ def labels_of(y):
         if y.dtype.kind == "f" and (y != np.floor(y)).any():
             return None
         try:
-            classes, codes = np.unique(y, return_inverse=True)
+            classes, codes = _distinct(y)
         except TypeError:  # values that cannot be sorted: its error says which
             codes, classes = encode(y)
     if codes is None:
         return None
     return classes, codes.astype(np.min_scalar_type(len(classes)))
+
+
+def _distinct(y):
+    """``np.unique(y, return_inverse=True)``; integers of a small range are counted, not sorted."""
+    if y.dtype.kind not in "biu" or y.dtype == np.uint64 or not len(y):
+        return np.unique(y, return_inverse=True)
+    low, high = int(y.min()), int(y.max())
+    if high - low >= len(y):
+        return np.unique(y, return_inverse=True)
+    above = y.astype(np.int64) - low
+    occurs = np.bincount(above) > 0
+    return (np.flatnonzero(occurs) + low).astype(y.dtype), (np.cumsum(occurs) - 1)[above]
 
 
 def label_kind(values):
@@ -334,15 +367,53 @@ def _represent_one(X, y, weight, sampler, table_type, classes, auxiliary, weight
     with config_context(assume_finite=True):
         numbers = sampler._check_numbers(X)
         X = sampler._check_X(X)
-    codes = None
-    if y is not None and classes is not None:
-        values, at = labels_of(y)
-        codes = np.searchsorted(classes, values)[at]
-    weight = np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
-    classes = None if codes is None else classes
+    classes = None if y is None else classes
+    codes = None if classes is None else _codes_in(classes, y)
+    weight = _weight_of(weight, n)
     table = table_type(X, y, codes, classes, weight, weighted, numbers, auxiliary)
     with naming_columns(X, sampler):
         return sampler._represent(table, [])
+
+
+def _codes_in(classes, y):
+    """Positions of the labels of a partition in the classes of all partitions."""
+    values, at = labels_of(y)
+    return np.searchsorted(classes, values).astype(np.min_scalar_type(len(classes)))[at]
+
+
+def _weight_of(weight, n):
+    return np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
+
+
+def rows_by_group(X, y, weight, classes, highest):
+    """The samples of positive weight of each class of one partition, in a worker.
+
+    Parameters
+    ----------
+    X, y, weight : the columns of the partition
+    classes : ndarray or None
+        The classes of all partitions, or the labels of strata. None: the samples are one group.
+    highest : ndarray or None
+        The largest target of each of the `Strata`, if `classes` are those.
+
+    Returns
+    -------
+    rows : list of ndarray of int
+        Ascending positions in the partition, for each of `classes`.
+    weight : ndarray of shape (n,), float64
+        The weights of all samples.
+    """
+    weight = _weight_of(weight, _num_samples(X))
+    present = np.flatnonzero(weight)
+    if classes is None:
+        return [present], weight
+    if highest is None:
+        codes = _codes_in(classes, y)[present]
+    else:
+        codes = np.searchsorted(highest, continuous_target(y)[present])
+    order = present[np.argsort(codes, kind="stable")]
+    counts = np.bincount(codes, minlength=len(classes))
+    return np.split(order, np.cumsum(counts)[:-1]), weight
 
 
 # Two rounds ------------------------------------------------------------------------------------

@@ -95,6 +95,7 @@ class Table:
     progress: object = None  # callable, takes the fraction of `_represent` that is done
     excluded: np.ndarray | None = None  # mask of the samples that must not be selected
     strata: Strata | None = None  # in place of classes, with stratify="quantile"
+    scores: np.ndarray | None = None  # of all samples, if the survey of partitions computed them
 
     @property
     def of_positive_weight(self):
@@ -204,6 +205,10 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
     def _pick_all_partitions(self, represented, groups):
         """`_pick_partitions` for all groups."""
         return [self._pick_partitions(represented, group) for group in groups]
+
+    def _scores_in_survey(self):
+        """Whether the pass that checks the partitions also computes the scores of the samples."""
+        return False
 
     def _for_partitions(self, table, rng):
         """Samplers for the two rounds; models that are not fitted are fitted on a sample."""
@@ -599,10 +604,14 @@ class BaseScoreCoreset(BaseCoreset):
     _scores_each = False
     _needed_to_score = ("estimator_",)  # attributes that `score_samples` uses
 
+    def _scores_in_survey(self):
+        return self._scores_each and self._has_stream_keys  # its models are fitted
+
     def _represent_partitions(self, table, groups):
         if self._scores_each:
             scoring, _ = self._for_partitions(table, check_random_state(0))
-            self.scores_ = represent_each(scoring, table)
+            scores = table.scores
+            self.scores_ = represent_each(scoring, table) if scores is None else scores
         elif hasattr(self, "score_samples"):
             scoring = self._for_partitions(table, check_random_state(0))[0]
             scoring, self.scores_ = scores_by_sample(scoring, table)

@@ -5,6 +5,7 @@ ProbCover against the plain loop, and its radius against its definition.
 
 from itertools import combinations
 
+import dask.array as da
 import numpy as np
 import oracles
 import pytest
@@ -89,6 +90,53 @@ def test_same_rows_of_float32_of_csr_and_in_blocks(name, metric, rng):
             np.testing.assert_array_equal(kept(X, weight=weight, metric=metric), expected)
 
 
+def in_partitions(values, chunks):
+    return da.from_array(values, chunks=(chunks, *values.shape[1:]))
+
+
+@each_table
+def test_same_rows_in_partitions(name, rng):
+    """Of tables whose parts have different centers, scales and classes."""
+    X = TABLES[name](rng).astype("float32")
+    weight = rng.integers(0, 4, len(X)) * 0.1
+    y = np.sort(rng.integers(0, 3, len(X)))  # a class is in few partitions
+    chunks = (1, 20, 0, 2, 19)
+    collections = [in_partitions(values, chunks) for values in (X, y, weight)]
+    in_parts = collections[0].map_blocks(sparse.csr_matrix)
+    for metric, stratify in [
+        ("euclidean", "proportional"),
+        ("cosine", "proportional"),
+        ("cosine", "quantile"),
+        ("manhattan", None),
+    ]:
+        sampler = Moderate(12, metric=metric, stratify=stratify)
+        expected = sampler.fit(X, y, weight).sample_indices_
+        for table in (collections[0], in_parts):
+            got = sampler.fit(table, *collections[1:]).sample_indices_
+            np.testing.assert_array_equal(got, expected)
+    np.testing.assert_array_equal(kept(collections[0]), kept(X))
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200, 2.0**1000])
+def test_partitions_of_different_units(scale, rng):
+    """Squares of some partitions would overflow or underflow, those of others not."""
+    X = rng.standard_normal((60, 3))
+    X[20:40] *= scale
+    weight = np.where(np.arange(60) < 40, 1e-200, 3e100)
+    for metric in ("euclidean", "cosine"):
+        for given in (None, weight):
+            expected = kept(X, weight=given, metric=metric)
+            lazy = None if given is None else in_partitions(given, 20)
+            got = kept(in_partitions(X, 20), weight=lazy, metric=metric)
+            np.testing.assert_array_equal(got, expected)
+
+
+def test_rows_that_tie_in_partitions_come_in_order():
+    """No number of float64 is the mean of a column, not even by 9 digits."""
+    X = np.eye(9) + np.array([1e6, 5e7, -3e5] * 3)
+    np.testing.assert_array_equal(kept(in_partitions(X, 3), 9), range(9))
+
+
 def test_one_row_far_out_does_not_blur_the_others(rng):
     """Their distances tied once, at ten digits of the largest one, in float32 at five."""
     X = rng.standard_normal((2000, 9))
@@ -151,6 +199,9 @@ def test_cosine_of_rows_of_zeros_and_of_a_mean_of_zero():
     X = np.vstack([np.zeros((2, 2)), [[1, 0], [1, 0.1], [1, -0.2]]])
     np.testing.assert_array_equal(kept(X, 3, metric="cosine"), [4, 3, 2])
     np.testing.assert_array_equal(kept(X[2:] - X[2:].mean(axis=0), 3, metric="cosine"), [0, 1, 2])
+    X = np.vstack([X[1:], [[0.2, 1]]])  # the last two have the distances 1 and 0.6
+    np.testing.assert_array_equal(kept(X, 5, metric="cosine")[3:], [4, 0])
+    np.testing.assert_array_equal(kept(in_partitions(X, 2), 5, metric="cosine")[3:], [4, 0])
 
 
 @pytest.mark.parametrize(("metric", "row"), [("correlation", 7.0), ("braycurtis", 0.0)])

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
 from contextlib import contextmanager
 
@@ -54,7 +55,7 @@ from skcoreset import (
     _partitions,
     coreset_curve,
 )
-from skcoreset._dask import partitions
+from skcoreset._dask import Partitions, partitions
 
 CHUNKS = (300, 1, 0, 700, 500, 296)  # of 1797 rows
 
@@ -300,6 +301,29 @@ def test_sparse_blocks(digits):
         np.testing.assert_array_equal(X_small.toarray(), X[expected.sample_indices_])
 
 
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([3, -2, 3, 0]),
+        np.tile(np.array([127, -128, 100], dtype=np.int8), 100),
+        np.array([2**63 - 1, -(2**63), 5]),
+        np.array([2**64 - 1, 2**64 - 2], dtype=np.uint64),
+        np.array([255, 0, 255], dtype=np.uint8),
+        np.array([True, True]),
+        np.array([False, True, False]),
+        np.array([], dtype=int),
+        np.array(["b", "a", "b"]),
+        np.array([1.0, 7.0, 1.0]),
+    ],
+)
+def test_labels_of_a_partition(y):
+    values, codes = _partitions.labels_of(y)
+    expected, at = np.unique(y, return_inverse=True)
+    assert values.dtype == y.dtype
+    np.testing.assert_array_equal(values, expected)
+    np.testing.assert_array_equal(codes, at)
+
+
 def test_regression_targets(digits):
     X, y = digits
     y = y + 0.25
@@ -401,11 +425,11 @@ def counted(X, chunks=500):
     ("sampler", "passes"),
     [
         (Uniform(10, random_state=0), 1),
-        (Margin(DummyClassifier().fit(np.eye(10, 64), np.arange(10)), 10), 2),
+        (Margin(DummyClassifier().fit(np.eye(10, 64), np.arange(10)), 10), 1),
         (Margin(GaussianNB(), 10), 3),
         (DeepFool(coreset_size=10), 4),
         (ContrastiveActiveLearning(coreset_size=10), 4),
-        (ImportanceSampling(10, random_state=0), 5),
+        (ImportanceSampling(10, random_state=0), 3),
         (ImportanceSampling(10, sensitivity="leverage", random_state=0), 4),
         (ImportanceSampling(10, sensitivity="logistic", random_state=0), 4),
         (ImportanceSampling(10, sensitivity="loss", random_state=0), 3),
@@ -415,9 +439,9 @@ def counted(X, chunks=500):
         (Herding(10, kernel="rbf", n_candidates=50, random_state=0), 5),
         (Coreset(10, random_state=0), 7),
         (Coreset(10, n_candidates=50, random_state=0), 9),
-        (Moderate(10, stratify=None), 1 + 4),
-        (Moderate(10), 1 + 4 * 10),
-        (Moderate(10, metric="cosine", stratify=None), 1 + 6),
+        (Moderate(10, stratify=None), 3),
+        (Moderate(10), 3),  # its classes share the passes
+        (Moderate(10, metric="cosine"), 3),
         (KCenterGreedy(10, stratify=None), 1 + 4 + 1),
         (KCenterGreedy(10), 1 + 4),  # its classes share the passes
         (FacilityLocation(10), 2),
@@ -439,6 +463,22 @@ def test_passes_over_the_table(digits, sampler, passes):
     read.clear()
     sampler.fit_resample(persisted, y)
     assert read == []
+
+
+@pytest.mark.parametrize("stratify", ["proportional", "quantile", None])
+def test_moderate_sends_nothing_for_each_sample(digits, stratify, monkeypatch):
+    """The workers know the classes and the weights of their samples."""
+    X, y = digits
+    sent, mapped = [], Partitions.map
+
+    def counting(self, function, *each, shared=(), **options):
+        sent.append(len(pickle.dumps((each, shared))))
+        return mapped(self, function, *each, shared=shared, **options)
+
+    monkeypatch.setattr(Partitions, "map", counting)
+    Moderate(10, stratify=stratify).fit(*lazy(X[:, :2], y, 1.0 + y))
+    assert len(sent) == 3
+    assert max(sent) < 5000  # 1797 samples
 
 
 # Errors ----------------------------------------------------------------------------------------
@@ -479,9 +519,28 @@ def test_errors_of_objects_and_models(digits, classifier):
         Uniform(10).fit(*lazy(X, mixed)[:2])
     bad = X.copy()
     bad[1600, 7] = np.nan
-    with pytest.raises(ValueError, match="column 7, row 99") as error:
+    where = "In partition 5 of X, whose first sample is sample 1501: .*column 7, row 99"
+    with pytest.raises(ValueError, match=where):
         Margin(classifier, 10).fit(*lazy(bad, y)[:2])
-    assert "partition 5 of X" in error.value.__notes__[0]
+
+
+def test_errors_of_huge_values_name_the_partition_and_the_sample(digits, monkeypatch):
+    monkeypatch.setattr(_partitions, "FEWEST", 200)
+    X, y = digits
+    huge, weight = X.copy(), np.ones(len(y))
+    huge[1602, 7], weight[1501:1505] = 1e200, 0.0
+    where = "In partition 5 of X, whose first sample is sample 1501: .* row 101 of X"
+    for sampler in (FacilityLocation(10, stratify=None), FacilityLocation(10)):
+        with pytest.raises(ValueError, match=where):
+            sampler.fit(*lazy(huge, y)[:2])
+    with pytest.raises(ValueError, match=where):
+        FacilityLocation(10, stratify=None).fit(*lazy(huge, y, weight))
+    with pytest.raises(ValueError, match="norm of row 1602 of X exceeds") as error:
+        KCenterGreedy(10, stratify=None).fit(*lazy(huge, y)[:2])
+    assert "In partition" not in str(error.value)
+    assert error.value.__notes__ == [
+        "This happened in partition 5 of X, whose first sample is sample 1501."
+    ]
 
 
 def test_other_errors(digits):
@@ -505,6 +564,26 @@ def test_other_errors(digits):
         Uniform(1).fit(dX[:0], dy[:0])
     with pytest.raises(ValueError, match="max_fit_rows must be an int of at least 1"):
         skcoreset.set_config(max_fit_rows=0)
+
+
+class _Broken(DummyClassifier):
+    def predict_proba(self, X):
+        raise ValueError("the model is broken")
+
+
+def test_errors_of_the_data_and_of_the_parameters_precede_those_of_a_fitted_classifier(digits):
+    X, y = digits
+    broken = _Broken().fit(X, y)
+    with pytest.raises(ValueError, match=r"In partition \d of X, .*: the model is broken"):
+        Margin(broken, 10).fit(*lazy(X, y)[:2])
+    with pytest.raises(ValueError, match="larger than the number of samples: there are 1797"):
+        Margin(broken, 1798).fit(*lazy(X, y)[:2])
+    with pytest.raises(ValueError, match=r"labels that the classifier was not fitted with: \[10\]"):
+        Margin(broken, 10).fit(*lazy(X, np.append(y[:-1], 10))[:2])
+    missing = y.astype(object)
+    missing[1600] = None
+    with pytest.raises(ValueError, match=r"partition 5 .*row 99 has no label"):
+        Margin(broken, 10).fit(*lazy(X, missing)[:2])
 
 
 def test_a_failure_leaves_the_sampler_as_it_was(digits):

@@ -4,14 +4,23 @@ Differences are computed in float64 before they are squared, so neither columns 
 outliers reduce the accuracy of the distances of other rows.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import sparse
 from sklearn.metrics import pairwise_distances
 
-from skcoreset._backend import is_foreign, row_products, to_numpy
+from skcoreset._backend import block_slices, is_foreign, namespace, row_products, to_numpy
 from skcoreset._kernels.stored_rows import StoredRows
 
-__all__ = ["CenteredPartitions", "CenteredRows", "distances_to_mean"]
+__all__ = [
+    "CenteredRows",
+    "center_of_union",
+    "distances_from",
+    "distances_to_mean",
+    "part_center",
+    "part_differences",
+]
 
 EPS = 2.0**-52
 SAFE = 2.0**300  # squares of what is below it, and above one through it, are far from the limits
@@ -48,8 +57,9 @@ class CenteredRows:
         self.unit = _unit(largest)
         self.rounding = _rounding(self.n_features)
         if directions:
-            norms = self.xp.asarray(self.lengths(), device=self.device)
-            self.norms = self.xp.where(norms > 0, norms, 1.0)
+            lengths = self.lengths()
+            self.is_zero = lengths == 0
+            self.norms = self.xp.asarray(np.where(self.is_zero, 1.0, lengths), device=self.device)
 
     def _zeros(self):
         return self.xp.zeros(self.n_features, dtype=self.xp.float64, device=self.device)
@@ -158,75 +168,6 @@ class CenteredRows:
             yield squares
 
 
-class CenteredPartitions:
-    """`CenteredRows` of a table in row partitions.
-
-    Parameters
-    ----------
-    parts : partitions
-        See `skcoreset._dask.Partitions`.
-    rows : list
-        For each partition the positions of the rows that are used, an array, or None for all.
-    """
-
-    xp = np
-
-    def __init__(self, parts, rows, directions=False, largest=None):
-        self.parts, self.at, self.directions, self.largest = parts, rows, directions, largest
-        found = parts.map(_shape_and_largest, rows)
-        self.lengths_of = [n for n, _, _ in found]
-        self.n = sum(self.lengths_of)
-        self.rounding = _rounding(found[0][1])
-        if largest is None:
-            self.largest = max(most for _, _, most in found)
-        self.unit = _unit(self.largest)
-
-    def _each(self, name, *args):
-        """A method of `CenteredRows` for each partition."""
-        shared = (self.directions, self.largest, name, args)
-        return self.parts.map(_of_part, self.at, shared=shared)
-
-    def mean(self, weight):
-        """Weighted mean as (high, low), where low is the rounding error of high."""
-        weight = weight / weight.max()
-        total, parts = float(weight.sum()), np.split(weight, np.cumsum(self.lengths_of)[:-1])
-        high = self._sums(parts, None) / total
-        return high, self._sums(parts, high) / total
-
-    def _sums(self, weights, less):
-        shared = (self.directions, self.largest, less)
-        return sum(self.parts.map(_sums_of_part, self.at, weights, shared=shared))
-
-    def lengths(self):
-        """Norm of each row."""
-        return np.concatenate(self._each("lengths"))
-
-    def distances(self, point):
-        """Distance of each row to the point (high, low or None)."""
-        return np.concatenate(self._each("distances", point))
-
-    def to_point(self, point, metric):
-        """Distance of each row to the point, by another metric."""
-        return np.concatenate(self._each("to_point", point, metric))
-
-    def as_directions(self):
-        """The same rows, each divided by its norm."""
-        return CenteredPartitions(self.parts, self.at, True, self.largest)
-
-
-def _shape_and_largest(X, rows):
-    around = CenteredRows(X, rows)
-    return around.n, around.n_features, around.largest
-
-
-def _of_part(X, rows, directions, largest, name, args):
-    return getattr(CenteredRows(X, rows, directions, largest), name)(*args)
-
-
-def _sums_of_part(X, rows, weight, directions, largest, less):
-    return CenteredRows(X, rows, directions, largest).sums(weight, less)
-
-
 def _unit(largest):
     if largest > 0 and not 1 / SAFE < largest < SAFE:
         return 2.0 ** max(-1000, int(np.frexp(largest)[1]))
@@ -256,12 +197,131 @@ def _exact_parts(values):
     return parts
 
 
+@dataclass(frozen=True)
+class Center:
+    """The weighted mean of rows, and what is needed for their distances to it."""
+
+    high: np.ndarray  # the mean is high + low, where low is the rounding error of high
+    low: np.ndarray
+    largest: float  # largest absolute value in the rows; the lengths are in the `_unit` of it
+    weight: tuple  # largest weight of a row, and the total in units of it
+    length: float  # mean of the norms of the rows; 0 if `metric` does not need it
+
+    @property
+    def norm(self):
+        return float(namespace(self.high).sum((self.high + self.low) ** 2)) ** 0.5
+
+    @property
+    def has_direction(self):
+        """Whether the mean is not zero up to rounding."""
+        return self.norm > _rounding(self.high.shape[0]) * self.length
+
+
+def _center_of(around, weight, metric):
+    high, low = around.mean(weight)
+    share = weight / weight.max()
+    total, length = share.sum(), 0.0
+    if metric == "cosine":
+        length = share @ around.lengths() / total
+    return Center(high, low, around.largest, (weight.max(), total), length)
+
+
+def center_of_union(centers):
+    """The center of the rows of several parts; None of a part is one without rows.
+
+    None if there are no rows at all.
+    """
+    centers = [center for center in centers if center is not None]
+    if not centers:
+        return None
+    largest = max(center.largest for center in centers)
+    # Ratios of powers of two, by which nothing is rounded.
+    units = np.array([_unit(center.largest) for center in centers]) / _unit(largest)
+    most = max(center.weight[0] for center in centers)
+    totals = np.array([weight / most * total for weight, total in (c.weight for c in centers)])
+    share = totals / totals.sum()
+    highs = units[:, None] * np.array([center.high for center in centers])
+    lows = units[:, None] * np.array([center.low for center in centers])
+    high = share @ highs
+    length = share @ (units * [center.length for center in centers])
+    return Center(high, share @ (highs - high + lows), largest, (most, totals.sum()), length)
+
+
+def part_center(X, rows, weight, metric="euclidean"):
+    """The `Center` of some rows of a part of a table; None if there are none.
+
+    Parameters
+    ----------
+    X : ndarray or csr of shape (n, n_features)
+    rows : ndarray of int, or None
+        Ascending positions of the rows; None for all.
+    weight : ndarray of shape (n_rows,)
+        Positive, of any scale.
+    metric : str or callable
+    """
+    return center_of_union(
+        _center_of(CenteredRows(*piece), weight[block], metric) for block, piece in _pieces(X, rows)
+    )
+
+
+def part_differences(X, rows, center, metric="euclidean"):
+    """Distance of some rows to the center of the table, (n_rows,), as `distances_from` needs it.
+
+    The parameters are those of `part_center`; `center` is that of the whole table.
+    """
+    out = [
+        _differences(CenteredRows(*piece, largest=center.largest), center, metric)
+        for _, piece in _pieces(X, rows)
+    ]
+    return np.concatenate(out) if out else np.zeros(0)
+
+
+def _pieces(X, rows):
+    """Blocks of rows that stay in the cache, as the arguments of `CenteredRows`."""
+    per_row = X.nnz / max(1, X.shape[0]) if sparse.issparse(X) else X.shape[1]
+    every = rows is None or len(rows) == X.shape[0]
+    for block in block_slices(X.shape[0] if every else len(rows), 3 * 8 * int(per_row + 1)):
+        yield block, (X[block], None) if every else (X, rows[block])
+
+
+def _differences(around, center, metric):
+    """Distance of each row to the center; with "cosine" that of the directions, up to 2."""
+    mean = center.high, center.low
+    if metric in ("euclidean", "l2"):
+        return around.distances(mean)
+    if metric == "cosine":
+        if not center.has_direction:
+            return np.full(around.n, 2**0.5)
+        # Half the squared distance of the directions, as 1 - cos cancels for near rows.
+        directions = around.as_directions()
+        apart = directions.distances((center.high / center.norm, center.low / center.norm))
+        return np.where(directions.is_zero, 2**0.5, apart)
+    if is_foreign(center.high):
+        raise TypeError(
+            f"metric={metric!r} works on NumPy arrays, data frames and scipy.sparse; "
+            f"on {around.xp.__name__} arrays use 'euclidean' or 'cosine'."
+        )
+    return around.to_point(mean, metric)
+
+
+def distances_from(apart, center, metric, weight):
+    """As :func:`distances_to_mean`, from what `part_differences` returns of all rows."""
+    rounding = _rounding(center.high.shape[0])
+    if metric == "cosine":
+        if not center.has_direction:
+            return np.ones(len(apart)), np.zeros(len(apart))
+        return apart**2 / 2, rounding * (1 + center.length / center.norm) * apart
+    weight = weight / weight.max()
+    with np.errstate(invalid="ignore"):  # the caller raises an error that names the row
+        return apart, rounding * (apart + weight @ apart / weight.sum())
+
+
 def distances_to_mean(around, metric, weight):
     """Distance of each row to the weighted mean, and a bound of its rounding error.
 
     Parameters
     ----------
-    around : CenteredRows or CenteredPartitions
+    around : CenteredRows
     metric : str or callable
         As in :func:`skcoreset._kernels.distances.pairs`, except "precomputed".
     weight : ndarray of shape (n_rows,)
@@ -276,31 +336,5 @@ def distances_to_mean(around, metric, weight):
     -----
     Time: n d, the table is read four times. Memory: vectors of n, and blocks.
     """
-    mean = high, low = around.mean(weight)
-    weight = weight / weight.max()
-    rounding = around.rounding
-
-    def average(values):
-        return weight @ values / weight.sum()
-
-    if metric in ("euclidean", "l2"):
-        distances = around.distances(mean)
-        return distances, rounding * (distances + average(distances))
-    if metric == "cosine":
-        norm = float(around.xp.sum((high + low) ** 2)) ** 0.5
-        lengths = around.lengths()
-        of_rows = average(lengths)
-        if norm <= rounding * of_rows:  # the mean is zero up to rounding: no direction
-            return np.ones(around.n), np.zeros(around.n)
-        # Half the squared distance of the directions, as 1 - cos cancels for near rows.
-        apart = around.as_directions().distances((high / norm, low / norm))
-        apart = np.where(lengths > 0, apart, 2**0.5)
-        return apart**2 / 2, rounding * (1 + of_rows / norm) * apart
-    if is_foreign(high):
-        raise TypeError(
-            f"metric={metric!r} works on NumPy arrays, data frames and scipy.sparse; "
-            f"on {around.xp.__name__} arrays use 'euclidean' or 'cosine'."
-        )
-    distances = around.to_point(mean, metric)
-    with np.errstate(invalid="ignore"):  # the caller raises an error that names the row
-        return distances, rounding * (distances + average(distances))
+    center = _center_of(around, weight, metric)
+    return distances_from(_differences(around, center, metric), center, metric, weight)

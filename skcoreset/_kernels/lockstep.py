@@ -11,8 +11,9 @@ def in_lockstep(parts, algorithms):
     A generator yields ``(function, calls, shared)`` for each of its passes. For each number p of a
     partition in the dict `calls`, ``function(X, state, *calls[p], *shared)`` is called, in the
     worker. It returns (state, result). The state stays with the worker and is given to the next
-    call for this generator and this partition; it is None in the first. The generator receives the
-    list of the results. A pass reads the partitions that any of the generators needs.
+    call for this generator and this partition; it is None in the first. Its errors name rows by
+    their numbers in the table. The generator receives the list of the results. A pass reads the
+    partitions that any of the generators needs.
 
     Parameters
     ----------
@@ -54,3 +55,6 @@ def _call(X, states, calls, steps):
         function, shared = steps[g]
         states[g], results[g] = function(X, states.get(g), *args, *shared)
     return states, results
+
+
+_call.names_rows_of_table = True  # see `Partitions.map`

@@ -8,7 +8,12 @@ import numpy as np
 from scipy import sparse
 
 from skcoreset._backend import block_slices, device_of, namespace, to_numpy
-from skcoreset._kernels.centered_rows import CenteredPartitions, CenteredRows
+from skcoreset._kernels.centered_rows import (
+    CenteredRows,
+    center_of_union,
+    part_center,
+    part_differences,
+)
 from skcoreset._kernels.d2_sampling import d2_sample
 from skcoreset._kernels.stored_rows import StoredRows
 
@@ -272,12 +277,30 @@ def lightweight_sensitivity(X, weight):
     -----
     Time: O(n d), with two passes over X. Memory: a few vectors of length n, and blocks.
     """
-    around = CenteredPartitions(X, [None] * len(X)) if hasattr(X, "map") else CenteredRows(X)
-    squares = around.distances(around.mean(weight)) ** 2
+    if hasattr(X, "map"):
+        squares = _distances_in_partitions(X, weight) ** 2
+    else:
+        around = CenteredRows(X)
+        squares = around.distances(around.mean(weight)) ** 2
     spread = weight @ squares
     if spread == 0:  # all samples are equal
         return np.full(len(squares), 1 / weight.sum())
     return 1 / (2 * weight.sum()) + squares / (2 * spread)
+
+
+def _distances_in_partitions(parts, weight):
+    """Distance of each row to the weighted mean, in an unknown unit; two passes."""
+    weights = np.split(weight, parts.offsets[1:])
+    center = center_of_union(parts.map(_center, weights))
+    return np.concatenate(parts.map(_distances, shared=(center,)))
+
+
+def _center(X, weight):
+    return part_center(X, None, weight)
+
+
+def _distances(X, center):
+    return part_differences(X, None, center)
 
 
 def kmeans_sensitivity(X, weight, n_clusters, random_state):

@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.metrics import pairwise_distances
 
 from skcoreset._backend import is_foreign, row_products, to_numpy
+from skcoreset._kernels.compact import elementwise
 from skcoreset._kernels.stored_rows import StoredRows
 
 __all__ = ["CenteredPartitions", "CenteredRows", "distances_to_mean"]
@@ -188,7 +189,8 @@ class CenteredPartitions:
 
     def mean(self, weight):
         """Weighted mean as (high, low), where low is the rounding error of high."""
-        weight = weight / weight.max()
+        most = weight.max()
+        weight = elementwise(lambda values: values / most, weight)
         total, parts = float(weight.sum()), np.split(weight, np.cumsum(self.lengths_of)[:-1])
         high = self._sums(parts, None) / total
         return high, self._sums(parts, high) / total

@@ -48,7 +48,7 @@ class Group:
     label: object  # the class; None: the group is the whole table
     rows: np.ndarray | None  # indices of its samples, ascending; None: all samples
     size: int  # its part of the budget
-    sample_weight: np.ndarray  # (n_samples of the group,), divided by their mean
+    sample_weight: np.ndarray  # (n_samples of the group,), as of the table, divided by their mean
     mean_weight: float  # the mean by which they were divided
     total_weight: float  # sum of the sample weights of the table
     random_state: np.random.RandomState | None = None

@@ -186,7 +186,7 @@ class ImportanceSampling(BaseModelCoreset):
     Time for n samples and d features: O(n d) for "lightweight", O(n d `n_clusters`) for "kmeans",
     O(n d^2) for "leverage" and "logistic", and for "loss" and "gradient" that of fitting the
     classifier and of predicting all samples. The draw takes O(n log n), with a Python loop of up to
-    n steps: less than a second for a million samples. Memory: about twenty vectors of length n, and
+    n steps: less than a second for a million samples. Memory: about 60 bytes per sample, and
     d^2 numbers for "leverage" and "logistic"; sparse `X` is converted to dense arrays in blocks
     only. The gradients are not stored as a matrix.
 

@@ -57,15 +57,10 @@ class Sizes:
     """
 
     def __init__(self, *factors):
-        factors = [to_numpy(factor) for factor in factors]
-        n = len(factors[0])
-        sizes, level = np.empty(n), np.empty(n, dtype=np.int8)
-        for block in in_blocks(n):
-            sizes[block], level[block] = _product([factor[block] for factor in factors])
-        self.order = np.lexsort((sizes, level)).astype(position_type(n))
-        self.sorted, self.level = sizes[self.order], level[self.order]
+        self.order, self.sorted, self.level = _in_order([to_numpy(factor) for factor in factors])
+        n = len(self.order)
         self.total, carried, before = np.empty(n), 0.0, 0
-        for one in np.unique(level).tolist():
+        for one in np.unique(self.level).tolist():
             mine = slice(*np.searchsorted(self.level, [one, one + 1]))
             carried = np.ldexp(carried, 512 * (before - one))
             total = np.cumsum(self.sorted[mine], out=self.total[mine])
@@ -99,6 +94,16 @@ class Sizes:
         share = self.sorted[at] / self.total[unsure - 1]
         share = _shifted(share, self.level[at], self.level[unsure - 1])
         return (m - (len(self.order) - unsure)) * share
+
+
+def _in_order(factors):
+    """The order of the products of the `factors`, and the products and their levels in it."""
+    n = len(factors[0])
+    sizes, level = np.empty(n), np.empty(n, dtype=np.int8)
+    for block in in_blocks(n):
+        sizes[block], level[block] = _product([factor[block] for factor in factors])
+    order = np.lexsort((sizes, level)).astype(position_type(n))
+    return order, sizes[order], level[order]
 
 
 def _product(factors):

@@ -38,10 +38,12 @@ def test_classes_in_blocks(block, kind, rng, monkeypatch):
 
 def test_repeated_numbers_are_stored_once():
     weight = repeated(2.0, 10)
-    assert is_repeated(weight) and weight.tolist() == [2.0] * 10
+    assert is_repeated(weight)
+    assert weight.tolist() == [2.0] * 10
     for values in (elementwise(np.sqrt, weight), is_positive(weight), some_of(weight, [3, 4])):
         assert is_repeated(values)
-    assert is_positive(weight).dtype == bool and len(some_of(weight, [3, 4])) == 2
+    assert is_positive(weight).dtype == bool
+    assert len(some_of(weight, [3, 4])) == 2
     assert some_of(weight, None) is weight
     assert len(elementwise(np.sqrt, weight[:0])) == 0
     values = np.arange(3.0)
@@ -56,7 +58,8 @@ def test_random_order_is_a_permutation_of_numpy():
 
 
 def test_positions_of_many_samples_are_int64():
-    assert position_type(2**31 - 1) == np.int32 and position_type(2**31) == np.int64
+    assert position_type(2**31 - 1) == np.int32
+    assert position_type(2**31) == np.int64
 
 
 def test_groups_of_samples_without_weights_store_no_weights():
@@ -65,7 +68,8 @@ def test_groups_of_samples_without_weights_store_no_weights():
         groups = allocate(6, stratify, codes, classes, repeated(1.0, 60))
         as_before = allocate(6, stratify, codes, classes, np.ones(60))
         for one, other in zip(groups, as_before, strict=True):
-            assert is_repeated(one.sample_weight) and not is_repeated(other.sample_weight)
+            assert is_repeated(one.sample_weight)
+            assert not is_repeated(other.sample_weight)
             np.testing.assert_array_equal(one.sample_weight, other.sample_weight)
             assert one.total_weight == other.total_weight == 60
             assert one.rows is None or one.rows.dtype == np.int32

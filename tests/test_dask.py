@@ -51,10 +51,10 @@ from skcoreset import (
     TrainingDynamics,
     TransformedSampler,
     Uniform,
+    _dask,
     _partitions,
     coreset_curve,
 )
-from skcoreset import _dask
 from skcoreset._dask import partitions
 from skcoreset._kernels import compact
 from skcoreset._kernels.compact import is_repeated, repeated
@@ -454,9 +454,11 @@ def test_equal_weights_are_sent_as_one_number():
     sent = _dask._packed([{3: (repeated(1.0, 10**6), None, [np.arange(2)])}])
     assert len(pickle.dumps(sent)) < 1000
     ((weight, none, (positions,)),) = (calls[3] for calls in _dask._unpacked(sent))
-    assert weight.flags.writeable and not is_repeated(weight)
+    assert weight.flags.writeable
+    assert not is_repeated(weight)
     np.testing.assert_array_equal(weight, np.ones(10**6))
-    assert none is None and positions.tolist() == [0, 1]
+    assert none is None
+    assert positions.tolist() == [0, 1]
     assert _dask._unpacked(_dask._packed(repeated(1.0, 0))).shape == (0,)
 
 

@@ -2,9 +2,9 @@
 
     python doc/benchmarks/large_data.py [PART ...] [--rows 20000000] [--folder FOLDER]
 
-The parts are out_of_core, sizes, loss, overhead, cluster and caller; by default all of them. Each prints a
-table in reStructuredText, from which doc/benchmarks/large_data.rst is written. The data are
-generated once, 200 bytes per row, in FOLDER. The last part requires distributed.
+The parts are out_of_core, sizes, loss, overhead, cluster and caller; by default all of them. Each
+prints a table in reStructuredText, from which doc/benchmarks/large_data.rst is written. The data
+are generated once, 200 bytes per row, in FOLDER. The part cluster requires distributed.
 """
 
 import argparse

@@ -4,6 +4,7 @@ from sklearn.utils.validation import _num_samples, validate_data
 
 from skcoreset._backend import holds_objects, is_table
 from skcoreset._docstrings import fill_docstring
+from skcoreset._kernels.compact import random_order
 from skcoreset.base import BaseCoreset
 
 __all__ = ["Uniform"]
@@ -99,7 +100,7 @@ class Uniform(BaseCoreset):
         """Nothing: the selection does not depend on the samples."""
 
     def _pick(self, X, group):
-        return group.random_state.permutation(group.n_samples)[: group.size]
+        return random_order(group.n_samples, group.random_state)[: group.size]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -6,6 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.utils._param_validation import Interval, RealNotInt
 
+from skcoreset._kernels.compact import (
+    counts_by_code,
+    elementwise,
+    is_positive,
+    position_type,
+    rows_by_code,
+    some_of,
+    sums_by_code,
+)
 from skcoreset._strata import Stratum
 
 __all__ = [
@@ -39,7 +48,7 @@ class Group:
     label: object  # the class; None: the group is the whole table
     rows: np.ndarray | None  # indices of its samples, ascending; None: all samples
     size: int  # its part of the budget
-    sample_weight: np.ndarray  # (n_samples of the group,), divided by their mean
+    sample_weight: np.ndarray  # (n_samples of the group,), as of the table, divided by their mean
     mean_weight: float  # the mean by which they were divided
     total_weight: float  # sum of the sample weights of the table
     random_state: np.random.RandomState | None = None
@@ -63,7 +72,7 @@ class Group:
 
     def rows_of(self, values):
         """The part of an array over all samples that belongs to this group."""
-        return values if self.rows is None else values[self.rows]
+        return some_of(values, self.rows)
 
 
 def of_the_group(label):
@@ -94,10 +103,10 @@ class Candidates:
 
 def count_candidates(codes, classes, weight, which=" of positive weight"):
     """Count the samples of positive weight. The parameters are those of `allocate`."""
-    present, counts, weights = weight > 0, None, None
+    present, counts, weights = is_positive(weight), None, None
     if codes is not None:
-        counts = np.bincount(codes[present], minlength=len(classes))
-        weights = np.bincount(codes, weights=weight, minlength=len(classes))
+        counts = counts_by_code(codes, present, len(classes))
+        weights = sums_by_code(codes, weight, len(classes))
     return Candidates(
         classes, counts, weights, int(present.sum()), float(weight.sum()), present.size, which
     )
@@ -125,19 +134,23 @@ def allocate(coreset_size, stratify, codes, classes, weight, which=" of positive
     list of Group
         In the order of `classes`; the sizes sum to the budget. There are no groups of size 0.
     """
-    present = weight > 0
     candidates = count_candidates(codes, classes, weight, which)
     sizes = divide(coreset_size, stratify, candidates)
 
     def group(label, rows, size):
-        relative, mean = _by_mean(weight if rows is None else weight[rows])
+        relative, mean = _by_mean(some_of(weight, rows))
         return Group(label, rows, size, relative, mean, candidates.weight)
 
+    present = is_positive(weight)
     if isinstance(sizes, int):
-        return [group(None, None if present.all() else np.flatnonzero(present), sizes)]
+        rows = None
+        if not present.all():
+            rows = np.flatnonzero(present).astype(position_type(len(present)))
+        return [group(None, rows, sizes)]
+    rows = rows_by_code(codes, present, candidates.counts)
     return [
-        group(label, np.flatnonzero(present & (codes == code)), int(size))
-        for code, (label, size) in enumerate(zip(classes, sizes, strict=True))
+        group(label, own, int(size))
+        for label, own, size in zip(classes, rows, sizes, strict=True)
         if size > 0
     ]
 
@@ -206,9 +219,9 @@ def _by_mean(weight):
     are tiny.
     """
     most = weight.max()
-    share = weight / most
+    share = elementwise(lambda values: values / most, weight)
     mean = share.mean()
-    return share / mean, most * mean
+    return elementwise(lambda values: values / mean, share), most * mean
 
 
 def samples_in_words(n):

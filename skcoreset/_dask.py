@@ -1,6 +1,7 @@
 """Dask collections as row partitions: the only file that knows dask."""
 
 import operator
+from dataclasses import dataclass
 
 import dask
 import dask.array as da
@@ -10,6 +11,7 @@ from dask.base import is_dask_collection
 from dask.callbacks import Callback
 
 from skcoreset._backend import stacked, take, to_numpy
+from skcoreset._kernels.compact import is_repeated
 
 __all__ = ["Partitions", "partitions"]
 
@@ -116,6 +118,7 @@ class Partitions:
             are two lists.
         """
         columns = (self.targets, self.weights) if all_columns else ()
+        each = [_packed(list(values)) for values in each]
         each = [*([None] * len(self) if values is None else values for values in columns), *each]
         shared = [_sent(value) for value in shared]
         call = dask.delayed(_called, pure=False, traverse=False)
@@ -171,8 +174,9 @@ class Partitions:
         """For each partition the positions of ascending `rows`; None for each if `rows` is None."""
         if rows is None:
             return [None] * len(self)
-        parts = np.split(rows, np.searchsorted(rows, self.offsets[1:]))
-        return [part - start for part, start in zip(parts, self.offsets, strict=True)]
+        parts = np.split(rows, np.searchsorted(rows, self.offsets[1:].astype(rows.dtype)))
+        # Positions of four bytes stay as short, as the offsets are numbers of Python.
+        return [part - start for part, start in zip(parts, self.offsets.tolist(), strict=True)]
 
     def take(self, rows):
         """The rows `rows` of the features and the targets, in that order."""
@@ -300,13 +304,43 @@ def _called(function, memory, partition, X, *args):
     """Run in a worker: an error says in which partition it happened."""
     try:
         with sklearn.config_context(working_memory=memory):
-            return function(X, *args)
+            return function(X, *map(_unpacked, args))
     except Exception as error:
         is_local = not hasattr(function, "names_rows_of_table")
         if is_local and type(error) in (TypeError, ValueError):
             raise type(error)(f"In {partition}: {error}") from error
         error.add_note(f"This happened in {partition}.")
         raise
+
+
+@dataclass(frozen=True)
+class _Repeated:
+    """`n` times the same value: a view of one number would be pickled with all of its entries."""
+
+    values: np.ndarray
+    n: int
+
+
+def _packed(value):
+    """`value` with a `_Repeated` in place of each such array in it."""
+    if isinstance(value, np.ndarray) and is_repeated(value):
+        return _Repeated(value[:1].copy(), len(value))
+    return _replaced(_packed, value)
+
+
+def _unpacked(value):
+    if isinstance(value, _Repeated):
+        return np.repeat(value.values, value.n)
+    return _replaced(_unpacked, value)
+
+
+def _replaced(function, value):
+    """`value`, but with ``function(entry)`` for each entry of a list, tuple or dict."""
+    if type(value) in (list, tuple):
+        return type(value)(function(entry) for entry in value)
+    if type(value) is dict:
+        return {key: function(entry) for key, entry in value.items()}
+    return value
 
 
 def _element(pair, at):

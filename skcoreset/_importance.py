@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skcoreset._backend import check_device
 from skcoreset._docstrings import fill_docstring
+from skcoreset._kernels.compact import elementwise, some_of
 from skcoreset._kernels.sampling import (
     PrefixProbabilities,
     Sizes,
@@ -185,7 +186,7 @@ class ImportanceSampling(BaseModelCoreset):
     Time for n samples and d features: O(n d) for "lightweight", O(n d `n_clusters`) for "kmeans",
     O(n d^2) for "leverage" and "logistic", and for "loss" and "gradient" that of fitting the
     classifier and of predicting all samples. The draw takes O(n log n), with a Python loop of up to
-    n steps: less than a second for a million samples. Memory: about twenty vectors of length n, and
+    n steps: less than a second for a million samples. Memory: about 60 bytes per sample, and
     d^2 numbers for "leverage" and "logistic"; sparse `X` is converted to dense arrays in blocks
     only. The gradients are not stored as a matrix.
 
@@ -308,34 +309,46 @@ class ImportanceSampling(BaseModelCoreset):
         return self.sensitivity_
 
     def _pick(self, sensitivity, group):
-        weight, sensitivity = group.sample_weight, group.rows_of(sensitivity)
-        drawable = np.flatnonzero(sensitivity)
-        self._check_drawable(len(drawable), sensitivity, group)
-        # The sensitivity is that of a sample of weight 1: the product does not depend on the unit.
-        own = group.mean_weight * weight[drawable]
-        size, sizes = group.size, Sizes(sensitivity[drawable], own)
-        prefix, changing = None, {}
+        sizes, drawable = self._sizes(group.rows_of(sensitivity), group)
+        size, prefix, changing = group.size, None, {}
         if self.replace:
             picks, counts = draw_with_replacement(sizes, size, group.random_state)
-            q = sizes.relative[picks] / sizes.relative.sum()
+            relative = sizes.relative
+            q = relative[picks] / relative.sum()
             expected = size * q
             inclusion = 1 - (1 - q) ** size
         else:
-            picks = ranking(sizes, group.random_state)[:size]
+            picks = ranking(sizes, group.random_state, size)
             counts = np.ones(size, dtype=np.intp)
             probabilities = PrefixProbabilities(sizes, picks)
             expected = inclusion = probabilities(size)
-            prefix = _PrefixWeight(weight[drawable[picks]], probabilities)
             changing = {"inclusion_probability_": probabilities}
-        picks = drawable[picks]
+        picks = picks if drawable is None else drawable[picks]
+        weight = group.sample_weight[picks]
+        if not self.replace:
+            prefix = _PrefixWeight(weight, probabilities)
         return Picks(
             picks,
-            weight=weight[picks] * counts / expected,
+            weight=weight * counts / expected,
             per_pick={"inclusion_probability_": inclusion, "multiplicity_": counts},
             scale="group" if self.normalize else None,
             prefix=prefix,
             per_pick_of_prefix=changing,
         )
+
+    def _sizes(self, sensitivity, group):
+        """`Sizes` of the samples of a group, and the positions of those that can be drawn.
+
+        The positions are None if all samples can be drawn.
+        """
+        n_drawable, drawable = np.count_nonzero(sensitivity), None
+        self._check_drawable(n_drawable, sensitivity, group)
+        if n_drawable < group.n_samples:
+            drawable = np.flatnonzero(sensitivity)
+        # The sensitivity is that of a sample of weight 1: the product does not depend on the unit.
+        weight = some_of(group.sample_weight, drawable)
+        own = elementwise(lambda values: group.mean_weight * values, weight)
+        return Sizes(some_of(sensitivity, drawable), own), drawable
 
     def _check_drawable(self, n_drawable, sensitivity, group):
         least = 1 if self.replace else group.size

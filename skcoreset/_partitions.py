@@ -32,6 +32,7 @@ from skcoreset._budget import (
 )
 from skcoreset._config import get_config
 from skcoreset._estimator import without_fitted_attributes
+from skcoreset._kernels.compact import elementwise, is_positive, random_order, repeated
 from skcoreset._validation import (
     check_finite_target,
     check_sample_weight,
@@ -128,7 +129,10 @@ def survey(sampler, parts):
         "y": y,
         "codes": codes,
         "classes": classes,
-        "sample_weight": check_sample_weight(weight, n_samples),
+        # Samples without weights have one number for all of them, and not one for each.
+        "sample_weight": (
+            repeated(1.0, n_samples) if weight is None else check_sample_weight(weight, n_samples)
+        ),
         "weighted": weight is not None,
         "scores": (
             None
@@ -292,14 +296,15 @@ def _sample_and_rows(table, random_state):
 
 def drawn_rows(table, most, rng):
     """At most `most` rows of positive weight, ascending, with the class proportions of all."""
-    present = table.sample_weight > 0
-    if present.sum() <= most:
+    present = is_positive(table.sample_weight)
+    if np.count_nonzero(present) <= most:
         return np.flatnonzero(present)
     stratify = None if table.codes is None else "proportional"
-    groups = allocate(most, stratify, table.codes, table.classes, present.astype(float))
+    ones = elementwise(lambda some: some.astype(float), present)
+    groups = allocate(most, stratify, table.codes, table.classes, ones)
     drawn = []
     for group in groups:
-        at = rng.permutation(group.n_samples)[: group.size]
+        at = random_order(group.n_samples, rng)[: group.size]
         drawn.append(at if group.rows is None else group.rows[at])
     return np.sort(np.concatenate(drawn))
 
@@ -310,9 +315,10 @@ def drawn_rows(table, most, rng):
 def numbers_of(sampler, table):
     """The partitions with features as the method works on them: checked, of positive weight."""
     parts = checked_partitions(sampler, table.X)
-    if (table.sample_weight > 0).all():
+    present = is_positive(table.sample_weight)
+    if present.all():
         return parts
-    rows = [np.flatnonzero(some) for some in split(parts, table.sample_weight > 0)]
+    rows = [np.flatnonzero(some) for some in split(parts, present)]
     parts = parts.transformed(take, rows)
     parts.count([len(some) for some in rows])
     return parts
@@ -492,7 +498,7 @@ class _Reduced:
 
 def _budgets(sampler, table, sizes):
     """The budget of each partition for the first round, and its samples in `init`."""
-    parts, present = table.X, table.sample_weight > 0
+    parts, present = table.X, is_positive(table.sample_weight)
     of_all = not isinstance(sizes, Integral)
     codes = table.codes if of_all else np.zeros(len(present), dtype=np.int8)
     sizes = np.atleast_1d(sizes)

@@ -16,6 +16,7 @@ from sklearn.utils import check_array, check_random_state
 from skcoreset import _models
 from skcoreset._backend import take, to_numpy
 from skcoreset._kernels.centered_rows import CenteredRows
+from skcoreset._kernels.compact import elementwise, is_positive
 from skcoreset._kernels.sampling import kmeans_sensitivity, leverage, lightweight_sensitivity
 from skcoreset._partitions import numbers_of, represent_each
 
@@ -103,16 +104,16 @@ class NumericSensitivity(Sensitivity):
         return self._in_scale(
             lambda weight: self.compute(parts, weight, sampler),
             table.sample_weight,
-            table.sample_weight > 0,
+            is_positive(table.sample_weight),
         )
 
     def _in_scale(self, compute, weight, positive):
-        weight = weight[positive]
+        weight = weight if positive.all() else weight[positive]
         power = np.frexp(weight.max())[1] // 2 * 2
-        values = compute(np.ldexp(weight, -power))
+        values = compute(elementwise(lambda some: np.ldexp(some, -power), weight))
         if self.depends_on_scale:
             with np.errstate(over="ignore"):
-                values = np.ldexp(values, -power)
+                values = np.ldexp(values, -power, out=values)
             if not np.isfinite(values).all():
                 raise ValueError(
                     f"sample_weight has the sum {weight.sum()}, which is so small that the "
@@ -289,7 +290,7 @@ def check_sensitivity(values, sample_weight):
     if values.min() < 0:
         at = int(values.argmin())
         raise ValueError(f"sensitivity[{at}] = {values[at]} is negative. It must be >= 0.")
-    if not values[sample_weight > 0].any():
+    if not ((values > 0) & is_positive(sample_weight)).any():
         raise ValueError(
             "sensitivity is zero for all samples of positive weight. It must be positive for at "
             "least one of them."
@@ -299,12 +300,14 @@ def check_sensitivity(values, sample_weight):
 
 def _of_positive_weight(table):
     """The samples of positive weight, and the mask of them."""
-    positive = table.sample_weight > 0
+    positive = is_positive(table.sample_weight)
     return (table.X if positive.all() else take(table.X, np.flatnonzero(positive))), positive
 
 
 def _with_zeros(values, positive):
     """`values` of the samples in the mask `positive`, and 0 for all others."""
+    if positive.all():
+        return values
     out = np.zeros(len(positive))
     out[positive] = values
     return out

@@ -88,7 +88,7 @@ def quantile_strata(y, weight, n_strata):
         Stratum(f"[{low}, {high}]")
         for low, high in zip(*_few_digits(values[first], values[last]), strict=True)
     ]
-    of_samples = np.zeros(len(y), dtype=np.intp)
+    of_samples = np.zeros(len(y), dtype=np.min_scalar_type(len(labels)))
     of_samples[present] = codes[at]
     return Strata(of_samples, labels, values[last])
 

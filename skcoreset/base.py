@@ -88,7 +88,9 @@ class Table:
     y: object  # the container of the user, or None
     codes: np.ndarray | None  # position of the class of each sample in `classes`
     classes: np.ndarray | None  # None where y is None or continuous
-    sample_weight: np.ndarray  # (n_samples,) float64, ones if none was given
+    # (n_samples,) float64, ones if none was given; of partitions then a view of a single one, which
+    # is read-only and takes no memory
+    sample_weight: np.ndarray
     weighted: bool  # whether sample_weight was given
     numbers: object = None  # as `_check_numbers` of the method returns it
     auxiliary: dict = field(default_factory=dict)  # further arguments of `fit`, by name, checked

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import tracemalloc
 from contextlib import contextmanager
 
 import dask
@@ -52,10 +53,13 @@ from skcoreset import (
     TrainingDynamics,
     TransformedSampler,
     Uniform,
+    _dask,
     _partitions,
     coreset_curve,
 )
 from skcoreset._dask import Partitions, partitions
+from skcoreset._kernels import compact
+from skcoreset._kernels.compact import is_repeated, repeated
 
 CHUNKS = (300, 1, 0, 700, 500, 296)  # of 1797 rows
 
@@ -482,6 +486,47 @@ def test_moderate_sends_nothing_for_each_sample(digits, stratify, monkeypatch):
 
 
 # Errors ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sampler", "most"),
+    [
+        (Uniform(50, random_state=0), 9),
+        (Uniform(50, stratify=None, random_state=0), 8),
+        (Margin(None, 50), 20),
+        (ImportanceSampling(50, random_state=0), 30),
+        (Herding(50), 12),
+    ],
+)
+def test_bytes_per_sample_in_the_calling_process(sampler, most, monkeypatch):
+    """A vector of float64 or int64 more is 8 bytes per sample, or 4 in each of two classes."""
+    monkeypatch.setattr(compact, "BLOCK", 1000)
+    monkeypatch.setattr(skcoreset._partitions, "FEWEST", 100)
+    if isinstance(sampler, Margin):
+        X = np.array([[0.0], [1.0]])
+        sampler = Margin(LogisticRegression().fit(X, [0, 1]), 50)
+    peaks = []
+    for n in (2000, 6000, 36_000):  # the first allocates what is needed once
+        X = np.random.default_rng(0).random((n, 1))
+        X, y = lazy(X, (X[:, 0] > 0.5).astype(int), chunks=n // 20)[:2]
+        tracemalloc.start()
+        with dask.config.set(scheduler="sync"):
+            sampler.fit(X, y)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert (peaks[2] - peaks[1]) / 30_000 < most
+
+
+def test_equal_weights_are_sent_as_one_number():
+    sent = _dask._packed([{3: (repeated(1.0, 10**6), None, [np.arange(2)])}])
+    assert len(pickle.dumps(sent)) < 1000
+    ((weight, none, (positions,)),) = (calls[3] for calls in _dask._unpacked(sent))
+    assert weight.flags.writeable
+    assert not is_repeated(weight)
+    np.testing.assert_array_equal(weight, np.ones(10**6))
+    assert none is None
+    assert positions.tolist() == [0, 1]
+    assert _dask._unpacked(_dask._packed(repeated(1.0, 0))).shape == (0,)
 
 
 def test_errors_name_the_partition_and_the_sample(digits):

@@ -1,6 +1,7 @@
 """ImportanceSampling: sensitivities by their formulas, and draws whose weighted sums are right."""
 
 import math
+import tracemalloc
 from fractions import Fraction
 
 import array_api_strict
@@ -25,6 +26,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from skcoreset import ImportanceSampling, Uniform
+from skcoreset._kernels import compact
 from skcoreset._kernels.sampling import (
     Sizes,
     draw_with_replacement,
@@ -143,6 +145,31 @@ def test_sizes_equal_up_to_rounding_are_equal():
     noise = 1 + 1e-15 * np.random.default_rng(1).standard_normal(500)
     here, there = (ranking(t, np.random.RandomState(0)) for t in (s, s * noise))
     np.testing.assert_array_equal(here, there)
+
+
+@pytest.mark.parametrize("block", [1, 50, 1000])
+def test_ranking_in_blocks(block, rng, monkeypatch):
+    sizes = rng.pareto(1, 300) + 0.1
+    expected = ranking(sizes, np.random.RandomState(0))
+    monkeypatch.setattr(compact, "BLOCK", block)
+    random_state = np.random.RandomState(0)
+    np.testing.assert_array_equal(ranking(sizes, random_state), expected)
+    other = np.random.RandomState(0)
+    for size in (1, 10, 299):
+        other.seed(0)
+        np.testing.assert_array_equal(ranking(sizes, other, size), expected[:size])
+    assert random_state.random_sample() == other.random_sample()
+
+
+def test_memory_of_ranking(rng, monkeypatch):
+    monkeypatch.setattr(compact, "BLOCK", 1000)
+    n = 20_000
+    factors = rng.random(n) + 0.5, rng.random(n)
+    tracemalloc.start()
+    ranking(Sizes(*factors), np.random.RandomState(0), 100)
+    peak = tracemalloc.get_traced_memory()[1] / n
+    tracemalloc.stop()
+    assert peak < 45  # bytes per sample; with vectors of int64 in place of blocks, 145
 
 
 def test_independent_draws():

@@ -2,9 +2,9 @@
 
     python doc/benchmarks/large_data.py [PART ...] [--rows 20000000] [--folder FOLDER]
 
-The parts are out_of_core, sizes, loss, overhead, cluster and rates; by default all of them. Each
-prints a table in reStructuredText, from which doc/benchmarks/large_data.rst is written. The data
-are generated once, 200 bytes per row, in FOLDER. The last two parts require distributed.
+The parts are out_of_core, sizes, loss, overhead, caller, cluster and rates; by default all of them.
+Each prints a table in reStructuredText, from which doc/benchmarks/large_data.rst is written. The
+data are generated once, 200 bytes per row, in FOLDER. The last two parts require distributed.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 
 import dask
 import dask.array as da
@@ -319,6 +320,46 @@ def cluster(options):
     table(["method", "seconds", "rounds of tasks", "tasks", "MB sent by workers"], rows)
 
 
+def caller(options):
+    """Bytes per sample by which the peak memory of the calling process grows, with one thread."""
+    size, rows = 500, []
+    classifier = LogisticRegression().fit(*generated(0, 2000, d=4))
+    methods = {
+        "Uniform": skcoreset.Uniform(size, random_state=0),
+        "Uniform, stratify=None": skcoreset.Uniform(size, stratify=None, random_state=0),
+        "Margin": skcoreset.Margin(classifier, size),
+        "ImportanceSampling": skcoreset.ImportanceSampling(size, random_state=0),
+        "ImportanceSampling, stratify=None": skcoreset.ImportanceSampling(
+            size, stratify=None, random_state=0
+        ),
+        "Moderate": skcoreset.Moderate(size),
+        "KCenterGreedy": skcoreset.KCenterGreedy(50),
+        "Coreset": skcoreset.Coreset(size, random_state=0),
+        "Herding, two rounds": skcoreset.Herding(size),
+    }
+    for name in options.methods or methods:
+        peaks = []
+        for n in (20_000, 200_000, 1_000_000):  # the first imports what is needed
+            X, y = without_files(n)
+            tracemalloc.start()
+            with dask.config.set(scheduler="threads", num_workers=1):
+                methods[name].fit(X, y)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        rows.append([name, f"{(peaks[2] - peaks[1]) / 800_000:.0f}"])
+    table(["method", "bytes per sample"], rows)
+
+
+def without_files(n, chunk=10_000, d=4):
+    """Dask arrays of data with few features, which are generated anew in each pass."""
+    X, y = [], []
+    for start in range(0, n, chunk):
+        both = dask.delayed(generated, nout=2, pure=False)(start, chunk, d)
+        X.append(da.from_delayed(both[0], (chunk, d), np.float32))
+        y.append(da.from_delayed(both[1], (chunk,), np.int8))
+    return da.concatenate(X), da.concatenate(y)
+
+
 # Passes of `fit`, and bytes per sample that the calling process receives and sends, as in the
 # guide: for two classes and fitted classifiers. KCenterGreedy has one more pass for each round.
 COSTS = {
@@ -422,7 +463,9 @@ def rates(options):
     table(header, rows)
 
 
-PARTS = {part.__name__: part for part in (out_of_core, sizes, loss, overhead, cluster, rates)}
+PARTS = {
+    part.__name__: part for part in (out_of_core, sizes, loss, overhead, caller, cluster, rates)
+}
 
 
 def main():

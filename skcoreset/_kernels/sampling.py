@@ -4,6 +4,8 @@ A sensitivity is that of one copy of a sample: a sample of weight w is equivalen
 so its inclusion probability is proportional to w times its sensitivity.
 """
 
+from copy import deepcopy
+
 import numpy as np
 from scipy import sparse
 
@@ -14,6 +16,7 @@ from skcoreset._kernels.centered_rows import (
     part_center,
     part_differences,
 )
+from skcoreset._kernels.compact import in_blocks, position_type
 from skcoreset._kernels.d2_sampling import d2_sample
 from skcoreset._kernels.stored_rows import StoredRows
 
@@ -45,39 +48,47 @@ class Sizes:
     Otherwise the order of two of them, and with it the sample, would depend on the blocks in which
     they were computed. Their range may exceed that of float64: a size is a number in float64 times
     ``2 ** (512 level)``.
+
+    Attributes
+    ----------
+    order : ndarray of int of shape (n,)
+        The units in ascending order of size.
+    sorted, level : ndarray of shape (n,)
+        Their sizes in this order.
+    total : ndarray of shape (n,)
+        Cumulative sums of the sizes, each in units of ``2 ** (512 level)``.
+    certain_in : ndarray of int of shape (n,)
+        The smallest m for which each unit is certain, in descending order of size.
     """
 
     def __init__(self, *factors):
-        mantissa, exponent = 0.5, np.int32(1)
-        for factor in factors:
-            digits, power = np.frexp(to_numpy(factor))
-            mantissa, more = np.frexp(mantissa * digits)
-            exponent = exponent + power + more
-        mantissa, more = np.frexp(np.round(np.ldexp(mantissa, 32)))
-        level = (exponent + more) // 512
-        sizes = np.ldexp(mantissa, exponent + more - 512 * level)
-
-        n = len(sizes)
-        self.relative = np.ldexp(sizes, 512 * (level - level.max()))
-        self.order = np.lexsort((sizes, level))
-        self.sorted, self.level = sizes[self.order], level[self.order]
+        self.order, self.sorted, self.level = _in_order([to_numpy(factor) for factor in factors])
+        n = len(self.order)
         self.total, carried, before = np.empty(n), 0.0, 0
-        for one in np.unique(level):
+        for one in np.unique(self.level).tolist():
             mine = slice(*np.searchsorted(self.level, [one, one + 1]))
             carried = np.ldexp(carried, 512 * (before - one))
-            self.total[mine] = np.cumsum(self.sorted[mine]) + carried
-            carried, before = self.total[mine][-1], one
-        certain_from = n - np.arange(1, n + 1) + self.total / self.sorted
-        # Sizes of few digits often make these whole numbers, which rounding must not move to either
-        # side: on one of them a unit is certain in a sample of m units, on the other it is not.
-        whole = np.rint(certain_from)
-        certain_from = np.where(abs(certain_from - whole) <= n * 2.0**-30, whole, certain_from)
-        # In a sample of n units all are certain, despite rounding errors.
-        self.certain_from = np.minimum.accumulate(np.minimum(certain_from, n))
+            total = np.cumsum(self.sorted[mine], out=self.total[mine])
+            total += carried
+            carried, before = total[-1], one
+        self.certain_in = np.empty(n, dtype=position_type(n))
+        ascending, least = self.certain_in[::-1], n
+        for block in in_blocks(n):
+            certain_from = _whole_from(n, block, self.total[block] / self.sorted[block])
+            ascending[block] = np.minimum.accumulate(np.minimum(certain_from, least))
+            least = ascending[block][-1]
+
+    @property
+    def relative(self):
+        """The sizes in the order of the units, without a common factor."""
+        out = np.empty(len(self.order))
+        out[self.order] = _shifted(self.sorted, self.level, self.level[-1])
+        return out
 
     def not_certain(self, m):
         """Number of units that are not certain in a sample of `m` units: the smallest ones."""
-        return len(self.order) - np.searchsorted(self.certain_from[::-1], m, side="right")
+        m = np.asarray(m, dtype=self.certain_in.dtype)
+        return len(self.order) - np.searchsorted(self.certain_in, m, side="right")
 
     def chance(self, at, m):
         """``c s`` for samples of `m` units, in which the given units are not certain.
@@ -86,8 +97,46 @@ class Sizes:
         """
         unsure = self.not_certain(m)
         share = self.sorted[at] / self.total[unsure - 1]
-        share = np.ldexp(share, 512 * (self.level[at] - self.level[unsure - 1]))
+        share = _shifted(share, self.level[at], self.level[unsure - 1])
         return (m - (len(self.order) - unsure)) * share
+
+
+def _in_order(factors):
+    """The order of the products of the `factors`, and the products and their levels in it."""
+    n = len(factors[0])
+    sizes, level = np.empty(n), np.empty(n, dtype=np.int8)
+    for block in in_blocks(n):
+        sizes[block], level[block] = _product([factor[block] for factor in factors])
+    order = np.lexsort((sizes, level)).astype(position_type(n))
+    return order, sizes[order], level[order]
+
+
+def _product(factors):
+    """Products of the `factors` and their levels, as described in `Sizes`."""
+    mantissa, exponent = 0.5, np.int32(1)
+    for factor in factors:
+        digits, power = np.frexp(factor)
+        mantissa, more = np.frexp(mantissa * digits)
+        exponent = exponent + power + more
+    mantissa, more = np.frexp(np.round(np.ldexp(mantissa, 32)))
+    level = (exponent + more) // 512
+    return np.ldexp(mantissa, exponent + more - 512 * level), level
+
+
+def _shifted(values, level, to):
+    """Values of a level, or of several, in units of another."""
+    return np.ldexp(values, 512 * (level.astype(np.int32) - to))
+
+
+def _whole_from(n, block, share):
+    """The smallest sample size for which each unit of a block of the ascending ones is certain."""
+    certain_from = n - np.arange(block.start + 1, block.stop + 1) + share
+    # Sizes of few digits often make these whole numbers, which rounding must not move to either
+    # side: on one of them a unit is certain in a sample of m units, on the other it is not.
+    whole = np.rint(certain_from)
+    certain_from = np.where(abs(certain_from - whole) <= n * 2.0**-30, whole, certain_from)
+    # In a sample of n units all are certain, despite rounding errors.
+    return np.ceil(np.minimum(certain_from, n))
 
 
 def _sizes(sizes):
@@ -135,8 +184,9 @@ class PrefixProbabilities:
 
     def __init__(self, sizes, picks):
         self.n = len(sizes.order)
-        rank = np.empty(self.n, dtype=np.intp)
-        rank[sizes.order] = np.arange(self.n)
+        rank = np.empty(self.n, dtype=position_type(self.n))
+        for block in in_blocks(self.n):
+            rank[sizes.order[block]] = np.arange(block.start, block.stop)
         self.rank = rank[picks]
         self.size, self.level = sizes.sorted[self.rank], sizes.level[self.rank]
         self.unsure = sizes.not_certain(np.arange(1, len(picks) + 1))
@@ -147,12 +197,12 @@ class PrefixProbabilities:
         out, unsure = np.ones(m), self.unsure[m - 1]
         some = self.rank[:m] < unsure
         share = self.size[:m][some] / self.total[m - 1]
-        share = np.ldexp(share, 512 * (self.level[:m][some] - self.total_level[m - 1]))
+        share = _shifted(share, self.level[:m][some], self.total_level[m - 1])
         out[some] = np.minimum((m - (self.n - unsure)) * share, 1)
         return out
 
 
-def ranking(sizes, random_state):
+def ranking(sizes, random_state, size=None):
     """Random order of units whose first m units are a sample with probabilities pi(m), for all m.
 
     The probabilities are exactly ``pi_i(m) = min(1, c_m s_i)`` of :func:`inclusion_probabilities`.
@@ -170,48 +220,77 @@ def ranking(sizes, random_state):
     sizes : array of shape (n,), or Sizes
         Positive; rounded to 32 binary digits.
     random_state : RandomState
+    size : int, optional
+        How many units of the order are returned; all by default.
 
     Returns
     -------
-    ndarray of int of shape (n,)
+    ndarray of int of shape (size,)
 
     Notes
     -----
     Time: O(n log n), and a Python loop over the sample sizes for which some unit is certain.
-    Memory: about twenty vectors of length n.
+    Memory: 37 bytes for each unit, of which `Sizes` has 25, and blocks.
     """
     of = _sizes(sizes)
     n = len(of.order)
-    # With decreasing sample size, units stop being certain, in ascending order of size. Unit j is
-    # not certain any more from the sample of `step[j]` units, and may be eliminated in that step.
-    step = np.ceil(of.certain_from).astype(np.intp) - 1
-    chance = np.maximum(1 - of.chance(np.arange(n), step), 0)
-    upto = np.concatenate([[0.0], np.cumsum(chance)])
-
-    m = np.arange(n - 1, step[-1] - 1, -1)  # from step[-1] units on, none is certain
-    before, after = of.not_certain(m + 1), of.not_certain(m)
-    pool = m + 1 - (n - before)  # units of the sample that were not certain before
-    ticket = upto[before] + random_state.random_sample(n)[: len(m)]
-    out = np.searchsorted(upto, ticket, side="right") - 1
-    out = np.where(pool == 0, np.minimum(out, after - 1), out)
-    from_pool = out >= after
-    out[from_pool] = (random_state.random_sample(n)[: len(m)] * pool)[from_pool]
-
-    answer = np.empty(n, dtype=np.intp)
-    left = _eliminate(n, m, before, after, out, from_pool, answer)
-    answer[: len(left)] = random_state.permutation(left)
+    size = n if size is None else size
+    upto = _cumulated_chances(of)
+    answer = np.empty(size, dtype=of.order.dtype)
+    pool, n_pool = memoryview(np.empty(n, dtype=of.order.dtype)), 0
+    tickets, places = deepcopy(random_state), random_state  # each has n numbers
+    _skip(places, n)
+    least = int(of.certain_in[0]) - 1  # in a sample of so many units, none is certain
+    for block in in_blocks(n - least):
+        m = np.arange(n - 1 - block.start, n - 1 - block.stop, -1)
+        unsure = of.not_certain(np.append(m[0] + 1, m))
+        before, after = unsure[:-1], unsure[1:]
+        waiting = m + 1 - (n - before)  # units of the sample that were not certain before
+        out = np.searchsorted(upto, upto[before] + tickets.random_sample(len(m)), side="right") - 1
+        out = np.where(waiting == 0, np.minimum(out, after - 1), out)
+        from_pool = out >= after
+        out[from_pool] = (places.random_sample(len(m)) * waiting)[from_pool]
+        eliminated = np.empty(len(m), dtype=of.order.dtype)
+        n_pool = _eliminate(before, after, out, from_pool, pool, n_pool, eliminated)
+        answer[m[m < size]] = eliminated[m < size]
+    _skip(places, least)
+    left = np.asarray(pool)[:n_pool]
+    random_state.shuffle(left)
+    answer[:n_pool] = left[:size]
     return of.order[answer]
 
 
-def _eliminate(n, m, before, after, out, from_pool, answer):
-    """Eliminate units one by one into ``answer[m]``; return the units that remain.
+def _cumulated_chances(of):
+    """Sums of the chances of the first units to be eliminated in the first step that allows it.
+
+    With decreasing sample size, units stop being certain, in ascending order of size. A unit may be
+    eliminated from the largest sample in which it is not certain.
+    """
+    n = len(of.order)
+    upto = np.zeros(n + 1)
+    for block in in_blocks(n):
+        chance = np.maximum(1 - of.chance(block, of.certain_in[::-1][block] - 1), 0)
+        terms = np.append(upto[block.start], chance)
+        upto[block.start : block.stop + 1] = np.cumsum(terms)
+    return upto
+
+
+def _skip(random_state, n):
+    """Draw `n` random numbers that are not used."""
+    for block in in_blocks(n):
+        random_state.random_sample(block.stop - block.start)
+
+
+def _eliminate(before, after, out, from_pool, pool, size, eliminated):
+    """Eliminate units one by one; return the new size of the pool.
 
     The pool contains the units of the sample that are not certain any more. They are eliminated
     with equal probabilities, so a random position in the pool determines the unit.
     """
-    pool, size, put_out = memoryview(np.empty(n, dtype=np.intp)), 0, memoryview(answer)
+    steps = np.arange(len(out))
+    put_out = memoryview(eliminated)
     for at, start, stop, row, of_pool in zip(
-        *(memoryview(a) for a in (m, before, after, out, from_pool)), strict=True
+        *(memoryview(a) for a in (steps, before, after, out, from_pool)), strict=True
     ):
         if of_pool:
             put_out[at] = pool[row]
@@ -223,7 +302,7 @@ def _eliminate(n, m, before, after, out, from_pool, answer):
             if of_pool or newcomer != row:
                 pool[size] = newcomer
                 size += 1
-    return np.asarray(pool)[:size]
+    return size
 
 
 def draw_with_replacement(sizes, m, random_state):
@@ -278,14 +357,17 @@ def lightweight_sensitivity(X, weight):
     Time: O(n d), with two passes over X. Memory: a few vectors of length n, and blocks.
     """
     if hasattr(X, "map"):
-        squares = _distances_in_partitions(X, weight) ** 2
+        squares = _distances_in_partitions(X, weight)
     else:
         around = CenteredRows(X)
-        squares = around.distances(around.mean(weight)) ** 2
-    spread = weight @ squares
+        squares = around.distances(around.mean(weight))
+    np.square(squares, out=squares)
+    spread = np.ascontiguousarray(weight) @ squares
     if spread == 0:  # all samples are equal
         return np.full(len(squares), 1 / weight.sum())
-    return 1 / (2 * weight.sum()) + squares / (2 * spread)
+    squares /= 2 * spread
+    squares += 1 / (2 * weight.sum())
+    return squares
 
 
 def _distances_in_partitions(parts, weight):

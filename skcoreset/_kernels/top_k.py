@@ -11,15 +11,15 @@ __all__ = ["ascending", "top_k"]
 def top_k(scores, k):
     """Positions of the `k` largest `scores`, largest first; ties go to the lowest position.
 
-    Time: O(n + k log k). Memory: a few vectors of n.
+    Time: O(n + k log k). Memory: a copy of the scores.
     """
     xp, n = namespace(scores), scores.shape[0]
-    position = xp.arange(n, device=device_of(scores))
     if k < n:
         edge = partition(scores, n - k, xp=xp)[n - k]
-        sure = position[scores > edge]
-        ties = position[scores == edge][: k - sure.shape[0]]
-        position = xp.sort(xp.concat([sure, ties]))
+        (sure,), (ties,) = xp.nonzero(scores > edge), xp.nonzero(scores == edge)
+        position = xp.sort(xp.concat([sure, ties[: k - sure.shape[0]]]))
+    else:
+        position = xp.arange(n, device=device_of(scores))
     return position[xp.argsort(-scores[position], stable=True)]
 
 

@@ -55,6 +55,7 @@ class _OnHost:
     tilt: np.ndarray  # factor of the sample weight in the mean
     is_tilted: bool  # whether it is also a factor in the quotas of the classes
     n_features: int
+    to_publish: tuple | None  # arguments of `_publish_judgment`, if it is to be called in the end
 
 
 @fill_docstring
@@ -443,20 +444,22 @@ class Coreset(BaseCoreset):
             weight = np.broadcast_to(1.0, n_samples)
         length = total_deviation(X, weight)
         trust = tilt = np.broadcast_to(1.0, n_samples)
-        is_tilted = False
+        is_tilted, to_publish = False, None
         if self._needs_proxy(table, present):
             judgment = self._judge(table, X, present, weight, length**2, rng)
             trust = _at(present, judgment.trust, n_samples)
             if self.weight_by_uncertainty and judgment.uncertainty is not None:
                 is_tilted = True
                 tilt = _at(present, _tilt(judgment, weight[present]), n_samples)
-            self._publish_judgment(judgment, present, n_samples)
+            to_publish = judgment, present, n_samples
+            if not is_partitioned(table.X):
+                self._publish_judgment(*to_publish)
         if "target" in table.auxiliary:
             target = table.auxiliary["target"]
             X, n_features = _with_target(X, target, weight, length**2), n_features + target.shape[1]
             length = total_deviation(X, weight)
         self.length_ = length
-        return X, _OnHost(trust, tilt, is_tilted, n_features)
+        return X, _OnHost(trust, tilt, is_tilted, n_features, to_publish)
 
     def _for_stream(self, X, y, weight):
         fitted = copy(self)
@@ -612,6 +615,8 @@ class Coreset(BaseCoreset):
             [group.rows for group in groups],
             [self._task(on_host, group) for group in groups],
         )
+        if on_host.to_publish is not None:
+            self._publish_judgment(*on_host.to_publish)  # now, as it takes 16 bytes per sample
         return [
             self._filled(picks, on_host, group) for picks, group in zip(picked, groups, strict=True)
         ]

@@ -25,8 +25,8 @@ from skcoreset._geometry import (
 )
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.herding import herd
-from skcoreset._kernels.herding_partitions import herd_partitions
-from skcoreset._kernels.kernels import gram, total_deviation
+from skcoreset._kernels.herding_partitions import RowWeights, herd_partitions
+from skcoreset._kernels.kernels import gram, split_column, total_deviation
 from skcoreset._kernels.top_k import top_k
 from skcoreset._model_based import (
     check_classifier,
@@ -34,7 +34,7 @@ from skcoreset._model_based import (
     check_takes_weight,
 )
 from skcoreset._partitions import checked_partitions, sample_of, split
-from skcoreset._trust import Judgment, judge_labels, judge_targets
+from skcoreset._trust import Judgment, judge_labels, judge_targets, packed, unpacked
 from skcoreset._validation import check_finite_target, check_numbers, check_table
 from skcoreset.base import BaseCoreset, Picks
 
@@ -51,8 +51,11 @@ FADE = 600  # number of selected samples of a class from which on the trust has 
 class _OnHost:
     """What is known of each sample. It is no array, so that it is not moved to a GPU."""
 
-    trust: np.ndarray  # 1 where there is no proxy, and where the sample weight is 0
-    tilt: np.ndarray | None  # factor of the sample weight in the mean and the quota of the class
+    trust: np.ndarray  # `packed` or not; 1 without a proxy, any number where the weight is 0
+    tilt: np.ndarray  # factor of the sample weight in the mean
+    is_tilted: bool  # whether it is also a factor in the quotas of the classes
+    n_features: int
+    to_publish: tuple | None  # arguments of `_publish_judgment`, if it is to be called in the end
 
 
 @fill_docstring
@@ -405,7 +408,8 @@ class Coreset(BaseCoreset):
             X, self.transformer_ = transform_features(
                 self.features, table.X, table.y, table.sample_weight, rng
             )
-        return self._represented(table, to_numpy(X), rng)
+        X = to_numpy(X)
+        return self._represented(table, X, rng, X.shape[1])
 
     _gathers_targets = True
     _of_samples = ("suspicious_",)
@@ -418,35 +422,45 @@ class Coreset(BaseCoreset):
         rng = check_random_state(self.random_state)
         self.transformer_ = None
         if self.features is None:
-            X = checked_partitions(self, table.X)
+            X, n_features = checked_partitions(self, table.X), self.n_features_in_
         else:
             sample = sample_of(table, 0)
-            _, self.transformer_ = transform_features(
+            of_sample, self.transformer_ = transform_features(
                 self.features, sample.X, sample.y, sample.sample_weight, rng
             )
             X = table.X.transformed(_features_of, shared=(self.transformer_,))
-        return self._represented(table, X, rng)
+            n_features = of_sample.shape[1]
+        return self._represented(table, X, rng, n_features)
 
-    def _represented(self, table, X, rng):
+    def _represented(self, table, X, rng, n_features):
         n_samples = len(table.sample_weight)
-        # Weights with any factor give the same selection.
-        weight = table.sample_weight / table.sample_weight.max()
-        present = np.flatnonzero(weight)
-        weight = weight / weight[present].mean()
+        present = slice(None)
+        if table.weighted:
+            # Weights with any factor give the same selection.
+            weight = table.sample_weight / table.sample_weight.max()
+            if not weight.all():
+                present = np.flatnonzero(weight)
+            weight = weight / weight[present].mean()
+        else:
+            weight = np.broadcast_to(1.0, n_samples)
         length = total_deviation(X, weight)
-        trust, tilt = np.ones(n_samples), None
+        trust = tilt = np.broadcast_to(1.0, n_samples)
+        is_tilted, to_publish = False, None
         if self._needs_proxy(table, present):
             judgment = self._judge(table, X, present, weight, length**2, rng)
-            trust[present] = judgment.trust
-            self._publish_judgment(judgment, present, n_samples)
+            trust = _at(present, judgment.trust, n_samples)
             if self.weight_by_uncertainty and judgment.uncertainty is not None:
-                tilt = np.ones(n_samples)
-                tilt[present] = _tilt(judgment, weight[present])
+                is_tilted = True
+                tilt = _at(present, _tilt(judgment, weight[present]), n_samples)
+            to_publish = judgment, present, n_samples
+            if not is_partitioned(table.X):
+                self._publish_judgment(*to_publish)
         if "target" in table.auxiliary:
-            X = _with_target(X, table.auxiliary["target"], weight, length**2)
+            target = table.auxiliary["target"]
+            X, n_features = _with_target(X, target, weight, length**2), n_features + target.shape[1]
             length = total_deviation(X, weight)
         self.length_ = length
-        return X, _OnHost(trust, tilt)
+        return X, _OnHost(trust, tilt, is_tilted, n_features, to_publish)
 
     def _for_stream(self, X, y, weight):
         fitted = copy(self)
@@ -458,8 +472,10 @@ class Coreset(BaseCoreset):
     def _needs_proxy(self, table, present):
         used = self.min_trust > 0 or self.trust_power > 0 or self.weight_by_uncertainty
         if table.classes is None:
-            return used and "target" in table.auxiliary and len(present) > N_FOLDS
-        return used and len(np.unique(table.codes[present])) > 1
+            n_present = np.count_nonzero(table.sample_weight)
+            return used and "target" in table.auxiliary and n_present > N_FOLDS
+        codes = table.codes[present]
+        return used and codes.min() < codes.max()
 
     def _judge(self, table, X, present, weight, variance, rng):
         """`Judgment` of the samples of positive weight."""
@@ -467,7 +483,7 @@ class Coreset(BaseCoreset):
         if is_partitioned(table.X):
             return self._judge_partitions(table, X, present, weight, variance, rng)
         given = table.X if self.proxy is not None else X
-        given = given if len(present) == len(table.sample_weight) else take(given, present)
+        given = given if isinstance(present, slice) else take(given, present)
         target = None if is_label else table.auxiliary["target"][present]
         if self.proxy is not None and _models.is_fitted(self.proxy):
             self.proxy_ = self.proxy
@@ -483,7 +499,7 @@ class Coreset(BaseCoreset):
             proxy, most = getattr(_models, kind)(variance), MOST_TRAINING_SAMPLES
         self.proxy_ = proxy = seeded(proxy, rng)
         sent = weight if table.weighted else None
-        codes = np.zeros(len(present), dtype=int)
+        codes = np.zeros(len(weight), dtype=int)
         if is_label:
             found, codes = np.unique(table.codes[present], return_inverse=True)
         splits = _models.stratified_splits(codes, N_FOLDS, rng, most)
@@ -500,71 +516,71 @@ class Coreset(BaseCoreset):
         return judgment
 
     def _judge_partitions(self, table, X, present, weight, variance, rng):
-        """The same by partitions; the folds and the default proxies are those in memory."""
+        """The same by partitions; the folds and the default proxies are those in memory.
+
+        Of the judgment of labels, trust and uncertainty are `packed`.
+        """
         is_label = table.classes is not None
         given = table.X if self.proxy is not None else X
+        codes = table.codes[present] if is_label else np.zeros(len(weight), dtype=np.int8)
         if self.proxy is not None and _models.is_fitted(self.proxy):
             self.proxy_, proxies = self.proxy, [self.proxy]
-            fold = np.zeros(len(present), dtype=np.int8)
+            fold, alone = np.broadcast_to(np.int8(0), len(weight)), []
         else:
             self.proxy_, most = self.proxy, get_config()["max_fit_rows"]
             if self.proxy is None:
                 kind = "KernelLogisticRegression" if is_label else "KernelRidgeRegression"
                 self.proxy_, most = getattr(_models, kind)(variance), MOST_TRAINING_SAMPLES
             self.proxy_ = seeded(self.proxy_, rng)
-            codes = np.zeros(len(present), dtype=int)
-            if is_label:
-                codes = np.unique(table.codes[present], return_inverse=True)[1]
-            splits = _models.stratified_splits(codes, N_FOLDS, rng, most)
-            sent = weight if table.weighted else None
-            proxies, fold = self._fit_folds(table, given, present, sent, splits)
-        at = np.full(len(table.sample_weight), -1, dtype=np.int8)
-        at[present] = fold
+            fold, training = _models.stratified_folds(codes, N_FOLDS, rng, most)
+            proxies = self._fit_folds(table, given, present, weight, training)
+            alone = np.flatnonzero(np.bincount(codes) == 1)
+        fold = _at(present, fold, len(table.sample_weight), -1)
         if not is_label:
             target = table.auxiliary["target"]
-            predicted = given.map(_predicted_targets, split(given, at), shared=(proxies,))
+            folds = split_column(fold, given.offsets)
+            predicted = given.map(_predicted_targets, folds, shared=(proxies,))
             predicted = np.concatenate(predicted).reshape(-1, target.shape[1])
             return judge_targets(predicted, target[present], weight)
-        own = split(given, table.codes), split(given, at), split(given, table.sample_weight)
-        judged = given.map(_judged_labels, *own, shared=(proxies, table.classes))
-        trust, uncertainty, wrong = (np.concatenate(part) for part in zip(*judged, strict=True))
-        if len(proxies) > 1:
-            trust[np.bincount(codes)[codes] == 1] = 1.0
-        return Judgment(trust, uncertainty, float(np.average(wrong, weights=weight)))
+        own = split(given, table.codes), split_column(fold, given.offsets)
+        judged = given.map(_judged_labels, *own, shared=(proxies, table.classes, alone))
+        trust, uncertainty, wrong = zip(*judged, strict=True)
+        wrong = [np.unpackbits(bits, count=len(t)) for bits, t in zip(wrong, trust, strict=True)]
+        error = float(np.average(np.concatenate(wrong), weights=weight))
+        return Judgment(_concatenated(trust), _concatenated(uncertainty), error)
 
-    def _fit_folds(self, table, given, present, weight, splits):
-        """A proxy for each fold, fitted on the samples of its split; the fold of each sample."""
-        every = np.unique(np.concatenate([train for train, _ in splits]))
-        X, _ = given.take(present[every])
+    def _fit_folds(self, table, given, present, weight, training):
+        """A proxy for each fold, fitted on its training samples."""
+        every = np.unique(np.concatenate(training))
+        rows = every if isinstance(present, slice) else present[every]
+        X, _ = given.take(rows)
         if table.classes is not None:
-            y = table.classes[table.codes[present[every]]]
+            y = table.classes[table.codes[rows]]
         else:
-            y = table.auxiliary["target"][present[every]]
+            y = table.auxiliary["target"][rows]
             y = y[:, 0] if y.shape[1] == 1 else y
-        proxies, fold = [], np.empty(len(present), dtype=np.int8)
-        for number, (train, test) in enumerate(splits):
-            rows = np.searchsorted(every, train)
-            sent = None if weight is None else weight[train]
+        proxies = []
+        for train in training:
+            at = np.searchsorted(every, train)
+            sent = weight[train] if table.weighted else None
             with config_context(assume_finite=True):
                 proxy = clone(self.proxy_)
-                proxies.append(_models.fit_with_weight(proxy, take(X, rows), y[rows], sent))
-            fold[test] = number
-        return proxies, fold
+                proxies.append(_models.fit_with_weight(proxy, take(X, at), y[at], sent))
+        return proxies
 
     def _publish_judgment(self, judgment, present, n_samples):
         self.proxy_error_ = judgment.error
-        self.trust_ = np.full(n_samples, np.nan)
-        self.trust_[present] = judgment.trust
-        self.suspicious_ = present[judgment.trust < self.min_trust]
+        self.trust_ = _at(present, unpacked(judgment.trust), n_samples, np.nan)
+        with np.errstate(invalid="ignore"):
+            self.suspicious_ = np.flatnonzero(self.trust_ < self.min_trust)
         if judgment.uncertainty is not None:
-            self.uncertainty_ = np.full(n_samples, np.nan)
-            self.uncertainty_[present] = judgment.uncertainty
+            self.uncertainty_ = _at(present, unpacked(judgment.uncertainty), n_samples, np.nan)
 
     def _shares(self, represented, groups):
-        tilt = represented[1].tilt
-        if tilt is None:
+        on_host = represented[1]
+        if not on_host.is_tilted:
             return None
-        return [g.mean_weight * (g.sample_weight @ g.rows_of(tilt)) for g in groups]
+        return [g.mean_weight * (g.sample_weight @ g.rows_of(on_host.tilt)) for g in groups]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -586,7 +602,9 @@ class Coreset(BaseCoreset):
     def _pick(self, represented, group):
         X, on_host = represented
         kernel = gram(X, "laplacian", {"length": self.length_}, rows=group.rows)
-        return self._filled(herd(kernel, **self._task(on_host, group)), on_host, group)
+        task = self._task(on_host, group)
+        weight, early = task.pop("weights").at(slice(None))
+        return self._filled(herd(kernel, weight=weight, early=early, **task), on_host, group)
 
     def _pick_all_partitions(self, represented, groups):
         parts, on_host = represented
@@ -594,31 +612,24 @@ class Coreset(BaseCoreset):
             parts,
             "laplacian",
             {"length": self.length_},
+            on_host.n_features,
             [group.rows for group in groups],
             [self._task(on_host, group) for group in groups],
         )
+        if on_host.to_publish is not None:
+            self._publish_judgment(*on_host.to_publish)  # now, as it takes 16 bytes per sample
         return [
             self._filled(picks, on_host, group) for picks, group in zip(picked, groups, strict=True)
         ]
 
     def _task(self, on_host, group):
-        """The arguments of `herd` for a group."""
-        trust = group.rows_of(on_host.trust)
-        tilt = on_host.tilt
-        weight = group.sample_weight * (1 if tilt is None else group.rows_of(tilt))
-        if (trust >= self.min_trust).any():
-            weight = np.where(trust >= self.min_trust, weight, 0.0)
-        if not weight.any():
-            weight = group.sample_weight
-        early = weight * trust**self.trust_power
-        if not early.any() or np.array_equal(early, weight):
-            early = None
+        """The arguments of `herd` for a group, with `RowWeights` in place of the weights."""
+        weights = self._weights(on_host, group)
         initial = () if self.init is None else initial_positions(self.init, group)
-        n_open = np.count_nonzero(weight) + np.count_nonzero(weight[list(initial)] == 0)
+        n_open = weights.n_positive + np.count_nonzero(weights.at(list(initial))[0] == 0)
         return {
             "size": min(group.size, n_open),
-            "weight": weight,
-            "early": early,
+            "weights": weights,
             "fade": FADE,
             "initial": initial,
             "n_candidates": n_candidates_of(group, self.n_candidates),
@@ -626,21 +637,66 @@ class Coreset(BaseCoreset):
             "report": group.report,
         }
 
+    def _weights(self, on_host, group):
+        """`RowWeights` of a group: 0 for samples of too little trust, unless all are such."""
+        values = group.sample_weight, group.rows_of(on_host.trust), group.rows_of(on_host.tilt)
+        for least in (self.min_trust, None):
+            weights = RowWeights(_Weights(least, self.trust_power), *values)
+            if weights.n_positive:
+                break
+        blocks = [
+            (early.any(), np.array_equal(early, weight)) for weight, early in weights.in_blocks
+        ]
+        some, same = np.array(blocks).T
+        if not some.any() or same.all():
+            weights = RowWeights(_Weights(least, None), *values)
+        return weights
+
     def _filled(self, picks, on_host, group):
         """The picks, and those that are trusted most if too few samples are trusted."""
         left = group.size - len(picks)
         if left:
             others = np.setdiff1d(np.arange(group.n_samples), picks)
-            trust = group.rows_of(on_host.trust)
+            trust = unpacked(group.rows_of(on_host.trust))
             picks = np.concatenate([picks, others[top_k(trust[others], left)]])
         return Picks(picks, weight=np.ones(len(picks)))
 
 
+@dataclass(frozen=True)
+class _Weights:
+    """The weights of samples in the mean, and in the mean of the first picks."""
+
+    least: float | None  # samples of less trust have weight 0
+    power: float | None  # of the trust; None: the first picks have the same mean
+
+    def __call__(self, weight, trust, tilt):
+        trust, weight = unpacked(trust), weight * tilt
+        if self.least is not None:
+            weight = np.where(trust >= self.least, weight, 0.0)
+        return weight, None if self.power is None else weight * trust**self.power
+
+
+def _at(rows, values, n, other=1.0):
+    """An array with `values` at `rows`, which are a slice if there are no `other` ones."""
+    if isinstance(rows, slice):
+        return values
+    out = np.full(n, other, dtype=values.dtype)
+    out[rows] = values
+    return out
+
+
+def _concatenated(parts):
+    """`packed` values of all partitions."""
+    if any(one.dtype != np.uint16 for one in parts):
+        parts = [unpacked(one) for one in parts]
+    return np.concatenate(parts)
+
+
 def _tilt(judgment, weight):
     """Importance of each sample by its uncertainty, of mean 1."""
-    base = min(0.5 + 3 * judgment.error, 0.8)
-    mean = np.average(judgment.uncertainty, weights=weight)
-    relative = judgment.uncertainty / mean if mean > 0 else np.ones(len(weight))
+    base, uncertainty = min(0.5 + 3 * judgment.error, 0.8), unpacked(judgment.uncertainty)
+    mean = np.average(uncertainty, weights=weight)
+    relative = uncertainty / mean if mean > 0 else np.ones(len(weight))
     return base + (1 - base) * relative
 
 
@@ -655,8 +711,9 @@ def _features_of(X, transformer):
     return to_numpy(transform_features(transformer, X)[0])
 
 
-def _judged_labels(X, codes, fold, weight, proxies, classes):
-    """Trust, uncertainty and error of the samples of a partition that are in a fold."""
+def _judged_labels(X, codes, fold, proxies, classes, alone):
+    """`_judged` of the samples of a partition that are in a fold."""
+    fold = np.broadcast_to(fold, len(codes))
     proba = np.zeros((len(fold), len(classes)))
     for number, proxy in enumerate(proxies):
         rows = np.flatnonzero(fold == number)
@@ -666,21 +723,28 @@ def _judged_labels(X, codes, fold, weight, proxies, classes):
             known = np.isin(proxy.classes_, classes)
             columns = np.searchsorted(classes, proxy.classes_[known])
             if len(proxies) == 1 and not known.all():
-                return _judged(values, np.searchsorted(proxy.classes_, classes)[codes[rows]])
+                own = np.searchsorted(proxy.classes_, classes)[codes[rows]]
+                return _judged(values, own, np.zeros(len(rows), dtype=bool))
             proba[rows[:, None], columns] = values[:, known]
     rows = fold >= 0
-    return _judged(proba[rows], codes[rows])
+    return _judged(proba[rows], codes[rows], np.isin(codes[rows], alone))
 
 
-def _judged(proba, codes):
+def _judged(proba, codes, alone):
+    """Trust and uncertainty, `packed`, and a bit for each sample that is predicted wrong.
+
+    The only sample of a class cannot be predicted by a proxy that has not seen it.
+    """
     if not len(codes):
-        return (np.zeros(0),) * 3
+        return np.zeros(0, np.uint16), np.zeros(0, np.uint16), np.zeros(0, np.uint8)
     judgment = judge_labels(proba, codes, np.ones(len(codes)))
-    return judgment.trust, judgment.uncertainty, proba.argmax(axis=1) != codes
+    trust, wrong = np.where(alone, 1.0, judgment.trust), proba.argmax(axis=1) != codes
+    return packed(trust), packed(judgment.uncertainty), np.packbits(wrong)
 
 
 def _predicted_targets(X, fold, proxies):
     """Predictions for the samples of a partition that are in a fold, (n, n_outputs)."""
+    fold = np.broadcast_to(fold, X.shape[0])
     parts = [np.flatnonzero(fold == number) for number in range(len(proxies))]
     values = [
         _numbers_of(proxy.predict(_models.classifier_input(take(X, rows))))

@@ -17,7 +17,7 @@ from skcoreset._kernels.farthest_first_partitions import (
     farthest_first_partitions,
 )
 from skcoreset._kernels.herding import herd, n_candidates_for
-from skcoreset._kernels.herding_partitions import herd_partitions
+from skcoreset._kernels.herding_partitions import RowWeights, herd_partitions
 from skcoreset._kernels.kernel_sample import ONE_BY_ONE
 from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._kernels.lockstep import in_lockstep
@@ -272,15 +272,14 @@ class Herding(BaseCoreset):
 
     def _pick(self, X, group):
         params = {"length": self.length_} if self.kernel == "laplacian" else self.kernel_params
-        picks = herd(gram(X, self.kernel, params, rows=group.rows), **self._task(group))
+        kernel = gram(X, self.kernel, params, rows=group.rows)
+        picks = herd(kernel, weight=group.sample_weight, **self._task(group))
         return Picks(picks, weight=np.ones(len(picks)))
 
     def _task(self, group):
-        """The arguments of `herd` for a group."""
+        """The arguments of `herd` for a group, without its weights."""
         return {
             "size": group.size,
-            "weight": group.sample_weight,
-            "early": None,
             "fade": 0,
             "initial": () if self.init is None else initial_positions(self.init, group),
             "n_candidates": n_candidates_of(group, self.n_candidates),
@@ -294,9 +293,18 @@ class Herding(BaseCoreset):
         else:
             gamma = (self.kernel_params or {}).get("gamma")
             params = {"gamma": 1 / self.n_features_in_ if gamma is None else gamma}
-        rows, tasks = [group.rows for group in groups], [self._task(group) for group in groups]
-        picked = herd_partitions(parts, self.kernel, params, rows, tasks)
+        rows = [group.rows for group in groups]
+        tasks = [
+            {**self._task(group), "weights": RowWeights(_as_given, group.sample_weight)}
+            for group in groups
+        ]
+        picked = herd_partitions(parts, self.kernel, params, self.n_features_in_, rows, tasks)
         return [Picks(picks, weight=np.ones(len(picks))) for picks in picked]
+
+
+def _as_given(weight):
+    """Weights, and no others for the first picks."""
+    return weight, None
 
 
 def n_candidates_of(group, n_candidates):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Judgment", "judge_labels", "judge_targets"]
+__all__ = ["Judgment", "judge_labels", "judge_targets", "packed", "unpacked"]
 
 DECIMALS = 4  # so that rounding errors of the proxy do not decide which samples are selected
 
@@ -64,3 +64,15 @@ def judge_targets(predicted, target, weight):
     trust = 1 / (1 + (r / scale) ** 2) if scale > 0 else np.ones(len(r))
     error = float(np.average(squares, weights=weight)) / target.shape[1]
     return Judgment(np.round(trust, DECIMALS), None, error)
+
+
+def packed(values):
+    """Values in [0, 1] with `DECIMALS` decimals in two bytes each, if these represent them."""
+    with np.errstate(invalid="ignore"):  # NaN, from a proxy that predicts it
+        whole = np.rint(values * 10**DECIMALS).astype(np.uint16)
+    return whole if np.array_equal(unpacked(whole), values) else values
+
+
+def unpacked(values):
+    """The values of `packed`."""
+    return values / 10**DECIMALS if values.dtype == np.uint16 else values

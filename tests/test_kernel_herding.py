@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from skcoreset import Herding
 from skcoreset._kernels import kernel_sample
 from skcoreset._kernels.herding import herd, n_candidates_for
-from skcoreset._kernels.kernel_sample import draw, random_numbers
+from skcoreset._kernels.kernel_sample import distinct_numbers, draw, random_numbers
 from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._kernels.stored_rows import StoredRows
 
@@ -298,6 +298,31 @@ def test_random_numbers_depend_on_the_values_only(rng):
     negative_zero = np.where(X == 0, np.float32(-0.0), X)
     np.testing.assert_array_equal(random_numbers(StoredRows(negative_zero), 3), of)
     assert np.intersect1d(random_numbers(StoredRows(X), 4), of).size == 0
+
+
+def test_numbers_and_draws_in_blocks(rng):
+    """Those of all rows at once; equal ratios go to the lowest position."""
+    n = 150_000  # more than one block
+    hashes = rng.integers(0, 2**64, n, dtype=np.uint64)
+    hashes[rng.integers(0, n, 1000)] = hashes[rng.integers(0, n, 1000)]
+    hashes[::7] = hashes[0]
+    seen, copies = {}, np.zeros(n, dtype=np.uint64)
+    for at, value in enumerate(hashes.tolist()):
+        copies[at] = seen[value] = seen.get(value, -1) + 1
+    expected = (kernel_sample._mixed(hashes + copies) >> np.uint64(11)) + 1
+    numbers = distinct_numbers(hashes.copy())
+    np.testing.assert_array_equal(numbers, expected * 2.0**-53)
+    assert len(distinct_numbers(np.zeros(0, dtype=np.uint64))) == 0
+    numbers = np.ceil(numbers * 1000) / 1000
+    for weight in (rng.integers(0, 3, n).astype(float), np.broadcast_to(1.0, n)):
+        for size in (500, 100_000):
+            ratio = weight / numbers
+            order = np.argsort(-ratio, kind="stable")[: size + 1]
+            for given in (weight, weight.__getitem__):
+                drawn, share = draw(given, numbers, size)
+                np.testing.assert_array_equal(drawn, order[:-1])
+                edge = ratio[order[-1]]
+                np.testing.assert_array_equal(share, np.maximum(weight[drawn], edge))
 
 
 def test_drawn_weights_are_unbiased(rng):

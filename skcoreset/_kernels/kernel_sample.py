@@ -60,22 +60,23 @@ class KernelSample:
     """
 
     def __init__(self, source, radial, weight, size, seed, each, early=None):
-        self.draw(source, source.hashes(seed, each), weight, size, each, early)
-        self.place(*source.table_of(self.at), radial)
-        self.estimate(source.sums(self.points_of, self.landmark_points, self.weights, each))
-
-    def draw(self, source, hashes, weight, size, each, early=None):
-        """Step 1, with a hash of each row: draw the sample."""
-        self.source, self.n, self.each = source, size, each
-        self.xp, self.device = source.xp, source.device
-        drawn, share = draw(weight, distinct_numbers(hashes), size)
-        order = np.argsort(drawn)
-        self.at, share = drawn[order], share[order]
-        self.landmarks = np.sort(np.argsort(order)[:LANDMARKS])  # the rows that were drawn first
         # One column for each mean, so that kernel values are computed once for both.
         weights = np.stack([weight] if early is None else [weight, early], axis=1)
-        shares = share[:, None] * weights[self.at] / weights[self.at, :1]
-        self.shares, self.weights = shares / shares.sum(axis=0), weights / weights.sum(axis=0)
+        drawn, share = draw(weight, distinct_numbers(source.hashes(seed, each)), size)
+        self.take(source, drawn, share, weights[drawn], each)
+        self.place(*source.table_of(self.at), radial)
+        weights /= weights.sum(axis=0)
+        self.estimate(source.sums(self.points_of, self.landmark_points, weights, each))
+
+    def take(self, source, drawn, share, weights, each):
+        """Step 1, with the result of `draw`, and the weights of the drawn rows in each mean."""
+        self.source, self.n, self.each = source, len(drawn), each
+        self.xp, self.device = source.xp, source.device
+        order = np.argsort(drawn)
+        self.at, share, weights = drawn[order], share[order], weights[order]
+        self.landmarks = np.sort(np.argsort(order)[:LANDMARKS])  # the rows that were drawn first
+        shares = share[:, None] * weights / weights[:, :1]
+        self.shares = shares / shares.sum(axis=0)
 
     def place(self, X, rows, radial):
         """Step 2, with the table that contains the sample, and where: shift and store its rows."""
@@ -92,7 +93,7 @@ class KernelSample:
         means = self._sums(self._calibrated(sums))
         self.mean = self.xp.asarray(means[:, 0], copy=True)
         self.first = self.mean if means.shape[1] == 1 else self.xp.asarray(means[:, 1], copy=True)
-        del self.shares, self.weights
+        del self.shares
 
     def kernel(self, left, right):
         """Kernel of the points `left` and `right`, (len(left), len(right)), float32."""
@@ -362,14 +363,32 @@ def hashes(rows, seed, each=map):
 
 
 def distinct_numbers(hashes):
-    """Numbers in (0, 1] from hashes; equal hashes get different numbers."""
-    order = np.argsort(hashes, kind="stable")
-    place, ordered = np.arange(len(hashes), dtype=np.uint64), hashes[order]
+    """Numbers in (0, 1] from hashes; equal hashes get different numbers.
+
+    The numbers take the place of the hashes. Memory: a copy of the hashes for a while.
+    """
+    ordered = np.sort(hashes)
+    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    del ordered
+    if len(repeated):
+        _count_copies(hashes, repeated)
+    numbers = hashes.view(np.float64)
+    for block in blocks_of(len(hashes), 2**17):
+        numbers[block] = ((_mixed(hashes[block]) >> np.uint64(11)) + 1) * 2.0**-53
+    return numbers
+
+
+def _count_copies(hashes, repeated):
+    """Add to each hash the number of rows before it that have the same, which is `repeated`."""
+    is_repeated = np.zeros(len(hashes), dtype=bool)
+    for block in blocks_of(len(hashes), 2**17):
+        near = np.minimum(np.searchsorted(repeated, hashes[block]), len(repeated) - 1)
+        is_repeated[block] = repeated[near] == hashes[block]
+    at = np.flatnonzero(is_repeated)
+    at = at[np.argsort(hashes[at], kind="stable")]
+    ordered, place = hashes[at], np.arange(len(at), dtype=np.uint64)
     first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-    copies = place - np.maximum.accumulate(np.where(first, place, 0))
-    numbers = np.empty_like(hashes)
-    numbers[order] = _mixed(ordered + copies)
-    return ((numbers >> np.uint64(11)) + 1) * 2.0**-53
+    hashes[at] = ordered + (place - np.maximum.accumulate(np.where(first, place, 0)))
 
 
 def _hashes(values, columns):
@@ -392,7 +411,25 @@ def draw(weight, numbers, size):
 
     Sums that are weighted by these are unbiased estimates of the sums over all rows. The rows are
     those with the largest ratio of `weight` and `numbers`, in descending order of the ratio.
+
+    Parameters
+    ----------
+    weight : ndarray, or callable
+        Weight of each row; a callable returns the weights of the rows at some positions.
+    numbers : ndarray
+    size : int
     """
-    ratio = weight / numbers
-    drawn = top_k(ratio, size + 1)
-    return drawn[:-1], np.maximum(weight[drawn[:-1]], ratio[drawn[-1]])
+    weight_of = weight if callable(weight) else weight.__getitem__
+    at, ratio, least = np.zeros(0, dtype=np.int64), np.zeros(0), -np.inf
+    for block in blocks_of(len(numbers), 2**17):
+        of_block = weight_of(block) / numbers[block]
+        better = np.flatnonzero(of_block > least)  # ties go to the lowest position
+        at = np.concatenate([at, block.start + better])
+        ratio = np.concatenate([ratio, of_block[better]])
+        if len(at) > size:
+            most = np.sort(top_k(ratio, size + 1))
+            at, ratio = at[most], ratio[most]
+            least = ratio.min()
+    order = top_k(ratio, size + 1)
+    drawn, edge = at[order[:-1]], ratio[order[-1]]
+    return drawn, np.maximum(weight_of(drawn), edge)

@@ -19,7 +19,7 @@ from skcoreset._kernels.radial import Radial
 from skcoreset._kernels.stored_rows import TIE, StoredRows
 from skcoreset._kernels.threads import threads
 
-__all__ = ["gram", "total_deviation"]
+__all__ = ["gram", "split_column", "total_deviation"]
 
 # Values of the RBF kernel with a larger error are computed from differences of rows.
 KERNEL_ERROR = 2.0**-45
@@ -210,8 +210,9 @@ def total_deviation(X, weight=None):
 
 def total_deviation_of_partitions(parts, weight):
     """The same for partitions, whose sums of squares around their means are combined."""
-    weights = np.split(weight / weight.max(), parts.offsets[1:])
-    found = [one for one in parts.map(_moments, weights) if one is not None]
+    weights = split_column(weight, parts.offsets)
+    found = parts.map(_moments, weights, shared=(weight.max(),))
+    found = [one for one in found if one is not None]
     totals = np.array([total for total, _, _ in found])
     means = np.stack([mean for _, mean, _ in found])
     center = means[0] + totals @ (means - means[0]) / totals.sum()
@@ -220,8 +221,19 @@ def total_deviation_of_partitions(parts, weight):
     return float((within + between) / totals.sum()) ** 0.5 or 1.0
 
 
-def _moments(X, weight):
+def split_column(values, starts):
+    """The part of `values` of each partition, or one value if all values are the same.
+
+    Arrays that are sent to the workers are bytes through the network, also those of zero strides.
+    """
+    if values.strides == (0,) or values.min() == values.max():
+        return [values[0]] * len(starts)
+    return np.split(values, starts[1:])
+
+
+def _moments(X, weight, most):
     """Weight, mean and weighted sum of the squared distances to the mean of a partition."""
+    weight = np.full(X.shape[0], weight / most)
     if not weight.any():
         return None
     around = CenteredRows(X)

@@ -17,6 +17,7 @@ from skcoreset._models._proxy import (
     KernelLogisticRegression,
     KernelRidgeRegression,
     cross_val_targets,
+    stratified_folds,
     stratified_splits,
 )
 from skcoreset._models._response import (
@@ -75,6 +76,7 @@ __all__ = [
     "recording_method",
     "response_method",
     "response_values",
+    "stratified_folds",
     "stratified_splits",
     "weight_keyword",
 ]

@@ -17,6 +17,7 @@ __all__ = [
     "KernelLogisticRegression",
     "KernelRidgeRegression",
     "cross_val_targets",
+    "stratified_folds",
     "stratified_splits",
 ]
 
@@ -94,6 +95,12 @@ def cross_val_targets(regressor, X, y, cv, sample_weight=None):
 
 
 def stratified_splits(codes, n_folds, random_state, most=None):
+    """As `stratified_folds`, but a list of (train, test) as scikit-learn has them."""
+    fold, training = stratified_folds(codes, n_folds, random_state, most)
+    return [(train, np.flatnonzero(fold == number)) for number, train in enumerate(training)]
+
+
+def stratified_folds(codes, n_folds, random_state, most=None):
     """Folds of nearly equal size, in which each class has nearly its proportion.
 
     Unlike those of scikit-learn they take classes of any size. The sample of a class that has only
@@ -110,22 +117,25 @@ def stratified_splits(codes, n_folds, random_state, most=None):
 
     Returns
     -------
-    list of (train, test)
-        Indices, ascending.
+    fold : ndarray of shape (n_samples,), int8
+    training : list of ndarray
+        For each fold that has samples the indices of its training samples, ascending.
     """
     n_samples, counts = len(codes), np.bincount(codes)
-    by_class = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
-    shuffled = np.concatenate([random_state.permutation(rows) for rows in by_class])
-    fold = np.empty(n_samples, dtype=int)
-    fold[shuffled] = np.arange(n_samples) % n_folds
-    alone = counts[codes] == 1
-    splits = []
+    order = np.argsort(codes, kind="stable")
+    for of_class in np.split(order, np.cumsum(counts)[:-1]):
+        random_state.shuffle(of_class)  # a part of `order`
+    fold = np.empty(n_samples, dtype=np.int8)
+    fold[order] = np.resize(np.arange(n_folds, dtype=np.int8), n_samples)
+    del order  # 8 bytes for each sample
+    alone = (counts == 1)[codes]
+    training = []
     for number in range(min(n_folds, n_samples)):
         train = np.flatnonzero((fold != number) | alone)
         if most is not None and len(train) > most:
             train = _reduced(train, codes[train], most, random_state)
-        splits.append((train, np.flatnonzero(fold == number)))
-    return splits
+        training.append(train)
+    return fold, training
 
 
 def _reduced(rows, codes, size, random_state):

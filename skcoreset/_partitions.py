@@ -282,7 +282,7 @@ def numbers_of(sampler, table):
     rows = [np.flatnonzero(some) for some in split(parts, table.sample_weight > 0)]
     parts = parts.transformed(take, rows)
     parts.count([len(some) for some in rows])
-    return parts
+    return parts.where(parts.lengths > 0)
 
 
 def checked_partitions(sampler, parts):

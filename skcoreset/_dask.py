@@ -1,6 +1,7 @@
 """Dask collections as row partitions: the only file that knows dask."""
 
 import operator
+from contextlib import contextmanager
 
 import dask
 import numpy as np
@@ -256,16 +257,42 @@ def _itself(value):
 def _client():
     """The client of the cluster that is in use, or None."""
     scheduler = dask.config.get("scheduler", None)
-    if scheduler is not None and scheduler not in ("dask.distributed", "distributed"):
-        return scheduler if hasattr(scheduler, "scatter") else None
-    try:
-        from distributed import default_client
-    except ImportError:
+    if scheduler in (None, "dask.distributed", "distributed"):
+        try:
+            from distributed import get_client
+
+            client = get_client()
+        except (ImportError, ValueError):
+            return None
+    elif hasattr(scheduler, "scatter"):
+        client = scheduler
+    else:
         return None
+    if client.asynchronous:
+        raise TypeError(
+            "The Client of dask is asynchronous, but a fit waits for its results. Use a Client "
+            "without asynchronous=True, or fit in another thread, as with asyncio.to_thread."
+        )
+    return client
+
+
+@contextmanager
+def _thread_is_free():
+    """If this is a task of a worker, the worker uses the thread for other tasks meanwhile.
+
+    A worker of one thread could not compute the partitions that the task waits for otherwise.
+    """
+    from distributed import rejoin, secede
+
     try:
-        return default_client()
-    except ValueError:
-        return None
+        secede()
+    except (AttributeError, KeyError, ValueError):  # not a task, or it has already done so
+        yield
+        return
+    try:
+        yield
+    finally:
+        rejoin()
 
 
 def _computed(tasks, report=None, keep=False):
@@ -274,23 +301,28 @@ def _computed(tasks, report=None, keep=False):
     if client is None:
         with _Ticks(tasks, report):
             return list(dask.persist(*tasks) if keep else dask.compute(*tasks))
-    from distributed import as_completed, wait
-
     futures = client.compute(tasks, retries=RETRIES)
     try:
-        if report is not None:
-            for done, _ in enumerate(as_completed(futures), start=1):
-                report(done / len(tasks))
-        if not keep:
-            return client.gather(futures)
-        wait(futures)
-        for future in futures:
-            if future.status == "error":
-                future.result()
-        return futures
+        with _thread_is_free():
+            return _gathered(client, futures, report, keep)
     except BaseException:
         client.cancel(futures)
         raise
+
+
+def _gathered(client, futures, report, keep):
+    from distributed import as_completed, wait
+
+    if report is not None:
+        for done, _ in enumerate(as_completed(futures), start=1):
+            report(done / len(futures))
+    if not keep:
+        return client.gather(futures)
+    wait(futures)
+    for future in futures:
+        if future.status == "error":
+            future.result()
+    return futures
 
 
 class _Ticks(Callback):

@@ -1,5 +1,7 @@
 """Dask collections at the doors: partitions without weight, and errors about other objects."""
 
+import asyncio
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from skcoreset import ImportanceSampling
+from skcoreset import Herding, ImportanceSampling, KCenterGreedy
 
 CHUNKS = (20, 31, 1, 40, 58)  # of 150 rows
 
@@ -73,3 +75,57 @@ def test_the_sensitivities_of_a_regressor_have_one_unit(iris, sensitivity):
     sampler = ImportanceSampling(30, sensitivity=sensitivity, estimator=ridge, random_state=0)
     sampler, expected = assert_same(sampler, X, y)
     np.testing.assert_allclose(sampler.sensitivity_, expected.sensitivity_)
+
+
+# Clusters ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A cluster in this process, of one worker with one thread."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
+    ) as cluster:
+        yield cluster
+
+
+@pytest.mark.parametrize("seceded", [False, True])
+def test_a_fit_in_a_task_of_a_worker_with_one_thread(iris, cluster, seceded):
+    """The worker computes the partitions while the task waits, also if the task has left it."""
+    from distributed import Client, secede
+
+    X, y = iris
+
+    def task(sampler):
+        if seceded:
+            secede()
+        return sampler.fit_resample(lazy(X), lazy(y))[0]
+
+    with Client(cluster) as client:
+        for sampler in (KCenterGreedy(9), Herding(9)):
+            X_small = client.submit(task, sampler, pure=False).result(timeout=30)
+            np.testing.assert_array_equal(X_small, clone(sampler).fit_resample(X, y)[0])
+
+
+def test_an_asynchronous_client(iris):
+    distributed = pytest.importorskip("distributed")
+    X, y = iris
+    read = []
+    dX = lazy(X).map_blocks(lambda block: read.append(len(block)) or block, meta=X[:0])
+
+    async def fits():
+        async with (
+            distributed.LocalCluster(
+                n_workers=1, processes=False, dashboard_address=":0", asynchronous=True
+            ) as cluster,
+            distributed.Client(cluster, asynchronous=True),
+        ):
+            with pytest.raises(TypeError, match=r"Client of dask is asynchronous.*asyncio.to_thre"):
+                KCenterGreedy(9).fit(dX, y)
+            assert not read
+            sampler = await asyncio.to_thread(KCenterGreedy(9).fit, dX, y)
+        return sampler.sample_indices_
+
+    found = asyncio.run(asyncio.wait_for(fits(), 30))
+    np.testing.assert_array_equal(found, KCenterGreedy(9).fit(X, y).sample_indices_)

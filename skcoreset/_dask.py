@@ -6,10 +6,10 @@ from contextlib import contextmanager
 import dask
 import numpy as np
 import sklearn
-from dask.base import is_dask_collection
 from dask.callbacks import Callback
 
-from skcoreset._backend import stacked, take
+from skcoreset._backend import is_partitioned, refuse_lazy, stacked, take
+from skcoreset._validation import check_one_per_sample
 
 __all__ = ["Partitions", "partitions"]
 
@@ -168,10 +168,11 @@ class Partitions:
 
 def _blocks(collection, name):
     """(list of Delayed, numbers of rows or None) of a Dask Array, DataFrame or Series."""
-    if not is_dask_collection(collection) or not hasattr(collection, "to_delayed"):
+    # A Delayed has all attributes, but its class has not.
+    if not hasattr(type(collection), "to_delayed") or not hasattr(type(collection), "ndim"):
         raise TypeError(
             f"{name} is a {type(collection).__name__} of dask. Give a dask.array.Array or a "
-            "dask.dataframe.DataFrame."
+            "dask.dataframe.DataFrame, for example that of dask.array.from_delayed."
         )
     if not hasattr(collection, "chunks"):
         return collection.to_delayed(), None
@@ -185,13 +186,15 @@ def _blocks(collection, name):
 
 def _aligned(values, name, blocks, lengths):
     """The parts of `values` that belong to each of the blocks of X."""
-    if is_dask_collection(values):
+    if is_partitioned(values):
         parts, own = _blocks(values, name)
         if own is None and lengths is None and len(parts) == len(blocks):
             return parts  # their lengths are compared when they are read
         if own is None:
             own = _counted(parts)
     else:
+        refuse_lazy(values, name)
+        check_one_per_sample(values, name)
         parts, own = None, np.array([len(values)])
     lengths = _counted(blocks) if lengths is None else lengths
     if own.sum() != lengths.sum():

@@ -22,9 +22,9 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from skcoreset._backend import (
     check_device,
     device_scope,
-    is_lazy,
     is_partitioned,
     on_device,
+    refuse_lazy,
     take,
 )
 from skcoreset._budget import (
@@ -467,12 +467,11 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
         """Codes and classes as `encode` has them; None, None if `y` is no target and not used."""
         if self._stratification() == "quantile":
             return None, None
+        refuse_lazy(y, "y")
         try:
             return encode(y)
         except (TypeError, ValueError):
             if self._uses_classes() or self._stratification() is not None:
-                raise
-            if is_lazy(y) or is_partitioned(y):
                 raise
             return None, None
 

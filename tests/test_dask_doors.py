@@ -2,15 +2,27 @@
 
 import asyncio
 
+import dask
 import dask.array as da
+import dask.bag
 import numpy as np
 import pytest
-from samplers import LABEL_FREE, WITH_MODEL, name_of
+from samplers import LABEL_FREE, SAMPLERS, WITH_MODEL, name_of
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from skcoreset import Herding, ImportanceSampling, KCenterGreedy
+from skcoreset import (
+    CoresetClassifier,
+    Herding,
+    ImportanceSampling,
+    KCenterGreedy,
+    Margin,
+    TransformedSampler,
+    Uniform,
+)
 
 CHUNKS = (20, 31, 1, 40, 58)  # of 150 rows
 
@@ -129,3 +141,108 @@ def test_an_asynchronous_client(iris):
 
     found = asyncio.run(asyncio.wait_for(fits(), 30))
     np.testing.assert_array_equal(found, KCenterGreedy(9).fit(X, y).sample_indices_)
+
+
+# Other objects ----------------------------------------------------------------------------------
+
+
+class Stored:
+    """An array in a file, as those of zarr and h5py: it can be read, and nothing else."""
+
+    def __init__(self, values):
+        self.values, self.shape, self.dtype = values, values.shape, values.dtype
+        self.ndim = values.ndim
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, at):
+        raise AssertionError("It has been read.")
+
+    def __array__(self, dtype=None, copy=None):
+        raise AssertionError("It has been read.")
+
+
+def with_one(name, wrong, X, y):
+    """The arguments of fit, of which that with the name is `wrong`."""
+    given = {"X": X, "y": y, "sample_weight": np.ones(len(y))}
+    given[name] = wrong(given[name])
+    return given
+
+
+@pytest.mark.parametrize("name", ["X", "y", "sample_weight"])
+@pytest.mark.parametrize(
+    "sampler", [*SAMPLERS, TransformedSampler(), Uniform(stratify=None)], ids=name_of
+)
+def test_arrays_in_files_and_masked_values(iris, sampler, name):
+    """Each is an error of every method, which says what to give instead, and nothing is read."""
+    X, y = iris
+
+    def masked(values):
+        return np.ma.array(values, mask=np.arange(values.size).reshape(values.shape) == 5)
+
+    for method in ("fit", "fit_resample"):
+        call = getattr(clone(sampler), method)
+        with pytest.raises(TypeError, match=rf"{name} is a .*Stored, .*from_array\({name}\)"):
+            call(**with_one(name, Stored, X, y))
+        with pytest.raises(ValueError, match=f"{name} is a masked array with 1 masked entries"):
+            call(**with_one(name, masked, X, y))
+
+
+def test_masked_arrays_without_masked_values_and_arrays_of_numpy_in_files(iris, tmp_path):
+    X, y = iris
+    file = np.memmap(tmp_path / "X", dtype=X.dtype, mode="w+", shape=X.shape)
+    file[:] = X
+    expected = KCenterGreedy(9).fit(X, y).sample_indices_
+    for given in (file, np.ma.array(X), np.ma.array(X, mask=np.zeros(X.shape, dtype=bool))):
+        sampler = KCenterGreedy(9)
+        X_small, _ = sampler.fit_resample(given, np.ma.array(y))
+        np.testing.assert_array_equal(X_small, X[expected])
+        np.testing.assert_array_equal(sampler.sample_indices_, expected)
+
+
+@pytest.mark.parametrize("name", ["X", "y", "sample_weight"])
+def test_other_objects_of_dask(iris, cluster, name):
+    from distributed import Client
+
+    X, y = iris
+    dX, dy = lazy(X), lazy(y)
+    for wrong in (dask.delayed, lambda values: dask.bag.from_sequence(range(150))):
+        with pytest.raises(TypeError, match=f"{name} is a .* of dask. Give a dask.array.Array or"):
+            KCenterGreedy(9).fit(**with_one(name, wrong, dX if name != "X" else X, dy))
+    with Client(cluster) as client:
+        with pytest.raises(TypeError, match=f"{name} is a Future of dask"):
+            KCenterGreedy(9).fit(**with_one(name, client.scatter, X, y))
+        if name != "X":
+            with pytest.raises(TypeError, match=f"{name} is a Future of dask"):
+                KCenterGreedy(9).fit(**with_one(name, client.scatter, dX, y))
+            with pytest.raises(TypeError, match=f"{name} is a .*Stored, .*from_array"):
+                KCenterGreedy(9).fit(**with_one(name, Stored, dX, y))
+
+
+def test_a_single_number_and_complex_numbers(iris):
+    X, y = iris
+    for given in (X, lazy(X)):
+        with pytest.raises(TypeError, match=r"sample_weight must have one value .* is 2\.0"):
+            KCenterGreedy(9).fit(given, y, sample_weight=2.0)
+    for sampler in (KCenterGreedy(9), Margin(coreset_size=9)):
+        for given in (X + 1j, lazy(X + 1j)):
+            with pytest.raises(
+                ValueError, match="not supported: X has the dtype complex128"
+            ) as raised:
+                sampler.fit(given, y)
+            assert "[" not in str(raised.value)
+
+
+def test_a_transformer_that_loads_all_of_a_collection(iris):
+    X, y = iris
+    model = make_pipeline(StandardScaler(), CoresetClassifier(LogisticRegression(), Herding(30)))
+    # numpy.may_share_memory, which scikit-learn calls, warns of arrays of dask.
+    with (
+        pytest.warns(FutureWarning),
+        pytest.raises(TypeError, match=r"y is a collection of dask, but X is in memory.*into the"),
+    ):
+        model.fit(lazy(X), lazy(y))
+    inside = CoresetClassifier(make_pipeline(StandardScaler(), LogisticRegression()), Herding(30))
+    with pytest.raises(TypeError, match=r"X\.map_blocks\(estimator\.predict, drop_axis=1, dtype="):
+        inside.fit(lazy(X), lazy(y)).predict(lazy(X))

@@ -259,9 +259,15 @@ def _container(values):
 def _streams(sampler):
     if sampler._is_composable or sampler._has_stream_keys:
         return True
+    name = type(sampler).__name__
+    if type(sampler)._has_stream_keys is not False:
+        raise AttributeError(
+            f"{name} selects from batches by the scores of a classifier that is already fitted. "
+            "Give a fitted classifier as estimator."
+        )
     raise AttributeError(
-        f"{type(sampler).__name__} cannot select from batches: it needs all samples at once or, if "
-        "it selects by a score, a classifier that is already fitted."
+        f"{name} cannot select from batches, because it needs all samples at once. Select a larger "
+        f"coreset from the batches by Coreset or Uniform first, and apply {name} to it."
     )
 
 

@@ -20,7 +20,9 @@ from skcoreset import (
     GradMatch,
     GraphCut,
     Herding,
+    KCenterGreedy,
     Margin,
+    TransformedSampler,
     Uniform,
     _streams,
 )
@@ -394,12 +396,16 @@ def test_errors(digits, classifier):
         Herding(10, init=[3]).partial_fit(X, y)
     with pytest.raises(AttributeError, match="no attribute 'partial_fit'") as raised:
         Margin(coreset_size=10).partial_fit(X, y)
-    assert "a classifier that is already fitted" in str(raised.value.__cause__)
+    assert "Give a fitted classifier as estimator." in str(raised.value.__cause__)
+    for sampler in (KCenterGreedy(10), TransformedSampler(), BlackBoxTeaching()):
+        for method in ("partial_fit", "finalize"):
+            with pytest.raises(AttributeError, match=f"no attribute '{method}'") as raised:
+                getattr(sampler, method)
+            assert "by Coreset or Uniform first, and apply" in str(raised.value.__cause__)
     with pytest.raises(ValueError, match="is larger than the number of samples"):
         Herding(10).partial_fit(X[:5], y[:5]).finalize()
     with pytest.raises(ValueError, match="has no samples"):
         Herding(10).finalize()
-    assert not hasattr(BlackBoxTeaching(), "partial_fit")
     sampler = Herding(10).partial_fit(X[:100], y[:100])
     with pytest.raises(ValueError, match="X has 3 features, but Herding is expecting 64"):
         sampler.partial_fit(X[:100, :3], y[:100])

@@ -333,7 +333,7 @@ class CoresetSearchCV(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
 
         Parameters
         ----------
-        {X}
+        {X_in_memory}
 
         {y_to_predict}
 

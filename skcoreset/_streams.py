@@ -291,7 +291,7 @@ class StreamMixin:
 
         Parameters
         ----------
-        {X}
+        {X_in_memory}
 
         {y_optional}
 

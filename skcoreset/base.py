@@ -187,6 +187,11 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
         """Whether partitions are reduced by the method itself, and then their union."""
         return self._is_composable
 
+    def _takes_partitions(self):
+        """Whether `_represent_partitions` is not an error."""
+        own = type(self)._represent_partitions is not BaseCoreset._represent_partitions
+        return own or self._selects_in_two_rounds
+
     def _represent_partitions(self, table, groups):
         """As `_represent`, but ``table.X`` is partitions, and so may be the result."""
         raise TypeError(
@@ -295,7 +300,7 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
 
         Parameters
         ----------
-        {X}
+        {X_of_sampler}
 
         {y_optional}
 
@@ -315,7 +320,7 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
 
         Parameters
         ----------
-        {X}
+        {X_of_sampler}
 
         {y_optional}
 
@@ -445,8 +450,7 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
 
     def _checked_partitions(self, parts, auxiliary):
         """The `Table` of a table in partitions, after one pass over it."""
-        supported = type(self)._represent_partitions is not BaseCoreset._represent_partitions
-        if not (supported or self._selects_in_two_rounds):
+        if not self._takes_partitions():
             self._represent_partitions(None, None)  # the error
         parts, known = survey(self, parts)
         self._lengths = parts.lengths_of_all
@@ -596,6 +600,9 @@ class BaseScoreCoreset(BaseCoreset):
     _scores_each = False
     _needed_to_score = ("estimator_",)  # attributes that `score_samples` uses
 
+    def _takes_partitions(self):
+        return self._scores_each or hasattr(self, "score_samples")
+
     def _represent_partitions(self, table, groups):
         if self._scores_each:
             scoring, _ = self._for_partitions(table, check_random_state(0))
@@ -604,7 +611,7 @@ class BaseScoreCoreset(BaseCoreset):
             scoring = self._for_partitions(table, check_random_state(0))[0]
             scoring, self.scores_ = scores_by_sample(scoring, table)
         else:
-            return super()._represent_partitions(table, groups)
+            return super()._represent_partitions(table, groups)  # the error
         for name in self._needed_to_score:
             if hasattr(scoring, name):
                 setattr(self, name, getattr(scoring, name))

@@ -7,7 +7,7 @@ import dask.array as da
 import dask.bag
 import numpy as np
 import pytest
-from samplers import LABEL_FREE, SAMPLERS, WITH_MODEL, name_of
+from samplers import LABEL_FREE, META, SAMPLERS, TRANSFORMERS, WITH_MODEL, name_of
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -16,12 +16,15 @@ from sklearn.preprocessing import StandardScaler
 
 from skcoreset import (
     CoresetClassifier,
+    CoresetCurveDisplay,
     Herding,
     ImportanceSampling,
     KCenterGreedy,
     Margin,
     TransformedSampler,
     Uniform,
+    coreset_curve,
+    smallest_coreset,
 )
 
 CHUNKS = (20, 31, 1, 40, 58)  # of 150 rows
@@ -246,3 +249,41 @@ def test_a_transformer_that_loads_all_of_a_collection(iris):
     inside = CoresetClassifier(make_pipeline(StandardScaler(), LogisticRegression()), Herding(30))
     with pytest.raises(TypeError, match=r"X\.map_blocks\(estimator\.predict, drop_axis=1, dtype="):
         inside.fit(lazy(X), lazy(y)).predict(lazy(X))
+
+
+# What the docstrings say ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("estimator", [*SAMPLERS, *META, *TRANSFORMERS], ids=name_of)
+@pytest.mark.parametrize("method", ["fit", "fit_resample", "partial_fit", "fit_transform"])
+def test_docstrings_say_whether_collections_are_accepted(iris, estimator, method):
+    function = getattr(estimator, method, None)
+    if function is None or not function.__module__.startswith("skcoreset"):
+        pytest.skip("not a method of the package")
+    if "lists the methods that also accept Dask collections" in function.__doc__:
+        assert function.__qualname__.startswith("BaseCoreset.")  # one docstring for all samplers
+        return
+    X, y = iris
+    call = getattr(clone(estimator), method)
+    if "Dask collections are also accepted" in function.__doc__:
+        call(lazy(X), lazy(y))
+    else:
+        assert "Dask" not in function.__doc__
+        with pytest.raises(TypeError, match=r"collection of dask|Dask collection"):
+            call(lazy(X), lazy(y))
+
+
+def test_docstrings_of_functions_do_not_offer_collections():
+    """They raise an error, see `test_predictions_for_dask_collections`."""
+    for function in (coreset_curve, CoresetCurveDisplay.from_estimator, smallest_coreset):
+        assert "Dask" not in function.__doc__
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=name_of)
+def test_methods_that_need_all_samples_say_so_before_any_work(iris, sampler):
+    if supports_partitions(sampler):
+        pytest.skip("takes collections")
+    X, y = iris
+    dX = lazy(X).map_blocks(np.linalg.inv, meta=X[:0])  # an error if it is computed
+    with pytest.raises(TypeError, match="Dask collections"):
+        clone(sampler).fit(dX, y)

@@ -27,6 +27,7 @@ __all__ = [
     "canonical",
     "check_device",
     "clip_below_zero",
+    "column_kinds",
     "columns",
     "device_name",
     "device_of",
@@ -318,6 +319,20 @@ def columns(X):
         rows = np.asarray(rows, dtype=None if hasattr(rows, "dtype") else object)
         if rows.ndim == 2:
             yield from enumerate(rows.T)
+
+
+def column_kinds(X):
+    """(name, kind) of each column of a DataFrame of pandas: "numbers" or "text", or else None."""
+    if _library_name(X) != "pandas" or not hasattr(X, "columns"):
+        return []
+    from pandas.api.types import infer_dtype, is_numeric_dtype
+
+    def kind_of(values):
+        if is_numeric_dtype(values.dtype):
+            return "numbers"
+        return "text" if infer_dtype(values) == "string" else None
+
+    return [(name, kind_of(values)) for name, values in columns(X)]
 
 
 def host_target(y):

@@ -21,7 +21,7 @@ from sklearn import config_context
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import _num_samples
 
-from skcoreset._backend import stacked, take
+from skcoreset._backend import column_kinds, stacked, take
 from skcoreset._budget import (
     allocate,
     count_candidates,
@@ -42,6 +42,7 @@ from skcoreset._validation import (
 from skcoreset._warnings import warn
 
 __all__ = [
+    "check_same_kinds",
     "checked_partitions",
     "drawn_rows",
     "label_kind",
@@ -77,6 +78,7 @@ class _Seen:
     weight: np.ndarray | None = None
     labels: tuple | None = None  # (values, code of each sample); None if y is continuous
     target: np.ndarray | None = None  # values of a continuous target
+    kinds: list | None = None  # as `column_kinds` has them
 
 
 def survey(sampler, parts):
@@ -100,8 +102,8 @@ def survey(sampler, parts):
     for number, one in enumerate(found):
         if one.error is not None:
             raise type(one.error)(
-                f"In partition {number} of X, whose first sample is sample "
-                f"{parts.offsets[number]}: {one.error}"
+                f"In partition {number}, whose first sample is sample {parts.offsets[number]}: "
+                f"{one.error}"
             ) from one.error
     _check_same_features(found)
     full = [one for one in found if one.n]
@@ -148,10 +150,11 @@ def seen(X, y, weight, sampler, labeled, quantile):
     n = _num_samples(X)
     if not n:
         return _Seen(0)
-    checked = copy(sampler)
+    checked, kinds = copy(sampler), column_kinds(X)
     try:
         X = checked._check_X(X)
         checked._check_numbers(X)
+        checked._check_partition(X)
         check_consistent_length(X, *(values for values in (y, weight) if values is not None))
         if weight is not None:
             # A partition may have samples of weight 0 only.
@@ -165,7 +168,7 @@ def seen(X, y, weight, sampler, labeled, quantile):
     except (TypeError, ValueError) as error:
         return _Seen(n, error)
     features = {name: vars(checked)[name] for name in _OF_FEATURES if name in vars(checked)}
-    return _Seen(n, None, features, weight, labels, target)
+    return _Seen(n, None, features, weight, labels, target, kinds)
 
 
 _OF_FEATURES = ("n_features_in_", "feature_names_in_")
@@ -181,6 +184,26 @@ def _check_same_features(found):
                 raise ValueError(
                     f"X has the {what} {values[0]} in partition {full[0][0]}, but {values[1]} in "
                     f"partition {number}. All partitions must have the same features."
+                )
+    check_same_kinds([(f"partition {p}", one.kinds) for p, one in enumerate(found) if one.n])
+
+
+def check_same_kinds(found):
+    """Raise if a column holds numbers in one place and text in another.
+
+    Parameters
+    ----------
+    found : list of (str, list)
+        The places in words, and what `column_kinds` returns for each.
+    """
+    before = {}  # {position: (kind, place)} where a column has a kind first
+    for place, kinds in found:
+        for j, (name, kind) in enumerate(kinds):
+            first, where = before.setdefault(j, (kind, place)) if kind else (None, place)
+            if kind != first:
+                raise TypeError(
+                    f"Column {name!r} of X holds {first} in {where}, but {kind} in {place}. Give "
+                    "it one type, such as by astype, everywhere."
                 )
 
 

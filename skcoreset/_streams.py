@@ -26,6 +26,7 @@ from skcoreset._budget import Candidates, divide, of_the_group, plain
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import replace_when_fitted
 from skcoreset._partitions import (
+    check_same_kinds,
     label_kind,
     labels_of,
     publish_union,
@@ -473,6 +474,7 @@ class StreamMixin:
                     "batches before it. Give containers of the same type."
                 )
         check_table(self, X, reset=False)
+        check_same_kinds([("the first batch", first.kinds), (f"batch {number}", found.kinds)])
         kinds = [
             "number" if one.labels is None else label_kind(one.labels[0]) for one in (first, found)
         ]

@@ -260,8 +260,8 @@ def naming_columns(X, estimator):
         yield
     except (AttributeError, TypeError, ValueError) as error:
         message, found = str(error), None
-        if _NAMED in message:
-            raise  # a sampler inside this one has named the column
+        if _NAMED in message or ", row " in message:
+            raise  # a sampler or transformer inside this one has named the column
         if _NOT_FINITE.search(message):
             found = _first_not_finite(X, message)
         elif _NOT_NUMBERS.search(message):

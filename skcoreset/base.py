@@ -266,6 +266,9 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
     def _check_numbers(self, X):
         """Return `X` as finite numbers, if the method needs these beside the table; else None."""
 
+    def _check_partition(self, X):
+        """Raise for values that only a model or transformer of the method would refuse."""
+
     def _check_auxiliary(self, table, **auxiliary):
         """Check the further arguments of `fit`; return them by name, as the method uses them."""
         return auxiliary

@@ -5,7 +5,9 @@ import asyncio
 import dask
 import dask.array as da
 import dask.bag
+import dask.dataframe as dd
 import numpy as np
+import pandas as pd
 import pytest
 from samplers import LABEL_FREE, META, SAMPLERS, TRANSFORMERS, WITH_MODEL, name_of
 from sklearn.base import clone
@@ -15,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skcoreset import (
+    Coreset,
     CoresetClassifier,
     CoresetCurveDisplay,
     Herding,
@@ -287,3 +290,54 @@ def test_methods_that_need_all_samples_say_so_before_any_work(iris, sampler):
     dX = lazy(X).map_blocks(np.linalg.inv, meta=X[:0])  # an error if it is computed
     with pytest.raises(TypeError, match="Dask collections"):
         clone(sampler).fit(dX, y)
+
+
+# Values -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "sampler", [Coreset(9), TransformedSampler("auto", KCenterGreedy(9))], ids=name_of
+)
+def test_infinity_is_found_in_its_partition_and_named_once(iris, sampler):
+    X, y = iris
+    X = X.copy()
+    X[95, 2] = np.inf
+    X[3, 1] = np.nan  # is no error
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    for given, collection in ((X, lazy(X)), (frame, dd.from_pandas(frame, npartitions=2))):
+        with pytest.raises(ValueError, match=r"column ('c'|2), row 95\. Replace") as raised:
+            sampler.fit(given, y)
+        assert str(raised.value).count("row 95") == 1
+        where = r"^In partition \d, .* sample (92|75): .*column ('c'|2), row (3|20)\."
+        with pytest.raises(ValueError, match=where):
+            sampler.fit(collection, y)
+
+
+def test_errors_about_targets_and_weights_do_not_name_X(iris):
+    X, y = iris
+    missing = y.astype(object)
+    missing[55] = None
+    weight = np.ones(150)
+    weight[55] = np.nan
+    for arguments in ((lazy(missing),), (lazy(y), lazy(weight))):
+        with pytest.raises(ValueError, match=r"^In partition 3, whose first sample is sample 52: "):
+            Uniform(9).fit(lazy(X), *arguments)
+
+
+def test_numbers_in_one_partition_and_text_in_another(iris, tmp_path):
+    X, y = iris
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(label=y)
+    for number, part in enumerate((frame[:50], frame[50:].astype({"c": str}))):
+        part.to_parquet(tmp_path / f"{number}.parquet")
+    collection = dd.read_parquet(tmp_path)
+    where = "Column 'c' of X holds numbers in {}, but text in {}"
+    for sampler in (Uniform(9), Coreset(9)):
+        with pytest.raises(TypeError, match=where.format("partition 0", "partition 1")):
+            sampler.fit(collection[list("abcd")], collection["label"])
+    with pytest.raises(TypeError, match=where.format("the first batch", "batch 1")):
+        Uniform(9).partial_fit(frame[:50]).partial_fit(frame[50:].astype({"c": str}))
+    Uniform(9).partial_fit(frame[:50]).partial_fit(frame[50:].astype({"c": int}))
+    # A column of objects of several types is no error.
+    mixed = pd.DataFrame({"a": pd.Series([1, "one", None] * 50, dtype=object)})
+    for batch in (mixed[:1], mixed[1:2], mixed):
+        Uniform(9).partial_fit(mixed[:1]).partial_fit(batch)

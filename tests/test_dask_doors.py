@@ -195,6 +195,20 @@ def test_arrays_in_files_and_masked_values(iris, sampler, name):
             call(**with_one(name, masked, X, y))
 
 
+@pytest.mark.parametrize("name", ["X", "y"])
+@pytest.mark.parametrize("estimator", [*META, *TRANSFORMERS], ids=name_of)
+def test_other_estimators_refuse_them_too(iris, estimator, name):
+    X, y = iris
+
+    def masked(values):
+        return np.ma.array(values, mask=np.arange(values.size).reshape(values.shape) == 5)
+
+    for wrong, error in ((Stored, TypeError), (masked, ValueError)):
+        given = with_one(name, wrong, X, y)
+        with pytest.raises(error, match=f"{name} is a .*(Stored|masked array)"):
+            clone(estimator).fit(given["X"], given["y"])
+
+
 def test_masked_arrays_without_masked_values_and_arrays_of_numpy_in_files(iris, tmp_path):
     X, y = iris
     file = np.memmap(tmp_path / "X", dtype=X.dtype, mode="w+", shape=X.shape)

@@ -27,6 +27,7 @@ __all__ = [
     "canonical",
     "check_device",
     "clip_below_zero",
+    "column_kinds",
     "columns",
     "device_name",
     "device_of",
@@ -36,14 +37,13 @@ __all__ = [
     "holds_objects",
     "host_target",
     "is_foreign",
-    "is_lazy",
     "is_partitioned",
     "is_table",
     "missing_values",
     "namespace",
     "on_device",
     "put",
-    "refuse_partitions",
+    "refuse_lazy",
     "row_products",
     "stacked",
     "take",
@@ -192,24 +192,58 @@ def _library_name(container):
     return type(container).__module__.partition(".")[0]
 
 
-def is_lazy(container):
-    """Whether `container` is a query without data, that is a LazyFrame of polars."""
-    return _library_name(container) == "polars" and hasattr(container, "collect")
-
-
 def is_partitioned(X):
-    """Whether `X` is a collection of dask, or the row partitions of one."""
-    return _library_name(X) == "dask" or hasattr(X, "is_partitioned")
+    """Whether `X` is a collection or a future of dask, or the row partitions of a collection."""
+    return _library_name(X) in ("dask", "distributed") or hasattr(X, "is_partitioned")
 
 
-def refuse_partitions(container, name):
-    """Raise if `container` is a collection of dask where only a table in memory will do."""
+def refuse_lazy(container, name):
+    """Raise if `container` is not in memory, or has masked entries, which NumPy would read."""
+    kind = type(container).__name__
+    if kind == "Future" and is_partitioned(container):
+        raise TypeError(f"{name} is a Future of dask. Give {name}.result().")
     if is_partitioned(container):
+        raise TypeError(f"{name} is a collection of dask, but {_instead_of_collection(name)}")
+    if _library_name(container) == "polars" and hasattr(container, "collect"):
+        raise TypeError(f"{name} is a {kind}, which holds no samples yet. Give {name}.collect().")
+    if _is_stored(container):
         raise TypeError(
-            f"{name} is a collection of dask, but a table in memory is required here. Give "
-            f"{name}.compute() if it fits in memory. The methods of a fitted estimator can be "
-            f"applied to each partition by {name}.map_blocks or {name}.map_partitions."
+            f"{name} is a {_library_name(container)}.{kind}, which is read when it is indexed. "
+            f"Give the collection dask.array.from_array({name}), of which one partition at a time "
+            f"is read, or {name}[:] if it fits in memory."
         )
+    if isinstance(container, np.ma.MaskedArray) and np.ma.is_masked(container):
+        raise ValueError(
+            f"{name} is a masked array with {np.ma.count_masked(container)} masked entries, which "
+            f"have no values. Fill them by {name}.filled(value), or leave out those rows."
+        )
+
+
+def _instead_of_collection(name):
+    if name in ("y", "sample_weight"):
+        return (
+            "X is in memory. A transformer of scikit-learn in a Pipeline loads all of X. Put it "
+            "into the estimator, which is fitted on the selected samples only: "
+            "CoresetClassifier(make_pipeline(StandardScaler(), SVC()), sampler). If X shall be in "
+            f"memory: Give {name}.compute()."
+        )
+    return (
+        f"a table in memory is required here. Give {name}.compute() if it fits in memory. The "
+        f"methods of a fitted estimator can be applied to each partition: {name}.map_blocks("
+        f"estimator.predict, drop_axis=1, dtype=y.dtype) of an array, and {name}.map_partitions("
+        "estimator.predict) of a dataframe."
+    )
+
+
+def _is_stored(container):
+    """Whether `container` is like an array, but only to be read, as those of zarr and h5py are.
+
+    Arrays in memory have arithmetic operations, except some of dataframe libraries.
+    """
+    if _library_name(container) in ("pandas", "polars", "pyarrow"):
+        return False
+    is_array = all(hasattr(container, name) for name in ("shape", "dtype", "__getitem__"))
+    return is_array and not hasattr(container, "__add__")
 
 
 def canonical(X):
@@ -221,7 +255,7 @@ def canonical(X):
     a Table, its one-dimensional arrays to lists, those of pandas, and its indexes, to arrays of
     NumPy.
     """
-    refuse_partitions(X, "X")
+    refuse_lazy(X, "X")
     if _library_name(X) == "pyarrow":
         import pyarrow
 
@@ -285,6 +319,20 @@ def columns(X):
         rows = np.asarray(rows, dtype=None if hasattr(rows, "dtype") else object)
         if rows.ndim == 2:
             yield from enumerate(rows.T)
+
+
+def column_kinds(X):
+    """(name, kind) of each column of a DataFrame of pandas: "numbers" or "text", or else None."""
+    if _library_name(X) != "pandas" or not hasattr(X, "columns"):
+        return []
+    from pandas.api.types import infer_dtype, is_numeric_dtype
+
+    def kind_of(values):
+        if is_numeric_dtype(values.dtype):
+            return "numbers"
+        return "text" if infer_dtype(values) == "string" else None
+
+    return [(name, kind_of(values)) for name, values in columns(X)]
 
 
 def host_target(y):

@@ -16,7 +16,7 @@ from skcoreset._backend import is_partitioned, take, to_numpy
 from skcoreset._config import get_config
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import seeded
-from skcoreset._features import AutoFeatures, transform_features
+from skcoreset._features import AutoFeatures, check_no_infinity, transform_features
 from skcoreset._geometry import (
     check_n_candidates,
     n_candidates_of,
@@ -413,6 +413,10 @@ class Coreset(BaseCoreset):
 
     _gathers_targets = True
     _of_samples = ("suspicious_",)
+
+    def _check_partition(self, X):
+        if isinstance(self.features, str):
+            check_no_infinity(X)
 
     def _represent_partitions(self, table, groups):
         """The features are fitted on a sample of all partitions; everything else is as in memory.

@@ -99,7 +99,7 @@ def coreset_curve(
         step are fitted on the selected samples. This is the result of a Pipeline whose last step
         is a :class:`CoresetClassifier` or a :class:`CoresetRegressor`.
 
-    {X}
+    {X_in_memory}
 
     {y_to_predict}
 

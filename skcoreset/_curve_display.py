@@ -123,7 +123,7 @@ class CoresetCurveDisplay:
         estimator : estimator
             A classifier, a regressor, or a Pipeline that ends in one, see :func:`coreset_curve`.
 
-        {X}
+        {X_in_memory}
 
         {y_to_predict}
 

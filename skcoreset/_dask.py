@@ -1,17 +1,18 @@
 """Dask collections as row partitions: the only file that knows dask."""
 
 import operator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import dask
 import dask.array as da
 import numpy as np
 import sklearn
-from dask.base import is_dask_collection
 from dask.callbacks import Callback
 
-from skcoreset._backend import stacked, take, to_numpy
+from skcoreset._backend import is_partitioned, refuse_lazy, stacked, take, to_numpy
 from skcoreset._kernels.compact import is_repeated
+from skcoreset._validation import check_one_per_sample
 
 __all__ = ["Partitions", "partitions"]
 
@@ -210,10 +211,11 @@ class Partitions:
 
 def _blocks(collection, name):
     """(list of Delayed, numbers of rows or None) of a Dask Array, DataFrame or Series."""
-    if not is_dask_collection(collection) or not hasattr(collection, "to_delayed"):
+    # A Delayed has all attributes, but its class has not.
+    if not hasattr(type(collection), "to_delayed") or not hasattr(type(collection), "ndim"):
         raise TypeError(
             f"{name} is a {type(collection).__name__} of dask. Give a dask.array.Array or a "
-            "dask.dataframe.DataFrame."
+            "dask.dataframe.DataFrame, for example that of dask.array.from_delayed."
         )
     if not hasattr(collection, "chunks"):
         return collection.to_delayed(), None
@@ -227,13 +229,15 @@ def _blocks(collection, name):
 
 def _aligned(values, name, blocks, lengths):
     """The parts of `values` that belong to each of the blocks of X."""
-    if is_dask_collection(values):
+    if is_partitioned(values):
         parts, own = _blocks(values, name)
         if own is None and lengths is None and len(parts) == len(blocks):
             return parts  # their lengths are compared when they are read
         if own is None:
             own = _counted(parts)
     else:
+        refuse_lazy(values, name)
+        check_one_per_sample(values, name)
         parts, own = None, np.array([len(values)])
     lengths = _counted(blocks) if lengths is None else lengths
     if own.sum() != lengths.sum():
@@ -363,16 +367,42 @@ def _itself(value):
 def _client():
     """The client of the cluster that is in use, or None."""
     scheduler = dask.config.get("scheduler", None)
-    if scheduler is not None and scheduler not in ("dask.distributed", "distributed"):
-        return scheduler if hasattr(scheduler, "scatter") else None
-    try:
-        from distributed import default_client
-    except ImportError:
+    if scheduler in (None, "dask.distributed", "distributed"):
+        try:
+            from distributed import get_client
+
+            client = get_client()
+        except (ImportError, ValueError):
+            return None
+    elif hasattr(scheduler, "scatter"):
+        client = scheduler
+    else:
         return None
+    if client.asynchronous:
+        raise TypeError(
+            "The Client of dask is asynchronous, but a fit waits for its results. Use a Client "
+            "without asynchronous=True, or fit in another thread, as with asyncio.to_thread."
+        )
+    return client
+
+
+@contextmanager
+def _thread_is_free():
+    """If this is a task of a worker, the worker uses the thread for other tasks meanwhile.
+
+    A worker of one thread could not compute the partitions that the task waits for otherwise.
+    """
+    from distributed import rejoin, secede
+
     try:
-        return default_client()
-    except ValueError:
-        return None
+        secede()
+    except (AttributeError, KeyError, ValueError):  # not a task, or it has already done so
+        yield
+        return
+    try:
+        yield
+    finally:
+        rejoin()
 
 
 def _computed(tasks, report=None, keep=False):
@@ -381,23 +411,28 @@ def _computed(tasks, report=None, keep=False):
     if client is None:
         with _Ticks(tasks, report):
             return list(dask.persist(*tasks) if keep else dask.compute(*tasks))
-    from distributed import as_completed, wait
-
     futures = client.compute(tasks, retries=RETRIES)
     try:
-        if report is not None:
-            for done, _ in enumerate(as_completed(futures), start=1):
-                report(done / len(tasks))
-        if not keep:
-            return client.gather(futures)
-        wait(futures)
-        for future in futures:
-            if future.status == "error":
-                future.result()
-        return futures
+        with _thread_is_free():
+            return _gathered(client, futures, report, keep)
     except BaseException:
         client.cancel(futures)
         raise
+
+
+def _gathered(client, futures, report, keep):
+    from distributed import as_completed, wait
+
+    if report is not None:
+        for done, _ in enumerate(as_completed(futures), start=1):
+            report(done / len(futures))
+    if not keep:
+        return client.gather(futures)
+    wait(futures)
+    for future in futures:
+        if future.status == "error":
+            future.result()
+    return futures
 
 
 class _Ticks(Callback):

@@ -471,6 +471,14 @@ PARAGRAPHS = {
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             The samples. Dask collections are also accepted, see :ref:`large_data`.
         """,
+    "X_of_sampler": """
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The samples. :ref:`large_data` lists the methods that also accept Dask collections.
+        """,
+    "X_in_memory": """
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            The samples, in memory.
+        """,
     "y_optional": """
         y : array-like of shape (n_samples,), default=None
             The targets.

@@ -96,6 +96,9 @@ class Dynamic(BaseScoreCoreset, BaseModelCoreset):
     def _is_random(self):
         return self.dynamics is None
 
+    def _takes_partitions(self):
+        return self.dynamics is not None
+
     def _represent_partitions(self, table, groups):
         if self.dynamics is None:
             raise TypeError(

@@ -29,7 +29,7 @@ from skcoreset._estimator import seeded
 from skcoreset._validation import check_numbers, check_table
 from skcoreset._warnings import warn
 
-__all__ = ["AutoFeatures", "transform_features"]
+__all__ = ["AutoFeatures", "check_no_infinity", "transform_features"]
 
 # A number farther from the median than so many typical distances is set to that distance.
 FARTHEST = 8.0
@@ -458,6 +458,13 @@ def _statistics(values):
     mean = away.mean()
     variance = np.mean((away - mean) ** 2)
     return center, unit, mean, np.sqrt(max(variance, LEAST_VARIANCE))
+
+
+def check_no_infinity(X):
+    """Raise an error if a column of floats of `X` holds infinity, as `AutoFeatures` does."""
+    for j, (_, values) in enumerate(columns(X)):
+        if getattr(getattr(values, "dtype", None), "kind", None) == "f":
+            _check_no_infinity(np.asarray(values), X, j)
 
 
 def _check_no_infinity(values, X, j):

@@ -298,6 +298,8 @@ class ImportanceSampling(BaseModelCoreset):
     # The sensitivities and the draw ----------------------------------------------------------
 
     def _represent(self, table, groups):
+        if not groups:
+            return self._sensitivity.of_part(table, self)
         values = check_sensitivity(self._sensitivity.of_table(table, self), table.sample_weight)
         self.sensitivity_ = np.where(table.sample_weight > 0, values, 0.0)
         return self.sensitivity_

@@ -21,7 +21,7 @@ from sklearn import config_context
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import _num_samples
 
-from skcoreset._backend import stacked, take
+from skcoreset._backend import column_kinds, stacked, take
 from skcoreset._budget import (
     allocate,
     count_candidates,
@@ -43,6 +43,7 @@ from skcoreset._validation import (
 from skcoreset._warnings import warn
 
 __all__ = [
+    "check_same_kinds",
     "checked_partitions",
     "drawn_rows",
     "label_kind",
@@ -79,6 +80,7 @@ class _Seen:
     weight: np.ndarray | None = None
     labels: tuple | None = None  # (values, code of each sample); None if y is continuous
     target: np.ndarray | None = None  # values of a continuous target
+    kinds: list | None = None  # as `column_kinds` has them
     scores: np.ndarray | None = None  # if the survey computes them, see `_seen_and_scored`
 
 
@@ -105,8 +107,8 @@ def survey(sampler, parts):
     for number, one in enumerate(found):
         if one.error is not None:
             raise type(one.error)(
-                f"In partition {number} of X, whose first sample is sample "
-                f"{parts.offsets[number]}: {one.error}"
+                f"In partition {number}, whose first sample is sample {parts.offsets[number]}: "
+                f"{one.error}"
             ) from one.error
     _check_same_features(found)
     full = [one for one in found if one.n]
@@ -161,10 +163,11 @@ def seen(X, y, weight, sampler, labeled, quantile):
     n = _num_samples(X)
     if not n:
         return _Seen(0)
-    checked = copy(sampler)
+    checked, kinds = copy(sampler), column_kinds(X)
     try:
         X = checked._check_X(X)
         checked._check_numbers(X)
+        checked._check_partition(X)
         check_consistent_length(X, *(values for values in (y, weight) if values is not None))
         if weight is not None:
             # A partition may have samples of weight 0 only.
@@ -178,7 +181,7 @@ def seen(X, y, weight, sampler, labeled, quantile):
     except (TypeError, ValueError) as error:
         return _Seen(n, error)
     features = {name: vars(checked)[name] for name in _OF_FEATURES if name in vars(checked)}
-    return _Seen(n, None, features, weight, labels, target)
+    return _Seen(n, None, features, weight, labels, target, kinds)
 
 
 def _seen_and_scored(X, y, weight, sampler, *args):
@@ -206,6 +209,26 @@ def _check_same_features(found):
                 raise ValueError(
                     f"X has the {what} {values[0]} in partition {full[0][0]}, but {values[1]} in "
                     f"partition {number}. All partitions must have the same features."
+                )
+    check_same_kinds([(f"partition {p}", one.kinds) for p, one in enumerate(found) if one.n])
+
+
+def check_same_kinds(found):
+    """Raise if a column holds numbers in one place and text in another.
+
+    Parameters
+    ----------
+    found : list of (str, list)
+        The places in words, and what `column_kinds` returns for each.
+    """
+    before = {}  # {position: (kind, place)} where a column has a kind first
+    for place, kinds in found:
+        for j, (name, kind) in enumerate(kinds):
+            first, where = before.setdefault(j, (kind, place)) if kind else (None, place)
+            if kind != first:
+                raise TypeError(
+                    f"Column {name!r} of X holds {first} in {where}, but {kind} in {place}. Give "
+                    "it one type, such as by astype, everywhere."
                 )
 
 
@@ -321,7 +344,7 @@ def numbers_of(sampler, table):
     rows = [np.flatnonzero(some) for some in split(parts, present)]
     parts = parts.transformed(take, rows)
     parts.count([len(some) for some in rows])
-    return parts
+    return parts.where(parts.lengths > 0)
 
 
 def checked_partitions(sampler, parts):

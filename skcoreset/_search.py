@@ -335,7 +335,7 @@ class CoresetSearchCV(EstimatorMixin, MetaEstimatorMixin, BaseEstimator):
 
         Parameters
         ----------
-        {X}
+        {X_in_memory}
 
         {y_to_predict}
 

@@ -184,21 +184,27 @@ class ClassifierSensitivity(Sensitivity):
     needs_classifier = True
 
     def compute(self, estimator, X, y):
-        """Sensitivity of each sample, (n_samples,)."""
+        """Sensitivity of each sample, (n_samples,), and the root of the unit of all of them."""
         raise NotImplementedError
 
     def of_partitions(self, table, sampler):
         fitted, _ = sampler._for_partitions(table, check_random_state(sampler.random_state))
         sampler.estimator_ = fitted.estimator_
-        return represent_each(fitted, table)
+        values, root = represent_each(fitted, table)
+        return values * (root / (root.max() or 1.0)) ** 2
+
+    def of_part(self, table, sampler):
+        """The sensitivities of the samples of one partition, and the root of their unit."""
+        X, positive = _of_positive_weight(table)
+        values, root = np.zeros(len(positive)), 0.0
+        if positive.any():
+            sampler._fit_estimator(table)
+            values, root = self.compute(sampler.estimator_, X, table.target[positive])
+            values = _with_zeros(values, positive)
+        return values, np.full(len(positive), root)
 
     def of_table(self, table, sampler):
-        X, positive = _of_positive_weight(table)
-        if not positive.any():  # of a partition
-            return np.zeros(len(positive))
-        sampler._fit_estimator(table)
-        y = table.target[positive]
-        return _with_zeros(self.compute(sampler.estimator_, X, y), positive)
+        return self.of_part(table, sampler)[0]
 
 
 class Loss(ClassifierSensitivity):
@@ -210,14 +216,14 @@ class Loss(ClassifierSensitivity):
         if is_regressor(estimator):
             y = y.reshape(len(y), -1)
             errors = _models.predicted_values(estimator, X, y.shape[1]) - y
-            unit = np.abs(errors).max() or 1.0
-            return ((errors / unit) ** 2).sum(axis=1)
+            unit = np.abs(errors).max()
+            return ((errors / (unit or 1.0)) ** 2).sum(axis=1), unit
         proba = _models.response_values(estimator, X, "predict_proba")
         own = y[:, None] == np.asarray(estimator.classes_)
         p = np.maximum(proba[own], np.finfo(np.float64).eps)
         # -log(p) is 0 where p rounds to 1; the sum of the other probabilities is not.
         others = np.where(own, 0.0, proba).sum(axis=1)
-        return np.where(p < 0.5, -np.log(p), -np.log1p(-np.minimum(others, 0.5)))
+        return np.where(p < 0.5, -np.log(p), -np.log1p(-np.minimum(others, 0.5))), 1.0
 
 
 class Gradient(ClassifierSensitivity):
@@ -230,9 +236,9 @@ class Gradient(ClassifierSensitivity):
         unit = np.abs(a).max(axis=1)
         norm = unit * np.linalg.norm(a / np.where(unit > 0, unit, 1.0)[:, None], axis=1)
         if h is None:
-            return norm
+            return norm, 1.0
         rows = CenteredRows(h)
-        return norm * np.hypot(float(bias), rows.unit * rows.lengths())
+        return norm * np.hypot(float(bias), rows.unit * rows.lengths()), 1.0
 
 
 # Sensitivities that the user computes -------------------------------------------------------

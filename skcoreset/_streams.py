@@ -14,7 +14,7 @@ The state is an ordinary object, which is pickled with the sampler.
 
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Number
 
 import numpy as np
 from sklearn.utils._param_validation import validate_parameter_constraints
@@ -22,10 +22,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples
 
 from skcoreset._backend import is_partitioned, stacked, take
-from skcoreset._budget import Candidates, divide, plain
+from skcoreset._budget import Candidates, divide, of_the_group, plain
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import replace_when_fitted
 from skcoreset._partitions import (
+    check_same_kinds,
     label_kind,
     labels_of,
     publish_union,
@@ -260,9 +261,15 @@ def _container(values):
 def _streams(sampler):
     if sampler._is_composable or sampler._has_stream_keys:
         return True
+    name = type(sampler).__name__
+    if type(sampler)._has_stream_keys is not False:
+        raise AttributeError(
+            f"{name} selects from batches by the scores of a classifier that is already fitted. "
+            "Give a fitted classifier as estimator."
+        )
     raise AttributeError(
-        f"{type(sampler).__name__} cannot select from batches: it needs all samples at once or, if "
-        "it selects by a score, a classifier that is already fitted."
+        f"{name} cannot select from batches, because it needs all samples at once. Select a larger "
+        f"coreset from the batches by Coreset or Uniform first, and apply {name} to it."
     )
 
 
@@ -287,7 +294,7 @@ class StreamMixin:
 
         Parameters
         ----------
-        {X}
+        {X_in_memory}
 
         {y_optional}
 
@@ -328,9 +335,9 @@ class StreamMixin:
                 f"{type(self).__name__}.partial_fit takes batches in memory. Pass a Dask "
                 "collection to fit_resample."
             )
+        self._check_stream()
         stream = self._stream
         if stream is None:
-            self._check_stream()
             stream = _Stream(copy(self))
         labeled = self._encode(np.array([0, 1]))[0] is not None
         found = seen(X, y, sample_weight, copy(self), labeled, False)
@@ -352,7 +359,9 @@ class StreamMixin:
     def finalize(self):
         """Select the coreset from the batches that were passed to `partial_fit`.
 
-        More batches may follow, and `finalize` may be called again.
+        More batches may follow, and `finalize` may be called again. `coreset_size` may be changed
+        before, to any size for which enough samples of each class are stored; how many are stored
+        follows from `coreset_size` at the first batch. Other parameters must not be changed.
 
         Returns
         -------
@@ -370,6 +379,7 @@ class StreamMixin:
             raise ValueError(
                 f"This {type(self).__name__} has no samples. Pass batches to partial_fit first."
             )
+        self._check_stream()
         stream = self._stream
         if not sum(count for count, _ in stream.totals.values()):
             raise ValueError(
@@ -377,10 +387,11 @@ class StreamMixin:
                 "positive."
             )
         every = stream.union()
-        size = stream.sampler.coreset_size
         second, candidates = copy(stream.fitted or stream.sampler), stream.candidates()
         # The proportions are those of all samples, not of their weights in the union.
-        sizes = divide(size, self._stratification(), candidates)
+        sizes = divide(self.coreset_size, self._stratification(), candidates)
+        if self.coreset_size != stream.sampler.coreset_size:
+            self._check_stored(stream, every, sizes, candidates.classes)
         everything = len(every.rows) == sum(count for count, _ in stream.totals.values())
         weight = None if everything and not stream.weighted else every.weight
         select_from_union(second, sizes, candidates.classes, every.X, every.y, weight)
@@ -419,9 +430,41 @@ class StreamMixin:
                 f"{name}.partial_fit."
             )
 
+        self._check_unchanged()
+
+    def _check_unchanged(self):
+        """Raise if a parameter differs from that at the first batch."""
+        if self._stream is None:
+            return
+        for name, now in self.get_params(deep=False).items():
+            before = getattr(self._stream.sampler, name)
+            same = now is before or (isinstance(now, str | Number) and now == before)
+            if not same and name != "coreset_size":
+                raise ValueError(
+                    f"{name}={now!r}, but it was {before!r} at the first batch of this "
+                    f"{type(self).__name__}. In a stream only coreset_size may be changed. Set it "
+                    "back, or begin with a clone of this sampler."
+                )
+
+    def _check_stored(self, stream, every, sizes, classes):
+        """Raise if fewer samples are stored than a new budget selects."""
+        stored, wanted = {None: len(every.rows)}, {None: sizes}
+        if not isinstance(sizes, Integral):
+            labels, codes = labels_of(every.y)
+            stored = {plain(label): 0 for label in classes}
+            stored.update(zip(map(plain, labels), np.bincount(codes).tolist(), strict=True))
+            wanted = dict(zip(stored, sizes, strict=True))
+        for label, size in wanted.items():
+            if size > stored[label]:
+                most = stored[None] if label is None else stored
+                raise ValueError(
+                    f"coreset_size={self.coreset_size!r} selects {size} samples"
+                    f"{of_the_group(label)}, but {stored[label]} are stored, because it was "
+                    f"{stream.sampler.coreset_size!r} at the first batch. It can be at most {most}."
+                )
+
     def _check_same_kind(self, stream, found, X, y, sample_weight):
         """Raise if a batch differs in kind from the first."""
-        check_table(self, X, reset=False)
         first, number = stream.first, stream.n_batches
         if (y is None) == stream.has_y:
             raise ValueError(
@@ -435,6 +478,8 @@ class StreamMixin:
                     f"{of} of batch {number} is a {now.__name__}, but a {before.__name__} in the "
                     "batches before it. Give containers of the same type."
                 )
+        check_table(self, X, reset=False)
+        check_same_kinds([("the first batch", first.kinds), (f"batch {number}", found.kinds)])
         kinds = [
             "number" if one.labels is None else label_kind(one.labels[0]) for one in (first, found)
         ]

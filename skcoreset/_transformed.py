@@ -14,7 +14,7 @@ from skcoreset import _models
 from skcoreset._backend import is_partitioned
 from skcoreset._coreset import Coreset
 from skcoreset._docstrings import fill_docstring
-from skcoreset._features import AutoFeatures, transform_features
+from skcoreset._features import AutoFeatures, check_no_infinity, transform_features
 from skcoreset._nested import indices_selected, needs_classes, resampling_steps, takes_weight
 from skcoreset._partitions import sample_of
 from skcoreset._validation import check_sample_weight, check_table, naming_columns
@@ -188,6 +188,10 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
 
     def _stratification(self):
         """For the survey of partitions: the sampler inside stratifies."""
+
+    def _check_partition(self, X):
+        if isinstance(self.transformer, str):
+            check_no_infinity(X)
 
     def _represent_partitions(self, table, groups):
         """Not used: the sampler inside selects from the partitions."""

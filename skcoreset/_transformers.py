@@ -99,7 +99,7 @@ class GradientEmbedding(
 
         Parameters
         ----------
-        {X}
+        {X_in_memory}
 
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             The class labels, or their indicator matrix. Not used if the classifier is fitted
@@ -287,7 +287,7 @@ class CoresetNystroem(
 
         Parameters
         ----------
-        {X}
+        {X_in_memory}
 
         {y_optional}
             They are only passed to the sampler.

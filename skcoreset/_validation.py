@@ -21,16 +21,16 @@ from skcoreset._backend import (
     holds_objects,
     host_target,
     is_foreign,
-    is_lazy,
     missing_values,
     namespace,
-    refuse_partitions,
+    refuse_lazy,
     to_numpy,
 )
 
 __all__ = [
     "check_finite_target",
     "check_numbers",
+    "check_one_per_sample",
     "check_sample_weight",
     "check_table",
     "continuous_target",
@@ -56,7 +56,7 @@ def check_table(estimator, X, reset=True):
         raise TypeError(
             f"X must be a table (array-like, sparse matrix or dataframe), got {type(X)}."
         )
-    _refuse_lazy(X, "X")
+    _refuse(X)
     X = canonical(X)
     shape = tuple(getattr(X, "shape", (None, None)))  # lists have none
     if len(shape) != 2 and not holds_objects(X):
@@ -77,13 +77,23 @@ def check_numbers(estimator, X, reset=True, finite=True):
     with naming_columns(X, estimator):
         if is_foreign(X):
             return _foreign_numbers(estimator, X, reset)
-        _refuse_lazy(X, "X")
+        _refuse(X)
         X = canonical(X)
         if _holds_only_times(X):
             # scikit-learn would take them as numbers, in the unit in which they are stored.
             raise TypeError("X holds datetimes, which are no numbers.")
         kinds = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
         return validate_data(estimator, X, reset=reset, ensure_all_finite=finite, **kinds)
+
+
+def _refuse(X):
+    refuse_lazy(X, "X")
+    if getattr(getattr(X, "dtype", None), "kind", None) == "c":
+        # The message of scikit-learn consists of the values.
+        raise ValueError(
+            f"Complex data not supported: X has the dtype {X.dtype}. Give the real and imaginary "
+            "parts as features."
+        )
 
 
 def _foreign_numbers(estimator, X, reset):
@@ -107,21 +117,12 @@ def _holds_only_times(X):
     )
 
 
-def _refuse_lazy(container, name):
-    if is_lazy(container):
-        raise TypeError(
-            f"{name} is a {type(container).__name__}, which holds no samples yet. Give "
-            f"{name}.collect()."
-        )
-    refuse_partitions(container, name)
-
-
 # y and sample_weight --------------------------------------------------------------------------
 
 
 def check_finite_target(y):
     """Check that `y` has no missing and no infinite value; return it on the host."""
-    _refuse_lazy(y, "y")
+    refuse_lazy(y, "y")
     y, missing = host_target(y)
     if missing is not None:
         raise ValueError(f"Input y contains NaN: row {int(missing.argmax())} has no label.")
@@ -205,7 +206,8 @@ def check_sample_weight(sample_weight, n_samples):
     """Check the sample weights; return them as float64, ones if there are none."""
     if sample_weight is None:
         return np.ones(n_samples)
-    _refuse_lazy(sample_weight, "sample_weight")
+    refuse_lazy(sample_weight, "sample_weight")
+    check_one_per_sample(sample_weight, "sample_weight")
     weight = check_array(
         to_numpy(sample_weight), ensure_2d=False, dtype=np.float64, input_name="sample_weight"
     )
@@ -223,6 +225,12 @@ def check_sample_weight(sample_weight, n_samples):
     if not np.isfinite(total):
         raise ValueError("sample_weight sums to infinity. Divide all weights by a constant.")
     return weight
+
+
+def check_one_per_sample(values, name):
+    """Raise if `values` is a single value."""
+    if np.isscalar(values) or getattr(values, "shape", None) == ():
+        raise TypeError(f"{name} must have one value for each sample, but it is {values!r}.")
 
 
 # Errors that name the feature ---------------------------------------------------------------
@@ -252,8 +260,8 @@ def naming_columns(X, estimator):
         yield
     except (AttributeError, TypeError, ValueError) as error:
         message, found = str(error), None
-        if _NAMED in message:
-            raise  # a sampler inside this one has named the column
+        if _NAMED in message or ", row " in message:
+            raise  # a sampler or transformer inside this one has named the column
         if _NOT_FINITE.search(message):
             found = _first_not_finite(X, message)
         elif _NOT_NUMBERS.search(message):

@@ -153,7 +153,7 @@ class KNNShapley(BaseScoreCoreset, BaseMetricCoreset):
 
         Parameters
         ----------
-        {X}
+        {X_in_memory}
 
         {y_labels}
 
@@ -177,7 +177,7 @@ class KNNShapley(BaseScoreCoreset, BaseMetricCoreset):
 
         Parameters
         ----------
-        {X}
+        {X_in_memory}
 
         {y_labels}
 

@@ -22,9 +22,9 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from skcoreset._backend import (
     check_device,
     device_scope,
-    is_lazy,
     is_partitioned,
     on_device,
+    refuse_lazy,
     take,
 )
 from skcoreset._budget import (
@@ -192,6 +192,11 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
         """Whether partitions are reduced by the method itself, and then their union."""
         return self._is_composable
 
+    def _takes_partitions(self):
+        """Whether `_represent_partitions` is not an error."""
+        own = type(self)._represent_partitions is not BaseCoreset._represent_partitions
+        return own or self._selects_in_two_rounds
+
     def _represent_partitions(self, table, groups):
         """As `_represent`, but ``table.X`` is partitions, and so may be the result."""
         raise TypeError(
@@ -270,6 +275,9 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
     def _check_numbers(self, X):
         """Return `X` as finite numbers, if the method needs these beside the table; else None."""
 
+    def _check_partition(self, X):
+        """Raise for values that only a model or transformer of the method would refuse."""
+
     def _check_auxiliary(self, table, **auxiliary):
         """Check the further arguments of `fit`; return them by name, as the method uses them."""
         return auxiliary
@@ -304,7 +312,7 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
 
         Parameters
         ----------
-        {X}
+        {X_of_sampler}
 
         {y_optional}
 
@@ -324,7 +332,7 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
 
         Parameters
         ----------
-        {X}
+        {X_of_sampler}
 
         {y_optional}
 
@@ -454,8 +462,7 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
 
     def _checked_partitions(self, parts, auxiliary):
         """The `Table` of a table in partitions, after one pass over it."""
-        supported = type(self)._represent_partitions is not BaseCoreset._represent_partitions
-        if not (supported or self._selects_in_two_rounds):
+        if not self._takes_partitions():
             self._represent_partitions(None, None)  # the error
         parts, known = survey(self, parts)
         self._lengths = parts.lengths_of_all
@@ -476,12 +483,11 @@ class BaseCoreset(TruncationMixin, StreamMixin, EstimatorMixin, CallbackSupportM
         """Codes and classes as `encode` has them; None, None if `y` is no target and not used."""
         if self._stratification() == "quantile":
             return None, None
+        refuse_lazy(y, "y")
         try:
             return encode(y)
         except (TypeError, ValueError):
             if self._uses_classes() or self._stratification() is not None:
-                raise
-            if is_lazy(y) or is_partitioned(y):
                 raise
             return None, None
 
@@ -606,6 +612,9 @@ class BaseScoreCoreset(BaseCoreset):
     _scores_each = False
     _needed_to_score = ("estimator_",)  # attributes that `score_samples` uses
 
+    def _takes_partitions(self):
+        return self._scores_each or hasattr(self, "score_samples")
+
     def _scores_in_survey(self):
         return self._scores_each and self._has_stream_keys  # its models are fitted
 
@@ -618,7 +627,7 @@ class BaseScoreCoreset(BaseCoreset):
             scoring = self._for_partitions(table, check_random_state(0))[0]
             scoring, self.scores_ = scores_by_sample(scoring, table)
         else:
-            return super()._represent_partitions(table, groups)
+            return super()._represent_partitions(table, groups)  # the error
         for name in self._needed_to_score:
             if hasattr(scoring, name):
                 setattr(self, name, getattr(scoring, name))

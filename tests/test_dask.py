@@ -603,7 +603,7 @@ def test_errors_name_the_partition_and_the_sample(digits):
     X, y = digits
     bad = X.copy()
     bad[1600, 7] = np.nan
-    where = r"partition 5 of X, whose first sample is sample 1501: .*NaN.*column 7, row 99"
+    where = r"partition 5, whose first sample is sample 1501: .*NaN.*column 7, row 99"
     with pytest.raises(ValueError, match=where):
         Herding(10).fit(*lazy(bad, y)[:2])
     bad[1600, 7] = -3
@@ -612,7 +612,7 @@ def test_errors_name_the_partition_and_the_sample(digits):
         FeatureBased(10).fit(*lazy(bad, y)[:2])
     missing = y.astype(object)
     missing[306] = None
-    with pytest.raises(ValueError, match=r"partition 3 .*row 5 has no label"):
+    with pytest.raises(ValueError, match=r"partition 3, .*row 5 has no label"):
         Uniform(10).fit(*lazy(X, missing)[:2])
     with pytest.raises(ValueError, match="X has 1797 and y has 1796"):
         Uniform(10).fit(lazy(X, y)[0], da.from_array(y[1:], chunks=300))

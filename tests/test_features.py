@@ -366,7 +366,11 @@ BAD = {
     "infinity": (ROWS.assign(y=[1, np.inf, 2, 3]), "contains infinity: column 'y', row 1"),
     "infinity at a place": (np.array([[1, 2], [3, -np.inf]]), "infinity: column 1, row 1"),
     "texts": (["a b", "c"], "one object per sample.*TfidfVectorizer"),
-    "complex": (np.ones((3, 2)) * 1j, "Complex data not supported: column 0"),
+    "complex": (np.ones((3, 2)) * 1j, "Complex data not supported: X has the dtype complex128"),
+    "a complex column": (
+        pd.DataFrame({"a": [1.0, 2.0], "z": [1j, 2j]}),
+        "Complex data not supported: column 'z'",
+    ),
     "no samples": (np.empty((0, 2)), r"0 sample\(s\)"),
     "no features": (np.empty((4, 0)), r"0 feature\(s\)"),
     "dict": ({"a": [1, 2]}, "must be a table"),

@@ -22,7 +22,9 @@ from skcoreset import (
     GradMatch,
     GraphCut,
     Herding,
+    KCenterGreedy,
     Margin,
+    TransformedSampler,
     Uniform,
     _streams,
 )
@@ -231,6 +233,84 @@ def test_more_batches_after_finalize(digits):
 
 
 @pytest.mark.usefixtures("small_chunks")
+def test_another_size_before_finalize(digits, classifier):
+    """Any size for which enough samples are stored."""
+    X, y = digits
+    for sampler in (Margin(classifier, 40), Uniform(40, random_state=0)):
+        for size in (20, {None: 3, 5: 1}, 0.01):
+            fitted, _ = streamed(sampler.set_params(coreset_size=40), X, y)
+            fitted.set_params(coreset_size=size).finalize()
+            expected = type(sampler)(**fitted.get_params(deep=False)).fit(X, y)
+            assert fitted.sampling_strategy_ == expected.sampling_strategy_
+            np.testing.assert_allclose(fitted.sample_weight_, expected.sample_weight_)
+            if isinstance(sampler, Margin):
+                np.testing.assert_array_equal(fitted.sample_indices_, expected.sample_indices_)
+            vars(sampler).pop("_stream")
+        fitted, _ = streamed(sampler.set_params(coreset_size=40), X, y)
+        fitted.set_params(coreset_size={None: 4, 3: 40}).finalize()  # 40 are stored of each class
+        assert fitted.sampling_strategy_[3] == 40
+        with pytest.raises(
+            ValueError, match=r"41 samples of the class 3, but 40 are stored.* 40 at"
+        ):
+            fitted.set_params(coreset_size={None: 4, 3: 41}).finalize()
+    stream, _ = streamed(Herding(40), X, y)
+    assert stream.set_params(coreset_size=10).finalize()[0].shape == (10, 64)
+    assert stream.set_params(coreset_size=200).finalize()[0].shape == (200, 64)
+    with pytest.raises(
+        ValueError, match=r"coreset_size=1500 selects 1[45]\d samples of the class 0"
+    ):
+        stream.set_params(coreset_size=1500).finalize()
+    stream, _ = streamed(Herding(40, stratify=None), X, y)
+    with pytest.raises(
+        ValueError, match=r"=1500 selects 1500 samples, but \d+ are.* at most \d+\.$"
+    ):
+        stream.set_params(coreset_size=1500).finalize()
+    with pytest.raises(ValueError, match="'coreset_size' parameter"):
+        stream.set_params(coreset_size=-1).finalize()
+
+
+def test_a_dict_with_a_class_that_never_comes(digits):
+    X, y = digits
+    for method in (Herding(), Uniform(random_state=0)):
+        method.set_params(coreset_size={None: 2, 10: 5}).partial_fit(X, y)
+        with pytest.raises(ValueError, match="has the class 10, but y has the classes"):
+            method.finalize()
+        method.set_params(coreset_size={None: 2}).finalize()
+        assert method.sampling_strategy_ == dict.fromkeys(range(10), 2)
+
+
+def test_other_parameters_stay_as_they_were(digits, classifier):
+    X, y = digits
+    for sampler, name, value in (
+        (Margin(classifier, 40), "stratify", None),
+        (Margin(classifier, 40), "estimator", pickle.loads(pickle.dumps(classifier))),
+        (Herding(40), "kernel", "rbf"),
+        (Uniform(40, random_state=0), "random_state", 1),
+    ):
+        sampler.partial_fit(X[:500], y[:500])
+        before = sampler.get_params(deep=False)[name]
+        sampler = pickle.loads(pickle.dumps(sampler)).partial_fit(X[500:], y[500:])
+        sampler.set_params(**{name: value})
+        for call in (sampler.finalize, lambda sampler=sampler: sampler.partial_fit(X, y)):
+            with pytest.raises(
+                ValueError, match=f"(?s)^{name}=.*, but it was .* only coreset_size may"
+            ):
+                call()
+        if name != "estimator":
+            sampler.set_params(**{name: before}).finalize()
+
+
+def test_a_frame_and_then_an_array(digits):
+    """There is one error, and no warning."""
+    X, y = digits
+    sampler = Herding(10).partial_fit(pd.DataFrame(X).rename(columns=str), y)
+    with pytest.raises(
+        TypeError, match="X of batch 1 is a ndarray, but a DataFrame in the batches"
+    ):
+        sampler.partial_fit(X, y)
+
+
+@pytest.mark.usefixtures("small_chunks")
 def test_containers(digits):
     X, y = digits
     expected, _ = streamed(Herding(30), X, y)
@@ -352,12 +432,16 @@ def test_errors(digits, classifier):
         Herding(10, init=[3]).partial_fit(X, y)
     with pytest.raises(AttributeError, match="no attribute 'partial_fit'") as raised:
         Margin(coreset_size=10).partial_fit(X, y)
-    assert "a classifier that is already fitted" in str(raised.value.__cause__)
+    assert "Give a fitted classifier as estimator." in str(raised.value.__cause__)
+    for sampler in (KCenterGreedy(10), TransformedSampler(), BlackBoxTeaching()):
+        for method in ("partial_fit", "finalize"):
+            with pytest.raises(AttributeError, match=f"no attribute '{method}'") as raised:
+                getattr(sampler, method)
+            assert "by Coreset or Uniform first, and apply" in str(raised.value.__cause__)
     with pytest.raises(ValueError, match="is larger than the number of samples"):
         Herding(10).partial_fit(X[:5], y[:5]).finalize()
     with pytest.raises(ValueError, match="has no samples"):
         Herding(10).finalize()
-    assert not hasattr(BlackBoxTeaching(), "partial_fit")
     sampler = Herding(10).partial_fit(X[:100], y[:100])
     with pytest.raises(ValueError, match="X has 3 features, but Herding is expecting 64"):
         sampler.partial_fit(X[:100, :3], y[:100])

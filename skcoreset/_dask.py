@@ -166,7 +166,7 @@ class Partitions:
         return found
 
     def _in_words(self, p):
-        words = f"partition {self.numbers[p]} of X"
+        words = f"partition {self.numbers[p]}"
         if self.first_samples is None:
             return words
         return f"{words}, whose first sample is sample {self.first_samples[p]}"

@@ -557,11 +557,11 @@ def test_uncertainties_below_zero(digits):
 @pytest.mark.parametrize(
     ("sampler", "most"),
     [
-        (Uniform(50, random_state=0), 9),
-        (Uniform(50, stratify=None, random_state=0), 8),
-        (Margin(None, 50), 20),
-        (ImportanceSampling(50, random_state=0), 33),
-        (Herding(50), 12),
+        (Uniform(50, random_state=0), 11),
+        (Uniform(50, stratify=None, random_state=0), 6),
+        (Margin(None, 50), 23),
+        (ImportanceSampling(50, random_state=0), 34),
+        (Herding(50), 11),
     ],
 )
 def test_bytes_per_sample_in_the_calling_process(sampler, most, monkeypatch):
@@ -574,7 +574,7 @@ def test_bytes_per_sample_in_the_calling_process(sampler, most, monkeypatch):
     thresholds, peaks = gc.get_threshold(), []
     gc.set_threshold(100)  # the scheduler leaves the results of a pass in cycles of references
     try:
-        for n in (2000, 6000, 36_000):  # the first allocates what is needed once
+        for n in (2000, 20_000, 120_000):  # the first allocates what is needed once
             X = np.random.default_rng(0).random((n, 1))
             X, y = lazy(X, (X[:, 0] > 0.5).astype(int), chunks=n // 20)[:2]
             tracemalloc.start()
@@ -584,7 +584,7 @@ def test_bytes_per_sample_in_the_calling_process(sampler, most, monkeypatch):
             tracemalloc.stop()
     finally:
         gc.set_threshold(*thresholds)
-    assert (peaks[2] - peaks[1]) / 30_000 < most
+    assert (peaks[2] - peaks[1]) / 100_000 < most
 
 
 def test_equal_weights_are_sent_as_one_number():
@@ -607,7 +607,7 @@ def test_errors_name_the_partition_and_the_sample(digits):
     with pytest.raises(ValueError, match=where):
         Herding(10).fit(*lazy(bad, y)[:2])
     bad[1600, 7] = -3
-    where = r"partition 5 of X, whose first sample is sample 1501: .* -3.0 in row 99 of column 7"
+    where = r"partition 5, whose first sample is sample 1501: .* -3.0 in row 99 of column 7"
     with pytest.raises(ValueError, match=where):
         FeatureBased(10).fit(*lazy(bad, y)[:2])
     missing = y.astype(object)
@@ -634,7 +634,7 @@ def test_errors_of_objects_and_models(digits, classifier):
         Uniform(10).fit(*lazy(X, mixed)[:2])
     bad = X.copy()
     bad[1600, 7] = np.nan
-    where = "In partition 5 of X, whose first sample is sample 1501: .*column 7, row 99"
+    where = "In partition 5, whose first sample is sample 1501: .*column 7, row 99"
     with pytest.raises(ValueError, match=where):
         Margin(classifier, 10).fit(*lazy(bad, y)[:2])
 
@@ -644,7 +644,7 @@ def test_errors_of_huge_values_name_the_partition_and_the_sample(digits, monkeyp
     X, y = digits
     huge, weight = X.copy(), np.ones(len(y))
     huge[1602, 7], weight[1501:1505] = 1e200, 0.0
-    where = "In partition 5 of X, whose first sample is sample 1501: .* row 101 of X"
+    where = "In partition 5, whose first sample is sample 1501: .* row 101 of X"
     for sampler in (FacilityLocation(10, stratify=None), FacilityLocation(10)):
         with pytest.raises(ValueError, match=where):
             sampler.fit(*lazy(huge, y)[:2])
@@ -654,7 +654,7 @@ def test_errors_of_huge_values_name_the_partition_and_the_sample(digits, monkeyp
         KCenterGreedy(10, stratify=None).fit(*lazy(huge, y)[:2])
     assert "In partition" not in str(error.value)
     assert error.value.__notes__ == [
-        "This happened in partition 5 of X, whose first sample is sample 1501."
+        "This happened in partition 5, whose first sample is sample 1501."
     ]
 
 
@@ -689,7 +689,7 @@ class _Broken(DummyClassifier):
 def test_errors_of_the_data_and_of_the_parameters_precede_those_of_a_fitted_classifier(digits):
     X, y = digits
     broken = _Broken().fit(X, y)
-    with pytest.raises(ValueError, match=r"In partition \d of X, .*: the model is broken"):
+    with pytest.raises(ValueError, match=r"In partition \d, .*: the model is broken"):
         Margin(broken, 10).fit(*lazy(X, y)[:2])
     with pytest.raises(ValueError, match="larger than the number of samples: there are 1797"):
         Margin(broken, 1798).fit(*lazy(X, y)[:2])
@@ -697,7 +697,7 @@ def test_errors_of_the_data_and_of_the_parameters_precede_those_of_a_fitted_clas
         Margin(broken, 10).fit(*lazy(X, np.append(y[:-1], 10))[:2])
     missing = y.astype(object)
     missing[1600] = None
-    with pytest.raises(ValueError, match=r"partition 5 .*row 99 has no label"):
+    with pytest.raises(ValueError, match=r"partition 5.*row 99 has no label"):
         Margin(broken, 10).fit(*lazy(X, missing)[:2])
 
 

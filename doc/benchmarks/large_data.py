@@ -364,12 +364,12 @@ def without_files(n, chunk=10_000, d=4):
 # guide: for two classes and fitted classifiers. KCenterGreedy has one more pass for each round.
 COSTS = {
     "Uniform": (1, 1, 0),
-    "Margin": (2, 9, 0),
-    "ImportanceSampling": (5, 9, 16),
-    "Moderate": (9, 9, 48),
-    "Coreset": (9, 40, 37),
+    "Margin": (1, 9, 0),
+    "ImportanceSampling": (3, 9, 0),
+    "Moderate": (3, 9, 0),
+    "Coreset": (8, 13, 6),
     "FacilityLocation, 1,000": (2, 1, 0),
-    "KCenterGreedy, 1,000": (5, 1, 24),
+    "KCenterGreedy, 1,000": (5, 1, 0.25),
 }
 
 

@@ -15,10 +15,11 @@ from skcoreset._duplicates import NearDuplicates
 from skcoreset._dynamics import EL2N, Forgetting, GraNd
 from skcoreset._facility_location import FacilityLocation
 from skcoreset._feature_based import FeatureBased
-from skcoreset._geometry import Herding, KCenterGreedy
 from skcoreset._grad_match import GradMatch
 from skcoreset._graph_cut import GraphCut
+from skcoreset._herding import Herding
 from skcoreset._importance import ImportanceSampling
+from skcoreset._k_center_greedy import KCenterGreedy
 from skcoreset._landmarks import RPCholesky
 from skcoreset._margins import AreaUnderMargin, DataMap
 from skcoreset._prob_cover import ProbCover

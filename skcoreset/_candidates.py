@@ -1,8 +1,11 @@
-"""The parameters `n_candidates` and `optimizer` of the methods that maximize a set function."""
+"""The parameters `n_candidates` and `optimizer`, of set functions and of kernel herding."""
+
+from numbers import Integral
 
 from skcoreset._kernels.candidates import n_candidates_for
 
 __all__ = [
+    "check_n_candidates",
     "draws_candidates",
     "n_candidates_of",
     "rows_at",
@@ -18,6 +21,17 @@ def n_candidates_of(sampler, group):
     wanted = sampler.n_candidates
     wanted = n_candidates_for(group.size) if isinstance(wanted, str) else wanted
     return min(wanted, group.n_samples)
+
+
+def check_n_candidates(n_candidates, groups):
+    """Raise if a group has a budget that is larger than the number of its candidates."""
+    for group in groups:
+        if isinstance(n_candidates, Integral) and n_candidates < group.size:
+            raise ValueError(
+                f"n_candidates={n_candidates} is smaller than the number of samples to "
+                f"select{group.of_the_class}, which is {group.size}. Give a larger number, "
+                "'auto', or None for all samples."
+            )
 
 
 def draws_candidates(sampler, groups):

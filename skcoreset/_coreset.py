@@ -13,12 +13,12 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skcoreset import _models
 from skcoreset._backend import is_partitioned, take, to_numpy
+from skcoreset._candidates import check_n_candidates
 from skcoreset._config import get_config
 from skcoreset._docstrings import fill_docstring
 from skcoreset._estimator import seeded
 from skcoreset._features import AutoFeatures, check_no_infinity, transform_features
-from skcoreset._geometry import (
-    check_n_candidates,
+from skcoreset._herding import (
     n_candidates_of,
     radial_work,
     why_herding_differs,

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skcoreset._candidates import (
+    check_n_candidates,
     draws_candidates,
     n_candidates_of,
     rows_at,
@@ -13,7 +14,6 @@ from skcoreset._candidates import (
     why_candidates_differ,
 )
 from skcoreset._docstrings import fill_docstring
-from skcoreset._geometry import check_n_candidates
 from skcoreset._gradient_based import BaseGradientCoreset, width_of
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.candidates import among_all, candidates_of

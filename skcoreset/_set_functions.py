@@ -8,13 +8,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skcoreset._backend import device_of, is_foreign, namespace, to_numpy
 from skcoreset._candidates import (
+    check_n_candidates,
     draws_candidates,
     n_candidates_of,
     rows_at,
     stochastic_is_not_nested,
     why_candidates_differ,
 )
-from skcoreset._geometry import check_n_candidates
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels import similarities
 from skcoreset._kernels.candidates import among_all, candidates_of

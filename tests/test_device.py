@@ -722,7 +722,7 @@ def test_a_second_time_in_parts_where_a_kernel_runs_out_of_memory(init, table, g
         sampler.set_callbacks(ended)
     gpu.free = table[0].nbytes * 2
     with config_context(device="cuda"), sklearn.config_context(working_memory=4):
-        calls = once_full(skcoreset._geometry, "farthest_first")
+        calls = once_full(skcoreset._k_center_greedy, "farthest_first")
         freed = []
         gpu.free_pool = lambda: freed.append([call[0]() for call in calls])
         sampler.fit(*table)
@@ -756,7 +756,7 @@ class Ended:
 
 
 def test_memory_of_the_host_is_another_matter(table, gpu, once_full):
-    calls = once_full(skcoreset._geometry, "farthest_first")
+    calls = once_full(skcoreset._k_center_greedy, "farthest_first")
     with pytest.raises(OutOfMemory):
         KCenterGreedy(9).fit(*table)
     assert len(calls) == 2

@@ -237,7 +237,7 @@ def test_automatic_number_of_candidates(monkeypatch):
     ]
     X = clusters(600)
     exact = Herding(20, kernel="laplacian").fit(X).sample_indices_
-    monkeypatch.setattr("skcoreset._geometry.n_candidates_for", lambda size: 20 * size)
+    monkeypatch.setattr("skcoreset._herding.n_candidates_for", lambda size: 20 * size)
     some = Herding(20, kernel="laplacian", random_state=0).fit(X).sample_indices_
     assert set(some) != set(exact)
     np.testing.assert_array_equal(some, fast(20, 400).fit(X).sample_indices_)

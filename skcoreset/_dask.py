@@ -411,7 +411,9 @@ def _computed(tasks, report=None, keep=False):
     if client is None:
         with _Ticks(tasks, report):
             return list(dask.persist(*tasks) if keep else dask.compute(*tasks))
-    futures = client.compute(tasks, retries=RETRIES)
+    # Values of samples go with the tasks; Dask would warn of them with advice for its own users.
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+        futures = client.compute(tasks, retries=RETRIES)
     try:
         with _thread_is_free():
             return _gathered(client, futures, report, keep)

@@ -108,6 +108,19 @@ def cluster():
         yield cluster
 
 
+def test_values_of_many_samples_go_to_the_workers_without_a_warning(cluster):
+    """Dask would warn of a graph of more than 10 MB."""
+    from distributed import Client
+
+    X = np.zeros((1_500_000, 1))
+    weights = np.ones(len(X))
+    weights[0] = 2.0  # not all equal, so that all are sent
+    with Client(cluster):
+        sampler = ImportanceSampling(10, random_state=0)
+        sampler.fit(da.from_array(X, chunks=(500_000, 1)), None, da.from_array(weights))
+    assert len(sampler.sample_indices_) == 10
+
+
 @pytest.mark.parametrize("seceded", [False, True])
 def test_a_fit_in_a_task_of_a_worker_with_one_thread(iris, cluster, seceded):
     """The worker computes the partitions while the task waits, also if the task has left it."""

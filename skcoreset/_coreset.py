@@ -6,17 +6,14 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
-from sklearn import config_context
-from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.base import is_classifier, is_regressor
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skcoreset import _models
-from skcoreset._backend import is_partitioned, take, to_numpy
+from skcoreset._backend import is_partitioned, to_numpy
 from skcoreset._candidates import check_n_candidates
-from skcoreset._config import get_config
 from skcoreset._docstrings import fill_docstring
-from skcoreset._estimator import seeded
 from skcoreset._features import AutoFeatures, check_no_infinity, transform_features
 from skcoreset._herding import (
     n_candidates_of,
@@ -26,22 +23,21 @@ from skcoreset._herding import (
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
 from skcoreset._kernels.herding import herd
 from skcoreset._kernels.herding_partitions import RowWeights, herd_partitions
-from skcoreset._kernels.kernels import gram, split_column, total_deviation
+from skcoreset._kernels.kernels import gram, total_deviation
 from skcoreset._kernels.top_k import top_k
 from skcoreset._model_based import (
     check_classifier,
     check_not_frozen_unfitted,
     check_takes_weight,
 )
+from skcoreset._out_of_fold import N_FOLDS, as_columns, judge, proxy_for, scattered
 from skcoreset._partitions import checked_partitions, sample_of, split
-from skcoreset._trust import Judgment, judge_labels, judge_targets, packed, unpacked
+from skcoreset._trust import unpacked
 from skcoreset._validation import check_finite_target, check_numbers, check_table
 from skcoreset.base import BaseCoreset, Picks
 
 __all__ = ["Coreset"]
 
-N_FOLDS = 3
-MOST_TRAINING_SAMPLES = 20_000  # of the default proxy, in each fold
 # Of a continuous target: its part in the squared distances, in units of that of all features.
 TARGET_VARIANCE = 0.09
 FADE = 600  # number of selected samples of a class from which on the trust has no part in the mean
@@ -354,7 +350,7 @@ class Coreset(BaseCoreset):
     def _check_auxiliary(self, table):
         if table.classes is not None or table.y is None:
             return {}
-        return {"target": _numbers_of(table.y)}
+        return {"target": as_columns(table.y)}
 
     def _check_params(self, table):
         if self.init is not None:
@@ -451,11 +447,14 @@ class Coreset(BaseCoreset):
         trust = tilt = np.broadcast_to(1.0, n_samples)
         is_tilted, to_publish = False, None
         if self._needs_proxy(table, present):
-            judgment = self._judge(table, X, present, weight, length**2, rng)
-            trust = _at(present, judgment.trust, n_samples)
+            is_label, is_default = table.classes is not None, self.proxy is None
+            self.proxy_ = proxy_for(self.proxy, is_label, length**2, rng)
+            given = X if is_default else table.X
+            judgment = judge(self.proxy_, is_default, table, given, present, weight, rng)
+            trust = scattered(present, judgment.trust, n_samples)
             if self.weight_by_uncertainty and judgment.uncertainty is not None:
                 is_tilted = True
-                tilt = _at(present, _tilt(judgment, weight[present]), n_samples)
+                tilt = scattered(present, _tilt(judgment, weight[present]), n_samples)
             to_publish = judgment, present, n_samples
             if not is_partitioned(table.X):
                 self._publish_judgment(*to_publish)
@@ -481,104 +480,15 @@ class Coreset(BaseCoreset):
         codes = table.codes[present]
         return used and codes.min() < codes.max()
 
-    def _judge(self, table, X, present, weight, variance, rng):
-        """`Judgment` of the samples of positive weight."""
-        weight, is_label = weight[present], table.classes is not None
-        if is_partitioned(table.X):
-            return self._judge_partitions(table, X, present, weight, variance, rng)
-        given = table.X if self.proxy is not None else X
-        given = given if isinstance(present, slice) else take(given, present)
-        target = None if is_label else table.auxiliary["target"][present]
-        if self.proxy is not None and _models.is_fitted(self.proxy):
-            self.proxy_ = self.proxy
-            if not is_label:
-                predicted = self.proxy.predict(_models.classifier_input(given))
-                return judge_targets(_numbers_of(predicted), target, weight)
-            proba = _models.response_values(self.proxy, given, "predict_proba")
-            labels = table.classes[table.codes[present]]
-            return judge_labels(proba, np.searchsorted(self.proxy.classes_, labels), weight)
-        proxy, most = self.proxy, None
-        if proxy is None:
-            kind = "KernelLogisticRegression" if is_label else "KernelRidgeRegression"
-            proxy, most = getattr(_models, kind)(variance), MOST_TRAINING_SAMPLES
-        self.proxy_ = proxy = seeded(proxy, rng)
-        sent = weight if table.weighted else None
-        codes = np.zeros(len(weight), dtype=int)
-        if is_label:
-            found, codes = np.unique(table.codes[present], return_inverse=True)
-        splits = _models.stratified_splits(codes, N_FOLDS, rng, most)
-        with config_context(assume_finite=True):
-            if not is_label:
-                y = target[:, 0] if target.shape[1] == 1 else target
-                predicted = _models.cross_val_targets(proxy, given, y, splits, sent)
-                return judge_targets(predicted.reshape(target.shape), target, weight)
-            labels = table.classes[found][codes]
-            proba = _models.cross_val_response(proxy, given, labels, "predict_proba", splits, sent)
-        judgment = judge_labels(proba, codes, weight)
-        # The only sample of a class cannot be predicted by a proxy that has not seen it.
-        judgment.trust[np.bincount(codes)[codes] == 1] = 1.0
-        return judgment
-
-    def _judge_partitions(self, table, X, present, weight, variance, rng):
-        """The same by partitions; the folds and the default proxies are those in memory.
-
-        Of the judgment of labels, trust and uncertainty are `packed`.
-        """
-        is_label = table.classes is not None
-        given = table.X if self.proxy is not None else X
-        codes = table.codes[present] if is_label else np.zeros(len(weight), dtype=np.int8)
-        if self.proxy is not None and _models.is_fitted(self.proxy):
-            self.proxy_, proxies = self.proxy, [self.proxy]
-            fold, alone = np.broadcast_to(np.int8(0), len(weight)), []
-        else:
-            self.proxy_, most = self.proxy, get_config()["max_fit_rows"]
-            if self.proxy is None:
-                kind = "KernelLogisticRegression" if is_label else "KernelRidgeRegression"
-                self.proxy_, most = getattr(_models, kind)(variance), MOST_TRAINING_SAMPLES
-            self.proxy_ = seeded(self.proxy_, rng)
-            fold, training = _models.stratified_folds(codes, N_FOLDS, rng, most)
-            proxies = self._fit_folds(table, given, present, weight, training)
-            alone = np.flatnonzero(np.bincount(codes) == 1)
-        fold = _at(present, fold, len(table.sample_weight), -1)
-        if not is_label:
-            target = table.auxiliary["target"]
-            folds = split_column(fold, given.offsets)
-            predicted = given.map(_predicted_targets, folds, shared=(proxies,))
-            predicted = np.concatenate(predicted).reshape(-1, target.shape[1])
-            return judge_targets(predicted, target[present], weight)
-        own = split(given, table.codes), split_column(fold, given.offsets)
-        judged = given.map(_judged_labels, *own, shared=(proxies, table.classes, alone))
-        trust, uncertainty, wrong = zip(*judged, strict=True)
-        wrong = [np.unpackbits(bits, count=len(t)) for bits, t in zip(wrong, trust, strict=True)]
-        error = float(np.average(np.concatenate(wrong), weights=weight))
-        return Judgment(_concatenated(trust), _concatenated(uncertainty), error)
-
-    def _fit_folds(self, table, given, present, weight, training):
-        """A proxy for each fold, fitted on its training samples."""
-        every = np.unique(np.concatenate(training))
-        rows = every if isinstance(present, slice) else present[every]
-        X, _ = given.take(rows)
-        if table.classes is not None:
-            y = table.classes[table.codes[rows]]
-        else:
-            y = table.auxiliary["target"][rows]
-            y = y[:, 0] if y.shape[1] == 1 else y
-        proxies = []
-        for train in training:
-            at = np.searchsorted(every, train)
-            sent = weight[train] if table.weighted else None
-            with config_context(assume_finite=True):
-                proxy = clone(self.proxy_)
-                proxies.append(_models.fit_with_weight(proxy, take(X, at), y[at], sent))
-        return proxies
-
     def _publish_judgment(self, judgment, present, n_samples):
         self.proxy_error_ = judgment.error
-        self.trust_ = _at(present, unpacked(judgment.trust), n_samples, np.nan)
+        self.trust_ = scattered(present, unpacked(judgment.trust), n_samples, np.nan)
         with np.errstate(invalid="ignore"):
             self.suspicious_ = np.flatnonzero(self.trust_ < self.min_trust)
         if judgment.uncertainty is not None:
-            self.uncertainty_ = _at(present, unpacked(judgment.uncertainty), n_samples, np.nan)
+            self.uncertainty_ = scattered(
+                present, unpacked(judgment.uncertainty), n_samples, np.nan
+            )
 
     def _shares(self, represented, groups):
         on_host = represented[1]
@@ -680,22 +590,6 @@ class _Weights:
         return weight, None if self.power is None else weight * trust**self.power
 
 
-def _at(rows, values, n, other=1.0):
-    """An array with `values` at `rows`, which are a slice if there are no `other` ones."""
-    if isinstance(rows, slice):
-        return values
-    out = np.full(n, other, dtype=values.dtype)
-    out[rows] = values
-    return out
-
-
-def _concatenated(parts):
-    """`packed` values of all partitions."""
-    if any(one.dtype != np.uint16 for one in parts):
-        parts = [unpacked(one) for one in parts]
-    return np.concatenate(parts)
-
-
 def _tilt(judgment, weight):
     """Importance of each sample by its uncertainty, of mean 1."""
     base, uncertainty = min(0.5 + 3 * judgment.error, 0.8), unpacked(judgment.uncertainty)
@@ -704,59 +598,8 @@ def _tilt(judgment, weight):
     return base + (1 - base) * relative
 
 
-def _numbers_of(y):
-    """Continuous targets as a float64 array of shape (n_samples, n_outputs)."""
-    y = to_numpy(y)
-    y = y.toarray() if sparse.issparse(y) else np.asarray(y)
-    return y.astype(np.float64).reshape(len(y), -1)
-
-
 def _features_of(X, transformer):
     return to_numpy(transform_features(transformer, X)[0])
-
-
-def _judged_labels(X, codes, fold, proxies, classes, alone):
-    """`_judged` of the samples of a partition that are in a fold."""
-    fold = np.broadcast_to(fold, len(codes))
-    proba = np.zeros((len(fold), len(classes)))
-    for number, proxy in enumerate(proxies):
-        rows = np.flatnonzero(fold == number)
-        if len(rows):
-            values = _models.response_values(proxy, take(X, rows), "predict_proba")
-            # A fitted proxy may know more classes, and the proxy of a fold fewer.
-            known = np.isin(proxy.classes_, classes)
-            columns = np.searchsorted(classes, proxy.classes_[known])
-            if len(proxies) == 1 and not known.all():
-                own = np.searchsorted(proxy.classes_, classes)[codes[rows]]
-                return _judged(values, own, np.zeros(len(rows), dtype=bool))
-            proba[rows[:, None], columns] = values[:, known]
-    rows = fold >= 0
-    return _judged(proba[rows], codes[rows], np.isin(codes[rows], alone))
-
-
-def _judged(proba, codes, alone):
-    """Trust and uncertainty, `packed`, and a bit for each sample that is predicted wrong.
-
-    The only sample of a class cannot be predicted by a proxy that has not seen it.
-    """
-    if not len(codes):
-        return np.zeros(0, np.uint16), np.zeros(0, np.uint16), np.zeros(0, np.uint8)
-    judgment = judge_labels(proba, codes, np.ones(len(codes)))
-    trust, wrong = np.where(alone, 1.0, judgment.trust), proba.argmax(axis=1) != codes
-    return packed(trust), packed(judgment.uncertainty), np.packbits(wrong)
-
-
-def _predicted_targets(X, fold, proxies):
-    """Predictions for the samples of a partition that are in a fold, (n, n_outputs)."""
-    fold = np.broadcast_to(fold, X.shape[0])
-    parts = [np.flatnonzero(fold == number) for number in range(len(proxies))]
-    values = [
-        _numbers_of(proxy.predict(_models.classifier_input(take(X, rows))))
-        for proxy, rows in zip(proxies, parts, strict=True)
-        if len(rows)
-    ]
-    order = np.argsort(np.concatenate(parts))
-    return np.concatenate(values)[order] if values else np.zeros((0, 1))
 
 
 def _with_target(X, target, weight, variance):

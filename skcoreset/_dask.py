@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 import dask
 import dask.array as da
+import dask.base
+import dask.threaded
 import numpy as np
 import sklearn
 from dask.callbacks import Callback
+from dask.system import CPU_COUNT
+from threadpoolctl import ThreadpoolController
 
 from skcoreset._backend import is_partitioned, refuse_lazy, stacked, take, to_numpy
 from skcoreset._kernels.compact import is_repeated
@@ -409,7 +413,7 @@ def _computed(tasks, report=None, keep=False):
     """The results of the tasks, or handles of them."""
     client = _client()
     if client is None:
-        with _Ticks(tasks, report):
+        with _Ticks(tasks, report), _blas_shared_by(tasks):
             return list(dask.persist(*tasks) if keep else dask.compute(*tasks))
     # Values of samples go with the tasks; Dask would warn of them with advice for its own users.
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
@@ -420,6 +424,19 @@ def _computed(tasks, report=None, keep=False):
     except BaseException:
         client.cancel(futures)
         raise
+
+
+@contextmanager
+def _blas_shared_by(tasks):
+    """Limit the threads of BLAS, so that those of all tasks that run at once are not too many."""
+    workers = min(len(tasks), dask.config.get("num_workers", None) or CPU_COUNT)
+    if workers == 1 or dask.base.get_scheduler(collections=tasks) is not dask.threaded.get:
+        yield
+        return
+    blas = ThreadpoolController().select(user_api="blas")
+    present = max((library.num_threads for library in blas.lib_controllers), default=1)
+    with blas.limit(limits=min(present, max(1, CPU_COUNT // workers))):
+        yield
 
 
 def _gathered(client, futures, report, keep):

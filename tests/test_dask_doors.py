@@ -15,6 +15,7 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skcoreset import (
     Coreset,
@@ -26,6 +27,7 @@ from skcoreset import (
     Margin,
     TransformedSampler,
     Uniform,
+    _dask,
     coreset_curve,
     smallest_coreset,
 )
@@ -368,3 +370,22 @@ def test_numbers_in_one_partition_and_text_in_another(iris, tmp_path):
     mixed = pd.DataFrame({"a": pd.Series([1, "one", None] * 50, dtype=object)})
     for batch in (mixed[:1], mixed[1:2], mixed):
         Uniform(9).partial_fit(mixed[:1]).partial_fit(batch)
+
+
+def _blas_threads(X):
+    return max(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "workers", "expected"),
+    [("threads", 2, 2), ("threads", 3, 1), ("threads", 8, 1), ("threads", 1, 4), ("sync", 2, 4)],
+)
+def test_tasks_in_threads_share_the_threads_of_blas(scheduler, workers, expected, monkeypatch):
+    monkeypatch.setattr(_dask, "CPU_COUNT", 4)
+    parts = _dask.partitions(da.zeros((8, 1), chunks=(1, 1)), None, None)
+    with threadpool_limits(4, user_api="blas"):
+        with dask.config.set(scheduler=scheduler, num_workers=workers):
+            assert parts.map(_blas_threads) == [expected] * 8
+        assert _blas_threads(None) == 4
+    with threadpool_limits(1, user_api="blas"), dask.config.set(scheduler="threads"):
+        assert parts.map(_blas_threads) == [1] * 8

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from skcoreset import Coreset, Herding, KCenterGreedy, Margin
 
 N_FEATURES, CHUNK = 50, 50_000
-WEIGHTS = np.random.RandomState(0).standard_normal(N_FEATURES)
+WEIGHTS = np.random.RandomState(0).standard_normal(N_FEATURES).astype(np.float32)
 
 
 def features(start, n):
@@ -61,8 +61,9 @@ def main(n_samples, methods):
     ):
         for sampler in (
             Margin(classifier, 1000),
-            Herding(1000),
+            Herding(1000, kernel="laplacian"),
             KCenterGreedy(200),
+            KCenterGreedy(1000),
             Coreset(1000, random_state=0),
         ):
             if methods and type(sampler).__name__ not in methods:

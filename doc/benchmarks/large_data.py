@@ -339,14 +339,14 @@ def caller(options):
     }
     for name in options.methods or methods:
         peaks = []
-        for n in (20_000, 200_000, 1_000_000):  # the first imports what is needed
-            X, y = without_files(n)
+        for n in (20_000, 1_000_000, 3_000_000):  # the first imports what is needed
+            X, y = without_files(n, chunk=20_000)
             tracemalloc.start()
             with dask.config.set(scheduler="threads", num_workers=1):
                 methods[name].fit(X, y)
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
-        rows.append([name, f"{(peaks[2] - peaks[1]) / 800_000:.0f}"])
+        rows.append([name, f"{(peaks[2] - peaks[1]) / 2_000_000:.0f}"])
     table(["method", "bytes per sample"], rows)
 
 
@@ -406,13 +406,21 @@ def bytes_per_second_both_ways(client):
     return 2 * sum(one.nbytes for one in found) / (time.perf_counter() - start)
 
 
+def seconds_per_task():
+    """Time that Dask and this process take for each partition in each pass."""
+    X, y = without_files(2_000, chunk=10)
+    X, y = dask.persist(X, y)
+    return seconds_of(skcoreset.Uniform(10).fit, X, y) / 200
+
+
 def rates(options):
     """The constants of the formula of the guide, and its prediction of a run not used for them.
 
     r: a worker reads a file that the operating system has in memory. u: arrays of 2 MB go to the
-    worker and back. The others are those of `fit` with one worker, from 500,000 and 1,000,000
-    persisted rows. c: the slope of the CPU seconds of the worker. t: the slope of all seconds,
-    without c and without the traffic. e: the seconds that do not depend on the number of rows.
+    worker and back. o: one pass over 200 partitions of 10 rows. The others are those of `fit` with
+    one worker, from 500,000 and 1,000,000 persisted rows. c: the slope of the CPU seconds of the
+    worker. t: the slope of all seconds, without c, the tasks and the traffic. e: the seconds that
+    do not depend on the number of rows.
     """
     from distributed import wait
 
@@ -425,6 +433,7 @@ def rates(options):
         read = [client.submit(bytes_per_second_read, paths[0], pure=False) for _ in range(3)]
         r = max(client.gather(read))
         u = max(bytes_per_second_both_ways(client) for _ in range(3))
+        o = min(seconds_per_task() for _ in range(3))
         for name in names:
             sampler, runs = samplers(paths[0])[name], []
             for rows in (2 * chunk, *small):  # the first run is not used
@@ -434,7 +443,8 @@ def rates(options):
                 seconds = seconds_of(sampler.fit, X, y)
                 runs.append((seconds, sum(client.run(cpu_seconds).values()) - before))
             slope, c = (np.subtract(runs[2], runs[1]) / (small[1] - small[0])).tolist()
-            t = max(0.0, slope - c - sum(COSTS[name][1:]) / u)
+            tasks = o * COSTS[name][0] / chunk  # for one row
+            t = max(0.0, slope - c - sum(COSTS[name][1:]) / u - tasks)
             constants[name] = c, t, max(0.0, runs[1][0] - slope * small[0])
     computed, rounds_of_tasks = _dask._computed, []
 
@@ -455,9 +465,11 @@ def rates(options):
             if name.startswith("KCenterGreedy"):  # all but the first pass keep results: 3 rounds
                 p = 1 + (len(rounds_of_tasks) - 1) // 3
             predicted = p * n * 4 * D / (2 * r) + c * n / 2 + (g + s) * n / u + t * n + e
+            predicted += p * o * (n / chunk)
             cells = f"{1e6 * c:.2f}", f"{1e6 * t:.2f}", f"{e:.1f}", f"{predicted:.1f}"
             rows.append([name, p, g, s, *cells, f"{measured:.1f}"])
-    print(f"r = {r / 1e6:.0f} MB/s, u = {u / 1e6:.0f} MB/s; {n:,} rows with 2 workers:\n")
+    found = f"r = {r / 1e6:.0f} MB/s, u = {u / 1e6:.0f} MB/s, o = {1000 * o:.1f} ms"
+    print(f"{found}; {n:,} rows in {n // chunk} partitions with 2 workers:\n")
     header = ["method", "p", "g", "s", "c, microseconds", "t, microseconds", "e, seconds"]
     header += ["predicted, seconds", "measured, seconds"]
     table(header, rows)

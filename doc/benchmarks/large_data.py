@@ -390,11 +390,23 @@ def cpu_seconds():
     return time.process_time()
 
 
-def bytes_per_second_read(path):
-    """In a worker: the rate at which it reads 200 MB into arrays."""
-    start = time.perf_counter()
-    n_bytes = sum(read_X(path, at, 62_500).nbytes for at in range(0, 1_000_000, 62_500))
-    return n_bytes / (time.perf_counter() - start)
+def bytes_per_second_read(path, n, chunk):
+    """The rate at which a worker reads, from the time of one pass without and with files."""
+    seconds = []
+    for read in (False, True):
+        X, y = lazy(path, n, chunk)
+        if not read:
+            X, y = persisted(X, y)
+        seconds.append(min(seconds_of(skcoreset.Uniform(10).fit, X, y) for _ in range(3)))
+    return n * D * 4 / (seconds[1] - seconds[0])
+
+
+def persisted(X, y):
+    from distributed import wait
+
+    X, y = dask.persist(X, y)
+    wait([X, y])
+    return X, y
 
 
 def bytes_per_second_both_ways(client):
@@ -409,36 +421,32 @@ def bytes_per_second_both_ways(client):
 def seconds_per_task():
     """Time that Dask and this process take for each partition in each pass."""
     X, y = without_files(2_000, chunk=10)
-    X, y = dask.persist(X, y)
-    return seconds_of(skcoreset.Uniform(10).fit, X, y) / 200
+    return seconds_of(skcoreset.Uniform(10).fit, *persisted(X, y)) / 200
 
 
 def rates(options):
     """The constants of the formula of the guide, and its prediction of a run not used for them.
 
-    r: a worker reads a file that the operating system has in memory. u: arrays of 2 MB go to the
-    worker and back. o: one pass over 200 partitions of 10 rows. The others are those of `fit` with
-    one worker, from 500,000 and 1,000,000 persisted rows. c: the slope of the CPU seconds of the
-    worker. t: the slope of all seconds, without c, the tasks and the traffic. e: the seconds that
-    do not depend on the number of rows.
+    r: the difference of a pass over files, which the operating system has in memory, and over the
+    same rows in the memory of the worker. u: arrays of 2 MB go to the worker and back. o: one pass
+    over 200 partitions of 10 rows. The others are those of `fit` with one worker, from 500,000 and
+    1,000,000 persisted rows. c: the slope of the CPU seconds of the worker. t: the slope of all
+    seconds, without c, the tasks and the traffic. e: the seconds that do not depend on the number
+    of rows.
     """
-    from distributed import wait
-
     from skcoreset import _dask
 
     n, small = min(options.rows, 5_000_000), (500_000, 1_000_000)
     paths, chunk = [path_of(options.folder, rows) for rows in (small[1], n)], 62_500
     names, constants = options.methods or COSTS, {}
     with local_cluster(1) as client:
-        read = [client.submit(bytes_per_second_read, paths[0], pure=False) for _ in range(3)]
-        r = max(client.gather(read))
+        r = bytes_per_second_read(paths[0], small[1], chunk)
         u = max(bytes_per_second_both_ways(client) for _ in range(3))
         o = min(seconds_per_task() for _ in range(3))
         for name in names:
             sampler, runs = samplers(paths[0])[name], []
             for rows in (2 * chunk, *small):  # the first run is not used
-                X, y = dask.persist(*lazy(paths[0], rows, chunk))
-                wait([X, y])
+                X, y = persisted(*lazy(paths[0], rows, chunk))
                 before = sum(client.run(cpu_seconds).values())
                 seconds = seconds_of(sampler.fit, X, y)
                 runs.append((seconds, sum(client.run(cpu_seconds).values()) - before))

@@ -639,6 +639,19 @@ def test_errors_of_objects_and_models(digits, classifier):
         Margin(classifier, 10).fit(*lazy(bad, y)[:2])
 
 
+@pytest.mark.parametrize(
+    "sampler", [Coreset(10, features=None, random_state=0), Herding(10, kernel="laplacian")]
+)
+def test_errors_of_a_huge_variance(digits, sampler):
+    X, y = digits
+    for rows in (slice(1602, 1603), slice(0, 300)):
+        huge = X.copy()
+        huge[rows, 7] = 1e200
+        for table in ((huge, y), lazy(huge, y)[:2]):
+            with pytest.raises(ValueError, match="variance of X exceeds the range of float64"):
+                sampler.fit(*table)
+
+
 def test_errors_of_huge_values_name_the_partition_and_the_sample(digits, monkeypatch):
     monkeypatch.setattr(_partitions, "FEWEST", 200)
     X, y = digits

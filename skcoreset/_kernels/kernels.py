@@ -202,8 +202,7 @@ def total_deviation(X, weight=None):
     with np.errstate(over="ignore", invalid="ignore"):
         squares = rows.squared_distances_to(slice(0, rows.n), mean)
     rows.most_square = float(rows.xp.max(squares))
-    if not rows.most_square < np.inf:
-        raise ValueError("The variance of X exceeds the range of float64. Scale X.")
+    _refuse_infinite(rows.most_square)
     rows.refuse_small_differences()
     return float(weight @ squares / rows.xp.sum(weight)) ** 0.5 or 1.0
 
@@ -217,8 +216,15 @@ def total_deviation_of_partitions(parts, weight):
     means = np.stack([mean for _, mean, _ in found])
     center = means[0] + totals @ (means - means[0]) / totals.sum()
     within = sum(squares for _, _, squares in found)
-    between = totals @ ((means - center) ** 2).sum(axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        between = totals @ ((means - center) ** 2).sum(axis=1)
+    _refuse_infinite(within + between)
     return float((within + between) / totals.sum()) ** 0.5 or 1.0
+
+
+def _refuse_infinite(squares):
+    if not squares < np.inf:
+        raise ValueError("The variance of X exceeds the range of float64. Scale X.")
 
 
 def split_column(values, starts):
@@ -238,5 +244,7 @@ def _moments(X, weight, most):
         return None
     around = CenteredRows(X)
     high, low = around.mean(weight)
-    squares = around.distances((high, low)) ** 2 * around.unit**2
-    return weight.sum(), around.unit * (high + low), weight @ squares
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = around.distances((high, low)) ** 2 * np.float64(around.unit) ** 2
+        within = weight @ squares
+    return weight.sum(), around.unit * (high + low), within

@@ -33,7 +33,12 @@ from skcoreset._model_based import (
 from skcoreset._out_of_fold import N_FOLDS, as_columns, judge, proxy_for, scattered
 from skcoreset._partitions import checked_partitions, sample_of, split
 from skcoreset._trust import unpacked
-from skcoreset._validation import check_finite_target, check_numbers, check_table
+from skcoreset._validation import (
+    check_finite_target,
+    check_numbers,
+    check_table,
+    naming_columns,
+)
 from skcoreset.base import BaseCoreset, Picks
 
 __all__ = ["Coreset"]
@@ -424,10 +429,11 @@ class Coreset(BaseCoreset):
         if self.features is None:
             X, n_features = checked_partitions(self, table.X), self.n_features_in_
         else:
-            sample = sample_of(table, 0)
-            of_sample, self.transformer_ = transform_features(
-                self.features, sample.X, sample.y, sample.sample_weight, rng
-            )
+            sample, rows = sample_of(table, 0)
+            with naming_columns(sample.X, self, rows):
+                of_sample, self.transformer_ = transform_features(
+                    self.features, sample.X, sample.y, sample.sample_weight, rng
+                )
             X = table.X.transformed(_features_of, shared=(self.transformer_,))
             n_features = of_sample.shape[1]
         return self._represented(table, X, rng, n_features)

@@ -19,7 +19,7 @@ from skcoreset import _models
 from skcoreset._backend import is_partitioned, take, to_numpy
 from skcoreset._estimator import seeded
 from skcoreset._partitions import sample_of, split
-from skcoreset._validation import continuous_target
+from skcoreset._validation import continuous_target, naming_columns
 
 __all__ = [
     "ModelMixin",
@@ -164,8 +164,10 @@ class ModelMixin:
             fitted._fit_estimator(table)
             _check_knows_classes(fitted.estimator_, table)
         else:
-            sample = sample_of(table, rng)
-            fitted._fit_estimator(replace(sample, X=fitted._check_X(sample.X)))
+            sample, rows = sample_of(table, rng)
+            sample = replace(sample, X=fitted._check_X(sample.X))
+            with naming_columns(sample.X, self, rows):
+                fitted._fit_estimator(sample)
         fitted.estimator = fitted.estimator_
         return fitted, fitted
 

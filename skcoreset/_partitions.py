@@ -298,12 +298,8 @@ def _merged_labels(sampler, labels, numbers):
 def sample_of(table, random_state):
     """`table` for a random sample of at most `max_fit_rows` samples of positive weight, in memory.
 
-    It has the class proportions of all samples.
+    It has the class proportions of all samples. The positions of its samples are also returned.
     """
-    return _sample_and_rows(table, random_state)[0]
-
-
-def _sample_and_rows(table, random_state):
     rows = drawn_rows(table, get_config()["max_fit_rows"], check_random_state(random_state))
     X, y = table.X.take(rows)
     return replace(
@@ -379,7 +375,7 @@ def scores_by_sample(sampler, table):
     Those that are not in the sample are scored by `score_samples`.
     """
     sampler = copy(sampler)
-    sample, rows = _sample_and_rows(table, 0)
+    sample, rows = sample_of(table, 0)
     numbers, X = sampler._check_numbers(sample.X), sampler._check_X(sample.X)
     of_sample = sampler._scores(replace(sample, X=X, numbers=numbers))
     scores = np.concatenate(table.X.map(_scores_of, shared=(sampler,)))

@@ -202,11 +202,11 @@ class TransformedSampler(MetaEstimatorMixin, BaseCoreset):
         self.n_samples_in_ = len(table.sample_weight)
         if not isinstance(sampler, BaseCoreset):
             raise TypeError(f"{sampler!r} does not support Dask collections.")
-        sample = sample_of(table, check_random_state(0))
-        weight = sample.sample_weight
-        _, transformer = transform_features(
-            self.transformer, sample.X, sample.y, weight, numbers=False
-        )
+        sample, rows = sample_of(table, check_random_state(0))
+        with naming_columns(sample.X, self, rows):
+            _, transformer = transform_features(
+                self.transformer, sample.X, sample.y, sample.sample_weight, numbers=False
+            )
         if transformer is not None:
             self.transformer_ = transformer
             parts = parts.transformed(_transformed_by, shared=(transformer,))

@@ -247,7 +247,7 @@ _TIMES = np.datetime64 | np.timedelta64 | datetime.date | datetime.timedelta
 
 
 @contextmanager
-def naming_columns(X, estimator):
+def naming_columns(X, estimator, rows=None):
     """Add to an error about the values of `X` the column that holds no finite numbers.
 
     Parameters
@@ -255,6 +255,8 @@ def naming_columns(X, estimator):
     X : table, or one object per sample
     estimator : estimator
         Its ``_non_numeric_hint()``, if it has one, is a sentence about another way to use it.
+    rows : ndarray of int or None
+        The numbers of the samples in the table of the user, if `X` is a part of it.
     """
     try:
         yield
@@ -263,9 +265,9 @@ def naming_columns(X, estimator):
         if _NAMED in message or ", row " in message:
             raise  # a sampler or transformer inside this one has named the column
         if _NOT_FINITE.search(message):
-            found = _first_not_finite(X, message)
+            found = _first_not_finite(X, message, rows)
         elif _NOT_NUMBERS.search(message):
-            found = _first_not_number(X, message)
+            found = _first_not_number(X, message, rows)
         if found is None:
             raise
         where, advice = found
@@ -278,20 +280,20 @@ def naming_columns(X, estimator):
         raise kind(text.rstrip()) from error
 
 
-def _first_not_finite(X, message):
+def _first_not_finite(X, message, rows):
     advice = _REPLACE if "nfinit" in message or holds_objects(X) else _FILL
     if sparse.issparse(X):
         entries = X.tocoo()
         for at in np.flatnonzero(~np.isfinite(entries.data)):
-            return f"{_name(entries.col[at])}, row {entries.row[at]}", advice
+            return f"{_name(entries.col[at])}, row {_number(entries.row[at], rows)}", advice
         return None
     for name, values in columns(X):
         for row in np.flatnonzero(_is_not_finite(values)):
-            return f"{_name(name)}, row {row}", advice
+            return f"{_name(name)}, row {_number(row, rows)}", advice
     return None
 
 
-def _first_not_number(X, message):
+def _first_not_number(X, message, rows):
     """The first column that holds no numbers; of several the one whose value is in `message`."""
     found = [(name, *bad) for name, values in columns(X) if (bad := _not_number(values))]
     shown = [entry for entry in found if repr(entry[2]) in message]
@@ -299,8 +301,13 @@ def _first_not_number(X, message):
         if isinstance(value, _TIMES):
             return _name(name), _COUNT
         kind = "text" if isinstance(value, str | bytes) else f"a {type(value).__name__}"
-        return f"{_name(name)} holds {kind} ({reprlib.repr(value)} in row {row})", _ENCODE
+        value = f"{reprlib.repr(value)} in row {_number(row, rows)}"
+        return f"{_name(name)} holds {kind} ({value})", _ENCODE
     return None
+
+
+def _number(row, rows):
+    return row if rows is None else rows[row]
 
 
 def _name(name):

@@ -18,6 +18,7 @@ import sklearn
 from imblearn.under_sampling import RandomUnderSampler
 from scipy import sparse
 from sklearn.datasets import load_digits, load_iris
+from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
@@ -624,6 +625,25 @@ def test_errors_name_the_partition_and_the_sample(digits):
         TypeError, match="type str in partition 0, but of the type number in partition 1"
     ):
         Uniform(10).fit(da.from_array(X, chunks=(900, -1)), series)
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        Margin(LogisticRegression(max_iter=20), 10),
+        CRAIG(LogisticRegression(max_iter=20), 10),
+        TransformedSampler(PCA(3), Uniform(10)),
+        Coreset(10, features=PCA(3)),
+    ],
+)
+def test_errors_of_models_that_are_fitted_on_a_sample(digits, sampler):
+    """NaN in that sample: the error has the number of the row in the collection."""
+    X, y = digits
+    bad = X.copy()
+    bad[1600, 7] = np.nan
+    for table in ((bad, y), lazy(bad, y)[:2]):
+        with pytest.raises(ValueError, match=f"column 7, row 1600. {type(sampler).__name__} "):
+            sampler.fit(*table)
 
 
 def test_errors_of_objects_and_models(digits, classifier):

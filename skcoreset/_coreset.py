@@ -21,6 +21,7 @@ from skcoreset._herding import (
     why_herding_differs,
 )
 from skcoreset._initial import check_initial, check_initial_groups, initial_positions
+from skcoreset._kernels.compact import repeated
 from skcoreset._kernels.herding import herd
 from skcoreset._kernels.herding_partitions import RowWeights, herd_partitions
 from skcoreset._kernels.kernels import gram, total_deviation
@@ -448,9 +449,9 @@ class Coreset(BaseCoreset):
                 present = np.flatnonzero(weight)
             weight = weight / weight[present].mean()
         else:
-            weight = np.broadcast_to(1.0, n_samples)
+            weight = repeated(1.0, n_samples)
         length = total_deviation(X, weight)
-        trust = tilt = np.broadcast_to(1.0, n_samples)
+        trust = tilt = repeated(1.0, n_samples)
         is_tilted, to_publish = False, None
         if self._needs_proxy(table, present):
             is_label, is_default = table.classes is not None, self.proxy is None

@@ -32,7 +32,13 @@ from skcoreset._budget import (
 )
 from skcoreset._config import get_config
 from skcoreset._estimator import without_fitted_attributes
-from skcoreset._kernels.compact import elementwise, is_positive, random_order, repeated
+from skcoreset._kernels.compact import (
+    elementwise,
+    is_positive,
+    random_order,
+    repeated,
+    sums_by_code,
+)
 from skcoreset._validation import (
     check_finite_target,
     check_sample_weight,
@@ -481,8 +487,9 @@ def two_rounds(sampler, table, auxiliary, seed):
 def _own_weights(table, sizes, rows):
     """Sample weights of `rows`, times a factor such that those of a class sum to its total."""
     weight = table.sample_weight
-    codes = np.zeros(len(weight), dtype=int) if isinstance(sizes, Integral) else table.codes
-    total, own = (np.bincount(codes[at], weights=weight[at]) for at in (slice(None), rows))
+    codes = repeated(np.int8(0), len(weight)) if isinstance(sizes, Integral) else table.codes
+    total = sums_by_code(codes, weight, np.size(sizes))
+    own = np.bincount(codes[rows], weights=weight[rows], minlength=np.size(sizes))
     return weight[rows] * (total[codes[rows]] / own[codes[rows]])
 
 

@@ -563,6 +563,7 @@ def test_uncertainties_below_zero(digits):
         (Margin(None, 50), 23),
         (ImportanceSampling(50, random_state=0), 34),
         (Herding(50), 11),
+        (FeatureBased(50), 11),
     ],
 )
 def test_bytes_per_sample_in_the_calling_process(sampler, most, monkeypatch):
